@@ -1,0 +1,340 @@
+// The approval page: what it shows, what it lets a person do, and what became of it.
+
+import { get, post } from "./api.js";
+import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
+import { now, secondsUntil, setServerTime, startClock, timeOfDay } from "./clock.js";
+import { askForNote, closeDialog } from "./deny.js";
+import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
+import { listen } from "./events.js";
+import { ARMS_AFTER_MS, Guard } from "./guard.js";
+import { outcomeOf, tellOutcome } from "./outcome.js";
+import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
+import { sheetOf } from "./payload.js";
+import { onPress, signOut, whoAmI } from "./session.js";
+import { rowSheet } from "./summary.js";
+import { caution, concerns, readText, written } from "./values.js";
+import { checkDisplay, keepsCommitment, Mismatch, openPayload } from "./verify.js";
+
+const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "own-request", "no-passkey", "offline"]);
+const SIGNABLE = new Set(["ready", "sign-failed"]);
+const SENDING_FOR_MS = 2500;
+
+const id = location.pathname.split("/").at(-1);
+const api = `/api/v1/envelopes/${encodeURIComponent(id)}`;
+const [approve, deny, says, sheet] = ["#approve", "#deny-it", "#says", "#sheet"].map((s) => one(s));
+const page = { me: null, view: null, state: "loading", opened: null, challenge: null, revealed: [], signedAt: 0, ceremony: null, alarmed: false, resumed: false, listening: false };
+const guard = new Guard(showArming);
+
+// States
+
+function enter(state) {
+  if (page.alarmed && state !== "mismatch" && state !== "denied") return;
+  const first = page.state === "loading";
+  const changed = page.state !== state;
+  page.state = state;
+  if (!DECIDING.has(state)) closeDialog();
+  showState(state);
+  fill("verb", DECIDING.has(state) || state === "not-allowed" ? "asks to" : "asked to");
+  document.body.classList.toggle("alarm-page", state === "mismatch");
+  if (changed) guard.settle();
+  const heading = all(".outcome h1").find((h) => h.checkVisibility()) ?? (page.resumed && state === "ready" ? one("#what") : null);
+  if (changed && !first && heading) focusHeading(heading);
+  if (state === "ready") page.resumed = false;
+  showArming();
+}
+
+function showArming() {
+  const unwilling = !page.view?.may.approve || !SIGNABLE.has(page.state);
+  const why = guard.why();
+  const armed = !unwilling && why === null && guard.settled;
+  approve.setAttribute("aria-disabled", String(!armed));
+  deny.setAttribute("aria-disabled", String(!guard.settled || page.state === "offline" || !page.view?.may.deny));
+  one("span", approve).textContent = page.state === "verifying" ? "Checking" : "Approve";
+  if (page.state === "verifying" || SIGNABLE.has(page.state)) {
+    const words = why ?? `Your passkey signs ${ends(page.opened.digest)}`;
+    if (says.textContent !== words) says.textContent = words;
+  }
+  return armed;
+}
+
+// One at a time: events come while a page is being built.
+let loading = Promise.resolve();
+const load = () => (loading = loading.then(loadNow));
+
+async function loadNow() {
+  let view;
+  try {
+    view = await get(api);
+  } catch (error) {
+    return onFailure(error);
+  }
+  setServerTime(view.server_time);
+  const before = page.view;
+  page.unsure = false;
+  page.view = view;
+  tellOutcome(view, page.me, page.opened?.payload);
+  const state = outcomeOf(view, page.me);
+  if (state === "waiting" && now() - page.signedAt < SENDING_FOR_MS) return enter("sending");
+  if (state !== "open") return showUnsigned(state);
+  if (view.row.signed !== (before ?? view).row.signed) guard.settle();
+  if (page.state === "signing") return;
+  if (view.may.approve && passkeysWork()) await prepare();
+  else showUnsigned(view.may.approve ? "no-passkey" : view.may.why.replaceAll("_", "-"));
+}
+
+async function onFailure(error) {
+  if (error.status === 401) return signedOut();
+  if (error.status === 0 && page.view) return offline();
+  one("#missing-why").textContent = error.message;
+  enter("missing");
+}
+
+function offline(unsure = page.unsure) {
+  page.unsure = unsure;
+  fill("offline-line", unsure ? "You are offline, and whether your signature arrived is not known. This page asks again when you are back." : "You are offline. Nothing was sent.");
+  enter("offline");
+}
+
+// Without a payload the sheet is the question in short.
+function showUnsigned(state) {
+  if (!sheet.hasChildNodes()) sheet.replaceChildren(...rowSheet(page.view.row));
+  enter(state);
+}
+
+// What would be signed
+
+async function prepare() {
+  if (page.alarmed) return;
+  if (page.challenge && page.opened) return enter(guard.verified ? "ready" : "verifying");
+  enter("verifying");
+  try {
+    page.challenge = await post(`${api}/sign`);
+    page.opened = await openPayload(page.challenge, { envelope: id, approver: page.me.name });
+    await build();
+  } catch (error) {
+    if ("status" in error) return onFailure(error);
+    return alarm(error);
+  }
+  guard.verified = true;
+  tellOutcome(page.view, page.me, page.opened.payload);
+  enter("ready");
+  guard.settle(ARMS_AFTER_MS);
+}
+
+async function build() {
+  guard.verified = false;
+  page.revealed = [];
+  const fresh = sheetOf(page.opened.payload, offerReveal);
+  const verified = one("#verified-template").content.cloneNode(true);
+  const facts = one(".facts", fresh);
+  sheet.replaceChildren(...fresh.childNodes);
+  facts.after(...verified.children);
+  await checkDisplay(sheet, page.opened.digest);
+  fill("digest-ends", ends(page.opened.digest));
+  fill("digest", grouped(page.opened.digest));
+  one("#raw").append(written(decode(page.opened.bytes)));
+  copyButton(one("#copy-raw"), () => decode(page.opened.bytes));
+  showMarked(guard.watch(sheet));
+}
+
+function showMarked(fields) {
+  if (fields.length === 0) return;
+  fields.forEach((field, i) => { field.id = `marked-${i}`; });
+  const links = fields.flatMap((field, i) => [i ? ", " : "", el("a", { href: `#marked-${i}` }, written(readText(one("dt", field))))]);
+  const words = fields.length === 1 ? "1 field is marked: " : `${fields.length} fields are marked: `;
+  one("#marked").append(el("p", { class: "caution" }, icon("caution"), el("span", {}, words, ...links, ". Approve opens when you have seen ", fields.length === 1 ? "it." : "them.")));
+}
+
+function offerReveal({ selector, field, place, commitment }) {
+  const button = el("button", { class: "button slim", type: "button" }, "Reveal");
+  const problem = el("small", { role: "alert" });
+  button.addEventListener("click", async () => {
+    try {
+      const { value, salt } = await post(`${api}/reveal`, { selector });
+      if (!(await keepsCommitment(value, unhex(salt), commitment))) {
+        throw new Mismatch("a revealed value is not the one that is signed", page.opened.digest, "");
+      }
+      const shown = el("span", { class: "leaf mono", tabindex: "-1" }, written(value, { lines: true }));
+      page.revealed.push({ shown, salt: unhex(salt), commitment });
+      place.replaceChildren(shown, ...concerns(value).map(caution));
+      shown.focus({ preventScroll: true });
+      guard.opened(field);
+    } catch (error) {
+      if (error instanceof Mismatch) return alarm(error);
+      problem.textContent = error.message;
+    }
+  });
+  place.append(button, problem);
+}
+
+/** The page still shows what was checked: asked once more in the moment before the passkey. */
+async function checkAgain() {
+  await checkDisplay(sheet, page.opened.digest);
+  for (const { shown, salt, commitment } of page.revealed) {
+    if (!shown.checkVisibility() || !(await keepsCommitment(readText(shown), salt, commitment))) {
+      throw new Mismatch("a revealed value was changed", page.opened.digest, "");
+    }
+  }
+}
+
+async function alarm(error) {
+  const seen = error.shown || hex(await sha256(encode(sheet.textContent)));
+  page.alarmed = true;
+  const expected = error.expected ?? page.opened?.digest ?? "";
+  sheet.replaceChildren();
+  guard.verified = false;
+  fill("expected", grouped(expected) || "not readable");
+  fill("shown", grouped(seen));
+  one("#deny-alarm").hidden = !page.view?.may.deny;
+  enter("mismatch");
+  console.error("Secondsig: the display does not match.", error);
+  await post(`${api}/mismatch`, { expected, shown: seen }).catch(() => {});
+}
+
+// What a person does
+
+async function pressApprove() {
+  if (page.ceremony || !showArming()) return;
+  page.ceremony = new AbortController();
+  try {
+    await checkAgain();
+    enter("signing");
+    const credential = await sign(page.challenge.options, page.ceremony.signal);
+    await sendSignature(credential);
+  } catch (error) {
+    await (error instanceof Mismatch ? alarm(error) : notSigned(error));
+  } finally {
+    page.ceremony = null;
+  }
+}
+
+function notSigned(error) {
+  if (page.state !== "signing") return;
+  fill("sign-problem", `${error.name === "AbortError" ? "You cancelled." : whyNotSigned(error)} Nothing was approved. Try again or deny.`);
+  enter("sign-failed");
+}
+
+async function sendSignature(credential) {
+  const { challenge_id } = page.challenge;
+  page.challenge = null;
+  try {
+    const { row } = await post(`${api}/approve`, { challenge_id, credential });
+    page.signedAt = now();
+    page.view = { ...page.view, row };
+    enter("sending");
+    await load();
+    setTimeout(load, SENDING_FOR_MS + 100);
+  } catch (error) {
+    if (error.status === 0) return offline(true);
+    if (error.status === 409 || error.status === 410) return reconsider();
+    fill("sign-problem", `${error.message} Nothing was approved. Try again or deny.`);
+    await prepare();
+    if (page.state === "ready") enter("sign-failed");
+  }
+}
+
+// Somebody was first, or time ran out: what is true now is what the gateway says.
+async function reconsider() {
+  page.state = "verifying";
+  await load();
+}
+
+async function pressDeny() {
+  if (deny.getAttribute("aria-disabled") === "true") return;
+  const note = await askForNote();
+  if (note !== null) await sendDenial(note || null);
+}
+
+async function sendDenial(note) {
+  try {
+    await post(`${api}/deny`, { note });
+  } catch (error) {
+    if (error.status !== 409 && error.status !== 410) return notDenied(error);
+  }
+  await load();
+}
+
+function notDenied(error) {
+  one("#deny-alarm").textContent = "Not denied yet. Try again";
+  if (error.status === 0) return offline();
+  fill("sign-problem", `${error.message} It was not denied. Try again.`);
+  enter("sign-failed");
+}
+
+async function withdraw() {
+  await post(`${api}/withdraw`).catch((error) => say(error.message));
+  page.challenge = null;
+  await load();
+}
+
+// Signed out: the time left, and nothing else
+
+async function signedOut() {
+  page.view = null;
+  sheet.replaceChildren();
+  page.challenge = page.opened = null;
+  guard.verified = false;
+  const clock = await get(`${api}/clock`).catch(() => null);
+  if (clock) {
+    setServerTime(clock.server_time);
+    runUntil(clock.expires_at);
+  }
+  fill("clock-line", clock?.state_open ? "A request is waiting. What it is stands here once you have signed in." : "This request is no longer open. How it ended stands here once you have signed in.");
+  one("#open-clock").hidden = !clock?.state_open;
+  enter("signed-out");
+}
+
+function runUntil(expires, ttl) {
+  for (const element of all("[data-until]")) {
+    element.dataset.until = expires;
+    delete element.dataset.over;
+  }
+  if (ttl) for (const bar of all("progress")) bar.max = ttl;
+  fill("refused-at", timeOfDay(expires, false));
+}
+
+async function signedIn() {
+  try {
+    page.me = await whoAmI();
+    await load();
+  } catch (error) {
+    return onFailure(error);
+  }
+  if (page.view) runUntil(page.view.row.expires_at, page.view.row.ttl);
+  if (page.view && !page.listening) follow();
+}
+
+function follow() {
+  page.listening = true;
+  listen({
+    onEvent: (name, data) => { if (name === "envelope" && data.id === id) load(); },
+    onLive: (live) => { if (live && page.state === "offline") load(); },
+    onSignedOut: () => { page.listening = false; signedOut(); },
+  });
+}
+
+function timeIsUp() {
+  if (page.state === "signed-out") return signedOut();
+  if (!DECIDING.has(page.state) || secondsUntil(page.view.row.expires_at) > 0) return;
+  page.ceremony?.abort();
+  showUnsigned("expired");
+  setTimeout(load, 1500);
+}
+
+approve.addEventListener("click", pressApprove);
+deny.addEventListener("click", pressDeny);
+one("#cancel").addEventListener("click", () => page.ceremony?.abort());
+one("#deny-alarm").addEventListener("click", () => sendDenial(null));
+for (const button of all("[data-withdraws]")) button.addEventListener("click", withdraw);
+one("#somebody-else").addEventListener("click", () => signOut().then(signedOut));
+copyButton(one("#copy-envelope"), () => id);
+onPress(one("#sign-in"), async () => {
+  await signIn();
+  page.resumed = true;
+  await signedIn();
+});
+addEventListener("offline", () => { if (DECIDING.has(page.state) && page.state !== "signing") offline(); });
+addEventListener("online", () => { if (page.state === "offline") load(); });
+fill("envelope", id);
+startClock({ aloud: true, onEnd: timeIsUp });
+signedIn();

@@ -1,0 +1,51 @@
+// The time is the gateway's: what this device thinks is only used to count seconds.
+
+import { all, one, say } from "./dom.js";
+
+const ALOUD = [60, 30, 10];
+let offset = 0;
+let said = null;
+
+export const now = () => Date.now() + offset;
+export const setServerTime = (text) => { offset = Date.parse(text) - Date.now(); };
+export const secondsUntil = (text) => Math.max(0, Math.ceil((Date.parse(text) - now()) / 1000));
+
+export const timeOfDay = (text, seconds = true) =>
+  new Date(text).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }), hourCycle: "h23" });
+
+/** "today 10:41:02", or the date where it is another day. */
+export function when(text) {
+  const day = new Date(text).toDateString();
+  const date = day === new Date(now()).toDateString() ? "today" : new Date(text).toLocaleDateString([], { dateStyle: "medium" });
+  return `${date} ${timeOfDay(text)}`;
+}
+
+export function left(seconds) {
+  if (seconds > 3600) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+/** Keeps every [data-until] on the page counting; `onEnd` is called once for each that runs out. */
+export function startClock({ aloud = false, onEnd = () => {} } = {}) {
+  const tick = () => {
+    for (const element of all('[data-until]:not([data-until=""])')) show(element, aloud, onEnd);
+  };
+  tick();
+  return setInterval(tick, 500);
+}
+
+function show(element, aloud, onEnd) {
+  const seconds = secondsUntil(element.dataset.until);
+  const text = left(seconds);
+  if (element.textContent !== text) element.textContent = text;
+  const bar = one("progress", element.closest("[data-clock]") ?? element);
+  if (bar) bar.value = seconds;
+  if (aloud && ALOUD.includes(seconds) && said !== seconds) {
+    said = seconds;
+    say(`${seconds} seconds left`);
+  }
+  if (seconds === 0 && !("over" in element.dataset)) {
+    element.dataset.over = "";
+    onEnd(element);
+  }
+}

@@ -1,0 +1,65 @@
+// Server-sent events, read by fetch because EventSource cannot carry the tab's token.
+
+import { authorised } from "./api.js";
+
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * Listens until the session ends. `onEvent(name, data)` gets each event; `onLive(true|false)` says whether
+ * the connection stands; after a gap the stream resumes with the last id it saw.
+ */
+export async function listen({ onEvent, onLive, onSignedOut = () => {} }) {
+  const seen = { id: null };
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+    try {
+      const response = await open(seen.id);
+      if (response.status === 401) return onSignedOut();
+      if (response.ok) {
+        onLive(true);
+        wait = FIRST_WAIT_MS / 2;
+        await read(response.body, seen, onEvent);
+      }
+    } catch {
+      // a broken connection and a refused one are answered alike: try again below
+    }
+    onLive(false);
+    await pause(wait * (0.75 + Math.random() / 2));
+  }
+}
+
+function open(id) {
+  const headers = { Accept: "text/event-stream", ...(id !== null && { "Last-Event-ID": id }) };
+  return fetch("/api/v1/events", { headers: authorised(headers), cache: "no-store" });
+}
+
+async function read(body, seen, onEvent) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const blocks = (buffer + value).replaceAll("\r\n", "\n").split("\n\n");
+    buffer = blocks.pop();
+    for (const block of blocks) dispatch(block, seen, onEvent);
+  }
+}
+
+function dispatch(block, seen, onEvent) {
+  const event = { name: "message", data: [] };
+  for (const line of block.split("\n")) {
+    const [, field, value] = /^([^:]*):? ?(.*)$/.exec(line);
+    if (field === "id") seen.id = value;
+    else if (field === "event") event.name = value;
+    else if (field === "data") event.data.push(value);
+  }
+  if (event.data.length) onEvent(event.name, JSON.parse(event.data.join("\n")));
+}
+
+// Coming back on line ends the pause at once.
+function pause(ms) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+    addEventListener("online", resolve, { once: true });
+  });
+}

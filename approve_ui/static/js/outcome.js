@@ -1,0 +1,78 @@
+// How a question ended, told from the gateway's own account of it.
+
+import { timeOfDay } from "./clock.js";
+import { el, fill, one } from "./dom.js";
+import { written } from "./values.js";
+
+const CHANGED = new Set(["policy_denied", "config_changed"]);
+
+/** The page's state for `view`: "open" where a signature is asked for, or the name of what happened. */
+export function outcomeOf({ row, may, signatures }, me) {
+  const mine = row.decided_by === null || row.decided_by === me.name;
+  const signed = signatures.some((s) => s.person === me.name);
+  if (row.state === "pending") {
+    if (may.why === "expired") return "expired";
+    return signed ? "signed" : "open";
+  }
+  if (row.state === "denied") return mine ? "denied" : "decided";
+  if (row.state === "lapsed") return lapsed(row);
+  if (row.state === "approved") {
+    if (row.outcome === "not_sent") return "not-sent";
+    return mine ? "waiting" : "decided";
+  }
+  if (row.state === "spent") return "sending";
+  return { completed: "sent", unknown: "sent-unknown" }[row.state] ?? row.state;
+}
+
+function lapsed(row) {
+  if (row.outcome === "not_sent") return "not-sent";
+  return CHANGED.has(row.outcome) ? "refused-after" : "lapsed";
+}
+
+/** Fills the shell's sentences with what is known. */
+export function tellOutcome(view, me, payload) {
+  const { row, signatures } = view;
+  const service = row.action.split("/")[1] ?? row.action;
+  const host = payload?.request.host ?? service;
+  const verb = row.state === "denied" ? "denied" : "approved";
+  const others = view.approvers.filter((name) => name !== me.name);
+  fill("agent", written(row.agent));
+  fill("host", written(host));
+  fill("status", row.status === null ? "" : ` ${row.status}`);
+  fill("decider", written(row.decided_by ?? "Somebody"), ` ${verb} this first`);
+  fill("expires", timeOfDay(row.expires_at));
+  fill("approvers", written(others.join(", ") || "somebody else"));
+  fill("became", became(row));
+  fill("note", row.note ? el("q", {}, written(row.note)) : "");
+  for (const place of document.querySelectorAll("[data-note-place]")) place.hidden = !row.note;
+  one("#receipt").replaceChildren(...receipt(view, me));
+  one("#signatures").replaceChildren(...lines(row, signatures, me, others));
+  fill("log-entry", view.log_entry === null ? "See it in the log" : `See log entry ${view.log_entry.toLocaleString("en")}`);
+}
+
+function became(row) {
+  if (row.state === "denied") return "Yours was not recorded as a decision, and nothing was sent.";
+  return "Your signature is not needed any more.";
+}
+
+function receipt({ signatures, cosigner, credential_id, log_entry, row }, me) {
+  const line = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
+  const lines = signatures.map(({ person, credential, at }) => line("Signed by", written(person === me.name ? me.display || person : person), el("small", {}, `${timeOfDay(at)}, `, written(credential ?? "passkey"))));
+  if (credential_id) lines.push(line("Credential", el("span", { class: "digest" }, credential_id)));
+  if (cosigner) lines.push(line("Cosigner", el("span", { class: "digest" }, cosigner)));
+  if (log_entry !== null) lines.push(line("Log entry", log_entry.toLocaleString("en")));
+  if (row.status !== null) lines.push(line("Answer", String(row.status)));
+  return lines;
+}
+
+function lines(row, signatures, me, others) {
+  const name = (person) => (person === me.name ? `${me.display || me.name}, you` : person);
+  const given = signatures.map(({ person, at, credential }) => el("li", { class: "given" },
+    el("span", {}, el("b", {}, written(name(person))), el("small", {}, `${timeOfDay(at)}, `, written(credential ?? "passkey")))));
+  if (row.state !== "pending") return given.length ? given : [el("li", {}, el("span", { class: "quiet" }, "Nobody signed"))];
+  const open = Math.max(0, row.quorum - given.length);
+  const signed = signatures.some((s) => s.person === me.name);
+  return [...given, ...Array.from({ length: open }, (_, i) => el("li", {}, (i === 0 && !signed)
+    ? el("span", {}, written(name(me.name)), el("small", {}, "not signed yet"))
+    : el("span", { class: "quiet" }, written(others.join(" or ") || "Somebody else"), el("small", {}, "not signed yet"))))];
+}

@@ -1,0 +1,82 @@
+// What is shown is what is signed: hash the bytes, build the page from them, read the page back, hash that.
+
+import { decode, encode, hex, sha256, unbase64url } from "./bytes.js";
+import { all } from "./dom.js";
+import { jcs } from "./jcs.js";
+import { boundDigest } from "./passkey.js";
+import { sheetOf } from "./payload.js";
+import { readLeaf, readText } from "./values.js";
+
+/** The display and the bytes differ; `expected` would be signed, `shown` is what the page holds. */
+export class Mismatch extends Error {
+  constructor(why, expected, shown) {
+    super(why);
+    Object.assign(this, { expected, shown });
+  }
+}
+
+/** Opens what the gateway wants signed; throws a Mismatch unless it is this question, for this person, and hashes to its challenge. */
+export async function openPayload({ payload: encoded, options }, { envelope, approver }) {
+  const bytes = unbase64url(encoded);
+  const digest = hex(await sha256(bytes));
+  const expected = boundDigest(options.challenge) ?? "";
+  if (expected !== digest) throw new Mismatch("the challenge binds other bytes", expected, digest);
+  const payload = JSON.parse(decode(bytes));
+  const host = location.hostname;
+  const right = payload.type === "secondsig/approval" && payload.version === 1 && payload.decision === "approve" &&
+    payload.envelope === envelope && payload.approver === approver && options.rpId === payload.rp_id &&
+    (host === payload.rp_id || host.endsWith(`.${payload.rp_id}`));
+  if (!right) throw new Mismatch("the payload is about something else", expected, "");
+  return { payload, bytes, digest };
+}
+
+/** Reads what `sheet` shows; throws a Mismatch unless it is, sign for sign, what `digest` stands for. */
+export async function checkDisplay(sheet, digest) {
+  let shown = "";
+  try {
+    const back = readBack(sheet);
+    shown = hex(await sha256(encode(jcs(back))));
+    if (shown === digest && wordsOf(sheet) === wordsOf(sheetOf(back))) return;
+  } catch {
+    shown = "";
+  }
+  if (shown === digest || !shown) shown = hex(await sha256(encode(wordsOf(sheet))));
+  throw new Mismatch("the page shows something else", digest, shown);
+}
+
+/** The payload as the page shows it: only what can be seen counts, and nothing may be shown in two ways. */
+export function readBack(sheet) {
+  const found = { root: undefined };
+  for (const name of all("[data-names]", sheet)) {
+    if (!isVisible(name) || readText(name) !== JSON.parse(name.dataset.names).at(-1)) throw new TypeError("a name differs");
+  }
+  for (const element of all("[data-at]", sheet).filter(isVisible)) {
+    place(found, ["root", ...JSON.parse(element.dataset.at)], readLeaf(element));
+  }
+  return found.root;
+}
+
+const isVisible = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+
+function place(holder, [key, ...rest], value) {
+  if (rest.length === 0) {
+    if (Object.hasOwn(holder, key) && jcs(holder[key]) !== jcs(value)) throw new TypeError("shown in two ways");
+    holder[key] = value;
+    return;
+  }
+  if (!Object.hasOwn(holder, key) || holder[key] === undefined) holder[key] = typeof rest[0] === "number" ? [] : Object.create(null);
+  place(holder[key], rest, value);
+}
+
+// Our own words too must be those that this payload gets; what moves by itself is marked and left out.
+function wordsOf(sheet) {
+  const copy = sheet.cloneNode(true);
+  for (const element of all("[data-moves]", copy)) element.remove();
+  return copy.textContent;
+}
+
+/** True if `value` is what the payload committed to. */
+export async function keepsCommitment(value, salt, commitment) {
+  return hex(await sha256(new Uint8Array([...salt, ...encode(value)]))) === commitment;
+}
+

@@ -1,0 +1,95 @@
+"""Who waits for which envelope, and who watches: one place where a change is told to everybody."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from gateway.envelopes import Envelope
+
+REMEMBERED = 1000
+"""Events that a page which lost its connection can still catch up on."""
+
+
+@dataclass(eq=False)
+class Waiter:
+    """One held connection."""
+
+    envelope: str
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    id: int
+    envelope: str
+    state: str
+
+
+class Board:
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[Waiter]] = {}
+        self._watchers: set[asyncio.Queue[Change | None]] = set()
+        self._recent: deque[Change] = deque(maxlen=REMEMBERED)
+        self._last = 0
+        self.stopping = asyncio.Event()
+
+    def join(self, envelope: str) -> Waiter:
+        waiter = Waiter(envelope)
+        waiters = self._waiting.setdefault(envelope, [])
+        waiters.append(waiter)
+        return waiter
+
+    def leave(self, waiter: Waiter) -> None:
+        """Whoever waited before this one is the newest now."""
+        waiters = self._waiting.get(waiter.envelope, [])
+        if waiter in waiters:
+            waiters.remove(waiter)
+        if waiters:
+            waiters[-1].woken.set()
+        else:
+            self._waiting.pop(waiter.envelope, None)
+
+    def is_newest(self, waiter: Waiter) -> bool:
+        waiters = self._waiting.get(waiter.envelope)
+        return waiters is not None and waiters[-1] is waiter
+
+    def waiting(self, envelope: str) -> int:
+        return len(self._waiting.get(envelope, ()))
+
+    def changed(self, envelope: Envelope) -> None:
+        """Wakes everybody whom this concerns."""
+        self._last += 1
+        change = Change(self._last, envelope.id, str(envelope.state))
+        self._recent.append(change)
+        for waiter in self._waiting.get(envelope.id, ()):
+            waiter.woken.set()
+        for watcher in self._watchers:
+            watcher.put_nowait(change)
+
+    @property
+    def last(self) -> int:
+        return self._last
+
+    async def watch(self, after: int | None) -> AsyncIterator[Change]:
+        """What came after that change, then what comes; ends when the gateway stops."""
+        queue: asyncio.Queue[Change | None] = asyncio.Queue()
+        if after is not None:
+            for change in self._recent:
+                if change.id > after:
+                    queue.put_nowait(change)
+        self._watchers.add(queue)
+        try:
+            while (change_or_end := await queue.get()) is not None:
+                yield change_or_end
+        finally:
+            self._watchers.discard(queue)
+
+    def stop(self) -> None:
+        """Ends every wait: held requests are refused, pages are let go."""
+        self.stopping.set()
+        for waiters in self._waiting.values():
+            for waiter in waiters:
+                waiter.woken.set()
+        for watcher in self._watchers:
+            watcher.put_nowait(None)

@@ -1,0 +1,172 @@
+"""Every command with its arguments and an example."""
+
+import argparse
+from typing import Any
+
+CLI = "gateway.cli"
+
+
+def build_parser(version: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="secondsig",
+        description="A gateway between agents and the APIs they call: "
+        "nothing irreversible happens on one signature.",
+        epilog="Start here: secondsig serve. Then, in another terminal: secondsig run -- curl …",
+    )
+    parser.add_argument("--version", action="version", version=f"secondsig {version}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _gateway(commands)
+    _agents(commands)
+    _approvers(commands)
+    _templates(commands)
+    _envelopes(commands)
+    _audit(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, run: str, help_text: str, example: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=help_text, description=help_text, epilog=f"Example: {example}"
+    )
+    command.set_defaults(run=f"{CLI}.{run}")
+    command.add_argument("--config", metavar="FILE", help="secondsig.yaml (or SECONDSIG_CONFIG)")
+    command.add_argument("--json", action="store_true", help="answer for machines")
+    return command
+
+
+def _group(commands: Any, name: str, help_text: str) -> Any:
+    group = commands.add_parser(name, help=help_text, description=help_text)
+    return group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _gateway(commands: Any) -> None:
+    _add(
+        commands,
+        "serve",
+        "serve:serve",
+        "Start the gateway: the proxy for agents and the pages for people.",
+        "secondsig serve",
+    )
+    run = _add(
+        commands,
+        "run",
+        "run:run",
+        "Run any command behind the gateway; nothing about it changes.",
+        "secondsig run --agent ci-bot -- python agent.py",
+    )
+    run.add_argument("--agent", default="default", help="the agent it runs as (default: default)")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run")
+    demo = _add(
+        commands,
+        "demo",
+        "demo:demo",
+        "Show the whole loop on this machine, with an upstream of its own.",
+        "secondsig demo --headless",
+    )
+    demo.add_argument("--headless", action="store_true", help="use a software passkey and end by itself")
+    init = _add(
+        commands,
+        "init",
+        "init:init",
+        "Write a starter configuration: secondsig.yaml, policy.cedar, entities.json.",
+        "secondsig init --dir ./secondsig",
+    )
+    init.add_argument("--dir", metavar="FOLDER", help="where (default: ~/.secondsig)")
+    _add(
+        commands,
+        "stop-all",
+        "operator:stop_all",
+        "The kill switch: pause every agent and deny everything that waits.",
+        "secondsig stop-all",
+    )
+    _add(
+        commands,
+        "reload",
+        "operator:reload",
+        "Read policy, templates and settings again, whole or not at all.",
+        "secondsig reload",
+    )
+
+
+def _agents(commands: Any) -> None:
+    group = _group(commands, "agent", "Add, list, rotate, pause, resume or revoke agents.")
+    add = _add(
+        group,
+        "add",
+        "operator:agent_add",
+        "Add an agent; its HTTPS_PROXY line is printed once.",
+        "secondsig agent add ci-bot --team platform --owner 'Mika Sato'",
+    )
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--team", metavar="TEAM")
+    add.add_argument("--owner", metavar="PERSON", help="an enrolled person it acts for")
+    _add(group, "list", "operator:agent_list", "List the agents.", "secondsig agent list")
+    for verb, what in {
+        "rotate": "Give an agent a new token; the old one stops at once.",
+        "pause": "Pause an agent: nothing of it passes.",
+        "resume": "Resume a paused agent.",
+        "revoke": "Remove an agent and its tokens.",
+    }.items():
+        command = _add(group, verb, f"operator:agent_{verb}", what, f"secondsig agent {verb} ci-bot")
+        command.add_argument("name", metavar="NAME")
+
+
+def _approvers(commands: Any) -> None:
+    group = _group(commands, "approver", "Invite the first approver; list or revoke approvers.")
+    _add(
+        group,
+        "invite",
+        "operator:approver_invite",
+        "Make the one-time link that enrols the first approver.",
+        "secondsig approver invite",
+    )
+    _add(group, "list", "operator:approver_list", "List who is enrolled.", "secondsig approver list")
+    revoke = _add(
+        group,
+        "revoke",
+        "operator:approver_revoke",
+        "Revoke a person: their passkeys and sessions stop counting at once.",
+        "secondsig approver revoke 'Mika Sato'",
+    )
+    revoke.add_argument("name", metavar="NAME")
+
+
+def _templates(commands: Any) -> None:
+    group = _group(commands, "template", "Work on templates.")
+    test = _add(
+        group,
+        "test",
+        "template:test",
+        "Run every example of the templates; without files, those that ship and are configured.",
+        "secondsig template test my-service.yaml",
+    )
+    test.add_argument("files", nargs="*", metavar="FILE")
+
+
+def _envelopes(commands: Any) -> None:
+    group = _group(commands, "envelope", "See, deny or cancel what waits.")
+    listing = _add(group, "list", "operator:envelope_list", "List what waits.", "secondsig envelope list")
+    listing.add_argument("--all", action="store_true", dest="everything", help="also what has ended")
+    for verb, what in {
+        "show": "Show one envelope with its rows.",
+        "deny": "Deny it, as the operator.",
+        "cancel": "Take the question back.",
+    }.items():
+        command = _add(group, verb, f"operator:envelope_{verb}", what, f"secondsig envelope {verb} env_…")
+        command.add_argument("envelope", metavar="ENVELOPE")
+        if verb == "deny":
+            command.add_argument("--note", help="what the agent is told")
+
+
+def _audit(commands: Any) -> None:
+    group = _group(commands, "audit", "Read the log.")
+    listing = _add(
+        group,
+        "list",
+        "operator:audit_list",
+        "List rows of the log, newest first.",
+        "secondsig audit list --filter 'decision:step_up agent:ci-bot'",
+    )
+    listing.add_argument("--filter", metavar="FILTER", help="as decision:step_up agent:ci-bot")
+    listing.add_argument("--limit", type=int, default=50, metavar="N")
+    listing.add_argument("--before", type=int, metavar="SEQ", help="rows older than this one")

@@ -1,0 +1,53 @@
+"""`secondsig`: reads the arguments, runs one command, turns every error into one sentence."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from gateway import __version__
+from gateway.cli.arguments import build_parser
+
+INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit code: 0 when it was done, 1 when it was not, 2 for arguments that do not fit."""
+    parser = build_parser(__version__)
+    arguments = parser.parse_args(argv)
+    if not hasattr(arguments, "run"):
+        parser.print_help()
+        return 2
+    return run_safely(arguments)
+
+
+def run_safely(arguments: argparse.Namespace) -> int:
+    from gateway.errors import SecondsigError
+
+    try:
+        return _command(arguments.run)(arguments)
+    except SecondsigError as error:
+        return fail(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except OSError as error:
+        return fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+
+
+def fail(sentence: str) -> int:
+    print(f"secondsig: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    """`gateway.cli.serve:serve`, imported now and not before."""
+    module, _, function = name.partition(":")
+    found: Callable[[argparse.Namespace], int] = getattr(import_module(module), function)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""The operator's commands: asked of the running gateway, or done on its files while none runs."""
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from gateway.cli.output import clean, print_json, print_table, sentence
+from gateway.config import config_path, load_settings
+from gateway.errors import UsageError
+from gateway.operator_socket import ask
+
+AUDIT_COLUMNS = (
+    "seq",
+    "at",
+    "kind",
+    "decision",
+    "reason",
+    "agent",
+    "action",
+    "person",
+    "outcome",
+    "status",
+    "envelope",
+)
+
+
+def operate(arguments: argparse.Namespace, command: str, **given: Any) -> Any:
+    """The answer to one operator's command."""
+    path = config_path(arguments.config, os.environ)
+    settings = load_settings(path)
+    try:
+        return ask(settings.state / "operator.sock", command, given)
+    except (FileNotFoundError, ConnectionError):
+        return asyncio.run(_offline(path, command, given))
+
+
+async def _offline(path: Path, command: str, given: dict[str, Any]) -> Any:
+    if command == "reload":
+        raise UsageError("No gateway runs on this configuration: it is read at the next start.")
+    from gateway.service import Service
+
+    service = Service(load_settings(path))
+    try:
+        await service.open()
+        return await getattr(service.operating, command)(**given)
+    finally:
+        await service.stop()
+
+
+def _show(arguments: argparse.Namespace, answer: Any, said: str) -> int:
+    if arguments.json:
+        print_json(answer)
+    else:
+        print(said)
+    return 0
+
+
+def agent_add(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "agent_add", name=arguments.name, team=arguments.team, owner=arguments.owner)
+    return _show(arguments, answer, _token_lines(answer))
+
+
+def agent_rotate(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "agent_rotate", name=arguments.name)
+    return _show(arguments, answer, _token_lines(answer))
+
+
+def _token_lines(answer: dict[str, Any]) -> str:
+    return (
+        f"Give this to {answer['agent']}. The token is shown once and stored only as a hash.\n\n"
+        f"export HTTPS_PROXY={answer['proxy']} HTTP_PROXY={answer['proxy']}\n"
+    )
+
+
+def agent_list(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "agent_list")
+    if arguments.json:
+        print_json(answer)
+    else:
+        print_table(
+            answer["agents"], ("name", "team", "owner", "paused"), "No agents: secondsig agent add NAME"
+        )
+    return 0
+
+
+def agent_pause(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "agent_pause", name=arguments.name)
+    return _show(arguments, answer, f"{arguments.name} is paused: nothing of it passes.")
+
+
+def agent_resume(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "agent_resume", name=arguments.name)
+    return _show(arguments, answer, f"{arguments.name} goes on.")
+
+
+def agent_revoke(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "agent_revoke", name=arguments.name)
+    return _show(arguments, answer, f"{arguments.name} is removed; its tokens no longer work.")
+
+
+def approver_invite(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "approver_invite")
+    return _show(
+        arguments, answer, f"Open this link within {answer['minutes']} minutes, once:\n{answer['url']}"
+    )
+
+
+def approver_list(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "approver_list")
+    if arguments.json:
+        print_json(answer)
+    else:
+        rows = [{"name": a["name"], "groups": ", ".join(a["groups"])} for a in answer["approvers"]]
+        print_table(rows, ("name", "groups"), "Nobody is enrolled: secondsig approver invite")
+    return 0
+
+
+def approver_revoke(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "approver_revoke", name=arguments.name)
+    return _show(arguments, answer, f"{clean(arguments.name)} is revoked.")
+
+
+def stop_all(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "stop_all")
+    said = f"Paused {len(answer['paused'])} agents and denied {len(answer['denied'])} waiting requests."
+    return _show(arguments, answer, said)
+
+
+def reload(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "reload")
+    return _show(arguments, answer, f"In force: configuration {answer['config'][:16]}.")
+
+
+def envelope_list(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "envelope_list", everything=arguments.everything)
+    if arguments.json:
+        print_json(answer)
+    else:
+        rows = [{**row, "request": sentence(row["summary"])} for row in answer["envelopes"]]
+        print_table(rows, ("id", "state", "agent", "request", "expires_at", "decided_by"), "Nothing waits.")
+    return 0
+
+
+def envelope_show(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "envelope_show", envelope=arguments.envelope)
+    if arguments.json:
+        print_json(answer)
+        return 0
+    print(f"{sentence(answer['envelope']['summary'])}\n")
+    for name in ("id", "state", "agent", "action", "resource", "address", "expires_at", "decided_by", "note"):
+        print(f"{name:12} {clean(answer['envelope'][name])}")
+    print()
+    print_table(answer["rows"], AUDIT_COLUMNS[:-1], "No rows.")
+    return 0
+
+
+def envelope_deny(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "envelope_deny", envelope=arguments.envelope, note=arguments.note)
+    return _show(arguments, answer, f"{arguments.envelope} is denied.")
+
+
+def envelope_cancel(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "envelope_cancel", envelope=arguments.envelope)
+    return _show(arguments, answer, f"{arguments.envelope} is cancelled.")
+
+
+def audit_list(arguments: argparse.Namespace) -> int:
+    answer = operate(
+        arguments, "audit_list", chosen=arguments.filter, before=arguments.before, limit=arguments.limit
+    )
+    if arguments.json:
+        print_json(answer)
+    else:
+        print_table(answer["rows"], AUDIT_COLUMNS, "No rows.")
+    return 0

@@ -1,0 +1,44 @@
+"""`secondsig template test`."""
+
+import argparse
+import os
+from pathlib import Path
+
+from gateway.cli.output import print_json
+from gateway.config import config_path, load_settings
+from gateway.errors import UsageError
+from gateway.loading import load_library, shipped_templates
+from gateway.templates import Library
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """Every example of every template; 1 if any of them fails."""
+    library = _library(arguments)
+    results = library.examples()
+    failed = [result for result in results if result.problem]
+    if arguments.json:
+        print_json(
+            {
+                "passed": len(results) - len(failed),
+                "failed": [{"place": str(r.place), "problem": r.problem} for r in failed],
+            }
+        )
+    else:
+        for result in failed:
+            print(f"{result.place}: {result.problem}")
+        print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def _library(arguments: argparse.Namespace) -> Library:
+    if arguments.files:
+        missing = [name for name in arguments.files if not Path(name).is_file()]
+        if missing:
+            raise UsageError(f"There is no file {missing[0]}.")
+        return Library.load([Path(name) for name in arguments.files])
+    path = config_path(arguments.config, os.environ)
+    return (
+        load_library(load_settings(path))
+        if path.exists()
+        else Library.load(list(shipped_templates().values()))
+    )

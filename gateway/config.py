@@ -1,0 +1,269 @@
+"""Reads secondsig.yaml, and the environment that overrides it, into Settings. Unknown keys are errors."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from gateway.errors import ConfigError, ConfigErrors, Place
+from gateway.model import Mode, ServiceMode
+from gateway.settings import Address, Approvals, Limits, Listen, PagesTls, Service, Settings, Upstream
+from gateway.templates.fields import Fields, duration, items, members, scalar_text, text, whole, word
+from gateway.templates.yaml12 import Key, Yaml, parse_yaml
+
+FILE = "secondsig.yaml"
+PREFIX = "SECONDSIG_"
+NOT_SETTINGS = frozenset({"SECONDSIG_CONFIG", "SECONDSIG_HOME", "SECONDSIG_AGENT_TOKEN"})
+DAY = 86_400
+BIGGEST = 1 << 32
+
+
+def config_path(given: str | None, environment: Mapping[str, str]) -> Path:
+    """Where the configuration is: --config, SECONDSIG_CONFIG, ./secondsig.yaml, or the home folder's."""
+    named = given or environment.get("SECONDSIG_CONFIG")
+    if named:
+        return Path(named).expanduser().absolute()
+    here = Path(FILE).absolute()
+    return here if here.exists() else home(environment) / FILE
+
+
+def home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("SECONDSIG_HOME") or "~/.secondsig").expanduser().absolute()
+
+
+def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this file; ConfigErrors with everything that is wrong in it."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"the configuration cannot be read ({error.strerror}).",
+            Place(str(path)),
+            "Make one: secondsig init",
+        ) from error
+    document = parse_yaml(raw, str(path)) if raw.strip() else Yaml({}, Place(str(path), 1, 1))
+    return _settings(_overridden(document, os.environ if environment is None else environment), path)
+
+
+def _settings(document: Yaml, path: Path) -> Settings:
+    fields = Fields(document, "The configuration")
+    base = path.parent
+    settings = Settings(
+        file=path,
+        state=base / (fields.text("state") or "state"),
+        policy=base / (fields.text("policy") or "policy.cedar"),
+        entities=base / (fields.text("entities") or "entities.json"),
+        name=fields.text("name") or "secondsig",
+        listen=_listen(fields.get("listen")),
+        public_url=_public_url(fields.get("public_url")),
+        pages_tls=_pages_tls(fields.get("pages_tls"), base),
+        templates=_templates(fields.get("templates")),
+        template_files=tuple(
+            base / text(item, "A template file") for item in items(fields.get("template_files"))
+        ),
+        approvals=_approvals(fields.get("approvals")),
+        limits=_limits(fields.get("limits")),
+        upstream=_upstream(fields.get("upstream"), base),
+        unknown_hosts=cast("Any", fields.word("unknown_hosts", ("refuse", "watch")) or "refuse"),
+        trusted_hosts=tuple(
+            text(item, "A trusted host").lower() for item in items(fields.get("trusted_hosts"))
+        ),
+        ca_hosts=tuple(text(item, "A host of the CA").lower() for item in items(fields.get("ca_hosts"))),
+        config_trust=cast("Any", _config_trust(fields.get("config_trust"))),
+    )
+    fields.finish()
+    return settings
+
+
+def _part[T](node: Yaml | None, name: str, default: T, build: Callable[[Fields], T]) -> T:
+    """A nested mapping, every key of it asked for."""
+    if node is None:
+        return default
+    fields = Fields(node, f'"{name}"')
+    built = build(fields)
+    fields.finish()
+    return built
+
+
+def _listen(node: Yaml | None) -> Listen:
+    def build(fields: Fields) -> Listen:
+        proxy, pages = fields.get("proxy"), fields.get("pages")
+        return Listen(
+            _address(proxy, '"proxy"') if proxy else Listen().proxy,
+            _address(pages, '"pages"') if pages else Listen().pages,
+        )
+
+    return _part(node, "listen", Listen(), build)
+
+
+def _address(node: Yaml, what: str) -> Address:
+    host, mark, port = scalar_text(node, what).rpartition(":")
+    if not mark or not host or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004  # the highest port
+        raise ConfigError(f"{what} must be an address and a port.", node.place, "Write it as 127.0.0.1:8080.")
+    return Address(host.strip("[]"), int(port))
+
+
+def _public_url(node: Yaml | None) -> str | None:
+    if node is None:
+        return None
+    url = text(node, '"public_url"').rstrip("/")
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname == "localhost"
+    if not parts.hostname or parts.path or parts.query or not (parts.scheme == "https" or local):
+        raise ConfigError(
+            '"public_url" must be an https address without a path: passkeys work nowhere else.',
+            node.place,
+            "Write it as https://secondsig.example.",
+        )
+    return url
+
+
+def _pages_tls(node: Yaml | None, base: Path) -> PagesTls | None:
+    if node is None:
+        return None
+    return _part(
+        node,
+        "pages_tls",
+        None,
+        lambda f: PagesTls(
+            base / text(f.need("certificate"), '"certificate"'), base / text(f.need("key"), '"key"')
+        ),
+    )
+
+
+def _templates(node: Yaml | None) -> dict[str, Service]:
+    if node is None:
+        return {"playground": Service()}
+    return {key.text: _service(key, item) for key, item in members(node, '"templates"')}
+
+
+def _service(key: Key, node: Yaml) -> Service:
+    if node.value is None:
+        return Service()
+
+    def build(fields: Fields) -> Service:
+        mode = fields.word("mode", [str(mode) for mode in ServiceMode])
+        values = members(fields.get("vars"), '"vars"')
+        return Service(
+            ServiceMode(mode) if mode else ServiceMode.ENFORCE,
+            {name.text: _plain(value) for name, value in values},
+        )
+
+    return _part(node, key.text, Service(), build)
+
+
+def _plain(node: Yaml) -> object:
+    return [_plain(item) for item in node.value] if isinstance(node.value, list) else node.value
+
+
+def _approvals(node: Yaml | None) -> Approvals:
+    def build(fields: Fields) -> Approvals:
+        start = Approvals()
+        mode = fields.word("mode", ("hold", "reject"))
+        return Approvals(
+            ttl=_time(fields, "ttl", start.ttl, DAY),
+            mode=Mode(mode) if mode else start.mode,
+            hold_for=_hold_for(fields.get("hold_for")),
+            join=cast("Any", fields.word("join", ("address", "run", "agent")) or start.join),
+            deny_for=_time(fields, "deny_for", start.deny_for, DAY),
+            max_quorum=_number(fields, "max_quorum", start.max_quorum, 1, 5),
+            owner_may_approve=bool(fields.flag("owner_may_approve")),
+            retention=_time(fields, "retention", start.retention, 365 * DAY),
+            session=_time(fields, "session", start.session, DAY),
+        )
+
+    return _part(node, "approvals", Approvals(), build)
+
+
+def _hold_for(node: Yaml | None) -> int | Literal["auto"] | None:
+    if node is None:
+        return None
+    return "auto" if node.value == "auto" else duration(node, '"hold_for"', DAY)
+
+
+def _limits(node: Yaml | None) -> Limits:
+    def build(fields: Fields) -> Limits:
+        start = Limits()
+        return Limits(
+            body=_number(fields, "body", start.body, 1, BIGGEST),
+            step_up_body=_number(fields, "step_up_body", start.step_up_body, 1, start.step_up_body),
+            pending_per_agent=_number(fields, "pending_per_agent", start.pending_per_agent, 1, 10_000),
+            disk_reserve=_number(fields, "disk_reserve", start.disk_reserve, 0, BIGGEST),
+        )
+
+    return _part(node, "limits", Limits(), build)
+
+
+def _upstream(node: Yaml | None, base: Path) -> Upstream:
+    def build(fields: Fields) -> Upstream:
+        ca = fields.text("ca")
+        fixed = members(fields.get("connect_to"), '"connect_to"')
+        return Upstream(
+            ca=base / ca if ca else None,
+            connect_to={key.text.lower(): _address(item, key.text) for key, item in fixed},
+            allow=tuple(_network(item) for item in items(fields.get("allow"))),
+        )
+
+    return _part(node, "upstream", Upstream(), build)
+
+
+def _network(node: Yaml) -> Any:
+    try:
+        return ip_network(scalar_text(node, "A network"), strict=False)
+    except ValueError:
+        raise ConfigError(
+            f"{node.text!r} is not a network.", node.place, "Write it as 10.0.0.0/8 or 127.0.0.1."
+        ) from None
+
+
+def _config_trust(node: Yaml | None) -> str:
+    if node is None:
+        return "files"
+    if node.value == "signed":
+        raise ConfigError(
+            'this version knows only "config_trust: files".', node.place, "Review changes in git meanwhile."
+        )
+    return word(node, '"config_trust"', ("files",))
+
+
+def _time(fields: Fields, name: str, start: int, most: int) -> int:
+    node = fields.get(name)
+    return start if node is None else duration(node, f'"{name}"', most)
+
+
+def _number(fields: Fields, name: str, start: int, least: int, most: int) -> int:
+    node = fields.get(name)
+    return start if node is None else whole(node, f'"{name}"', least, most)
+
+
+def _overridden(document: Yaml, environment: Mapping[str, str]) -> Yaml:
+    """SECONDSIG_APPROVALS_TTL=2m stands for approvals.ttl; a variable that names no setting is an error."""
+    for variable in sorted(environment):
+        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
+            document = _override(document, variable, environment[variable])
+    return document
+
+
+PARTS = ("listen", "pages_tls", "approvals", "limits", "upstream")
+
+
+def _override(document: Yaml, variable: str, value: str) -> Yaml:
+    name = variable.removeprefix(PREFIX).lower()
+    place = Place(f"the environment variable {variable}")
+    node = replace(parse_yaml(value.encode(), place.file), place=place) if value else Yaml("", place)
+    part = next((part for part in PARTS if name.startswith(f"{part}_")), None)
+    if part is None:
+        return _with(document, name, node)
+    inner = next((item for key, item in members(document, "") if key.text == part), Yaml({}, place))
+    return _with(document, part, _with(inner, name.removeprefix(f"{part}_"), node))
+
+
+def _with(mapping: Yaml, name: str, node: Yaml) -> Yaml:
+    kept = {key: item for key, item in members(mapping, "The configuration") if key.text != name}
+    return Yaml({**kept, Key(name, node.place): node}, mapping.place)
+
+
+__all__ = ["ConfigErrors", "config_path", "home", "load_settings"]

@@ -1,0 +1,324 @@
+"""How a person decides: the payload is shown, a passkey signs it, the quorum mints the cosigner."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import passkeys, ucan
+from gateway.audit import Kind, Row
+from gateway.board import Board
+from gateway.canonical import sha256
+from gateway.desk.contract import DeskError, Session
+from gateway.desk.signing_in import SigningIn
+from gateway.directory import Directory
+from gateway.encoding import b64u
+from gateway.envelopes import COSIGNER_LIFE, Envelope, Signature, State, Step, signed_by
+from gateway.ids import ENTROPY_BYTES, make_id
+from gateway.keys import Keys
+from gateway.payload import asked_about, challenge, for_signer
+from gateway.questions import Unsealed, unpack
+from gateway.releasing import row_of
+from gateway.rules import Rules, Stake, Standing, standing
+from gateway.store.contract import (
+    AddChallenge,
+    Applied,
+    Challenge,
+    Done,
+    Lost,
+    Move,
+    Reveal,
+    Sign,
+    Store,
+    UseChallenge,
+    Withdraw,
+)
+
+MAX_NOTE = 280
+WHY_NOT = {
+    "not_allowed": "Policy does not let you approve this: somebody else must sign.",
+    "own_request": "This request came from an agent that acts for you: somebody else must sign.",
+    "no_passkey": "No passkey of yours is enrolled.",
+}
+
+
+@dataclass
+class Deciding:
+    store: Store
+    keys: Keys
+    directory: Directory
+    board: Board
+    rules: Callable[[], Rules]
+    signing_in: SigningIn
+    rp_id: str
+
+    async def envelope(self, envelope_id: str) -> Envelope:
+        envelope = await self.store.envelope(envelope_id)
+        if envelope is None:
+            raise DeskError(404, "absent", "There is no such request.")
+        return envelope
+
+    def opened(self, envelope: Envelope) -> Unsealed:
+        if envelope.sealed is None:
+            raise DeskError(410, "shredded", "What was asked here was erased when its retention ended.")
+        return unpack(self.keys.unseal(envelope.id, envelope.sealed))
+
+    def stake(self, envelope: Envelope, unsealed: Unsealed) -> Stake:
+        return Stake(envelope.agent, asked_about(unsealed.shared), envelope.quorum)
+
+    def standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Standing:
+        return standing(self.rules(), self.directory, person, self.stake(envelope, unsealed))
+
+    async def sign(self, session: Session, envelope_id: str) -> dict[str, Any]:
+        """The exact bytes to be signed by this person, and the challenge that binds them."""
+        envelope = await self._open(envelope_id)
+        unsealed = self.opened(envelope)
+        self._check_standing(session.person, envelope, unsealed)
+        payload = for_signer(unsealed.shared, decision="approve", approver=session.person)
+        asked = Challenge(
+            make_id("chl", secrets.token_bytes(ENTROPY_BYTES)),
+            "approval",
+            session.person,
+            envelope.id,
+            challenge(secrets.token_bytes(32), payload),
+            self.keys.seal(envelope.id, payload),
+            envelope.expires_at,
+        )
+        await self.store.apply(AddChallenge(asked))
+        options = passkeys.assertion_options(
+            rp_id=self.rp_id,
+            challenge=asked.challenge,
+            allow=self.directory.people[session.person].credentials,
+        )
+        return {"challenge_id": asked.id, "payload": b64u(payload), "options": options}
+
+    async def approve(
+        self, session: Session, envelope_id: str, challenge_id: str, response: dict[str, Any]
+    ) -> Envelope:
+        """One signature. The steps, each of which refuses:
+
+        1. the challenge was asked, of this person, about this envelope, and not yet answered;
+        2. the envelope is still open;
+        3. the credential that signed is this person's own;
+        4. this person may sign, and has seen what was redacted;
+        5. the assertion verifies, over exactly the payload that was shown.
+        """
+        used = await self.store.apply(UseChallenge(challenge_id, self.store.now()))
+        envelope = await self._open(envelope_id)
+        asked = used.challenge if isinstance(used, Done) else None
+        if asked is None or (asked.kind, asked.person, asked.envelope) != (
+            "approval",
+            session.person,
+            envelope_id,
+        ):
+            raise DeskError(409, "challenge_used", "This signature was used already: reload and try again.")
+        credential = await self.signing_in.credential_of(response)
+        if credential.person != session.person:
+            raise DeskError(403, "other_person", "The passkey that signed belongs to somebody else.")
+        unsealed = self.opened(envelope)
+        self._check_standing(session.person, envelope, unsealed)
+        await self._check_revealed(session.person, envelope, unsealed)
+        verified = self.signing_in.verify(response, asked, credential)
+        return await self._sign(envelope, asked, verified, response)
+
+    async def _sign(
+        self,
+        envelope: Envelope,
+        asked: Challenge,
+        credential: passkeys.Credential,
+        response: dict[str, Any],
+    ) -> Envelope:
+        payload = self.keys.unseal(envelope.id, asked.sealed_payload)
+        signature = Signature(
+            envelope.id,
+            credential.person,
+            credential.id,
+            asked.challenge,
+            asked.sealed_payload,
+            sha256(payload),
+            response,
+            self.store.now(),
+        )
+        before = await self.store.signatures(envelope.id)
+        people = signed_by((*before, signature))
+        row = row_of(
+            envelope,
+            Kind.SIGNATURE,
+            decision="step_up",
+            reason="signed",
+            person=credential.person,
+            decision_method="passkey",
+            credential_id=b64u(credential.id),
+            detail=self._said_of_owner(envelope, credential.person),
+        )
+        change = Sign(envelope.version, signature, credential)
+        rows = [row]
+        if len(people) >= envelope.quorum:
+            token, expires = self._mint(envelope, (*before, signature))
+            change = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
+            rows.append(self._mint_row(row, token))
+        return await self._settle(await self.store.apply(change, rows))
+
+    def _said_of_owner(self, envelope: Envelope, person: str) -> str | None:
+        agent = self.directory.agents.get(envelope.agent)
+        return "signed by the agent's owner (owner_may_approve)" if agent and agent.owner == person else None
+
+    def _mint_row(self, signed: Row, token: ucan.Token) -> Row:
+        columns = {**signed.columns(), "kind": Kind.MINT, "reason": "minted", "cosigner": token.cid}
+        return Row(**columns)
+
+    def _mint(self, envelope: Envelope, signatures: tuple[Signature, ...]) -> tuple[ucan.Token, int]:
+        """The cosigner: it lets this one request of this one envelope go, within five minutes."""
+        key = self.keys.cosigner
+        own = ucan.did_key(key.public_key())
+        expires = self.store.now() + COSIGNER_LIFE
+        token = ucan.mint(
+            key,
+            audience=own,
+            subject=own,
+            command=f"/cosign{envelope.action}".lower(),
+            policy=[["==", ".envelope", envelope.id], ["==", ".request", envelope.digest]],
+            nonce=secrets.token_bytes(16),
+            expires=expires,
+            meta={
+                "credential_id": [b64u(signature.credential_id) for signature in signatures],
+                "evidence_sha256": [signature.payload_sha256 for signature in signatures],
+            },
+        )
+        return token, expires
+
+    async def deny(self, session: Session, envelope_id: str, note: str | None) -> Envelope:
+        envelope = await self._open(envelope_id)
+        unsealed = self.opened(envelope)
+        if self.standing(session.person, envelope, unsealed) not in {"ok", "own_request"}:
+            raise DeskError(403, "not_allowed", "Policy does not let you decide this.")
+        row = row_of(
+            envelope,
+            Kind.END,
+            decision="step_up",
+            reason="approval_denied",
+            person=session.person,
+            decision_method="session",
+            credential_id=b64u(session.credential_id),
+            detail=f"signed in at {session.signed_in_at}",
+        )
+        move = Move(
+            envelope.id,
+            envelope.version,
+            Step.DENY,
+            self.store.now(),
+            by=session.person,
+            method="session",
+            note=clean_note(note),
+        )
+        return await self._settle(await self.store.apply(move, [row]))
+
+    async def withdraw(self, session: Session, envelope_id: str) -> Envelope:
+        """A signer takes the approval back; possible until it is spent."""
+        envelope = await self.envelope(envelope_id)
+        if session.person not in signed_by(await self.store.signatures(envelope_id)):
+            raise DeskError(403, "not_signed", "You have not signed this.")
+        row = row_of(
+            envelope,
+            Kind.END,
+            decision="step_up",
+            reason="withdrawn",
+            person=session.person,
+            decision_method="session",
+            cosigner=envelope.cosigner,
+        )
+        if envelope.state is State.PENDING:
+            change: Withdraw | Move = Withdraw(envelope.id, envelope.version, session.person)
+        elif envelope.state is State.APPROVED:
+            change = Move(
+                envelope.id,
+                envelope.version,
+                Step.REVOKE,
+                self.store.now(),
+                by=session.person,
+                method="session",
+            )
+        else:
+            raise self._decided(envelope)
+        return await self._settle(await self.store.apply(change, [row]))
+
+    async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, str]:
+        """Shows a redacted value to somebody who may sign; the row is durable first."""
+        envelope = await self.envelope(envelope_id)
+        unsealed = self.opened(envelope)
+        self._check_standing(session.person, envelope, unsealed)
+        hidden = unsealed.hidden.get(selector)
+        if hidden is None:
+            raise DeskError(404, "absent", "There is no such redacted value.")
+        row = row_of(
+            envelope,
+            Kind.REVEAL,
+            decision="step_up",
+            reason="revealed",
+            person=session.person,
+            detail=selector,
+        )
+        await self.store.apply(Reveal(envelope.id, session.person, selector), [row])
+        return {"value": hidden.value, "salt": hidden.salt.hex()}
+
+    async def mismatch(self, session: Session, envelope_id: str, expected: str, shown: str) -> None:
+        """A page saw that it does not show what would be signed."""
+        envelope = await self.envelope(envelope_id)
+        row = row_of(
+            envelope,
+            Kind.MISMATCH,
+            decision="step_up",
+            reason="display_mismatch",
+            person=session.person,
+            detail=f"expected {expected[:64]}, shown {shown[:64]}",
+        )
+        await self.store.apply(Reveal(envelope.id, session.person, "display mismatch"), [row])
+
+    async def _open(self, envelope_id: str) -> Envelope:
+        envelope = await self.envelope(envelope_id)
+        if envelope.state is not State.PENDING:
+            raise self._decided(envelope)
+        if envelope.expires_at <= self.store.now():
+            raise DeskError(409, "expired", "Time ran out: it was refused.", {"envelope": envelope})
+        return envelope
+
+    def _check_standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
+        stands = self.standing(person, envelope, unsealed)
+        if stands != "ok":
+            raise DeskError(403, stands, WHY_NOT[stands])
+
+    async def _check_revealed(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
+        unseen = set(unsealed.hidden) - await self.store.revealed(envelope.id, person)
+        if unseen:
+            raise DeskError(
+                403, "not_revealed", f"Reveal what is redacted before you sign: {', '.join(sorted(unseen))}."
+            )
+
+    async def _settle(self, applied: Applied) -> Envelope:
+        match applied:
+            case Done(envelope=Envelope() as envelope):
+                self.board.changed(envelope)
+                await self.directory.refresh()
+                return envelope
+            case Lost(why="expired"):
+                raise DeskError(
+                    409, "expired", "Time ran out: it was refused.", {"envelope": applied.envelope}
+                )
+            case Lost(envelope=Envelope() as current):
+                raise self._decided(current)
+            case _:
+                raise DeskError(409, "changed", "This request changed meanwhile: reload the page.")
+
+    def _decided(self, envelope: Envelope) -> DeskError:
+        if envelope.state is State.PENDING:
+            return DeskError(
+                409, "changed", "Somebody else signed meanwhile: try again.", {"envelope": envelope}
+            )
+        who = envelope.decided_by or "Somebody"
+        return DeskError(409, "decided", f"{who} decided this first.", {"envelope": envelope})
+
+
+def clean_note(note: str | None) -> str | None:
+    """A note as the agent gets it: one plain text, cut to its limit."""
+    text = " ".join((note or "").split())
+    return "".join(c for c in text if c.isprintable())[:MAX_NOTE] or None

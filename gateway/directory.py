@@ -1,0 +1,109 @@
+"""Who is known, kept in memory so that every request can be asked about without a query."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from gateway.errors import Reason, Refusal
+from gateway.model import Caller
+from gateway.passkeys import Credential
+from gateway.store.contract import Agent, Person, Store, Token
+
+TOKEN_PREFIX = "ssig_"  # noqa: S105  # what secret scanners look for, not a secret
+TOKEN_BYTES = 32
+
+HOW = "Set HTTPS_PROXY=http://AGENT:TOKEN@HOST:PORT, as `secondsig agent add` printed it."
+
+
+def new_token() -> str:
+    return TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def token_hash(token: str) -> str:
+    """A token is 256 random bits, so one hash is enough to make the stored form useless to a thief."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Known:
+    """A person, and the passkeys that speak for them."""
+
+    person: Person
+    credentials: tuple[Credential, ...]
+
+
+class Directory:
+    """Agents, their tokens, and people: what the store says, refreshed after every change."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.agents: dict[str, Agent] = {}
+        self.people: dict[str, Known] = {}
+        self._tokens: dict[str, Token] = {}
+
+    async def refresh(self) -> None:
+        agents = {agent.name: agent for agent in await self._store.agents()}
+        tokens = {token.hash: token for token in await self._store.tokens() if token.agent in agents}
+        credentials = await self._store.credentials()
+        people = {
+            person.name: Known(person, tuple(c for c in credentials if c.person == person.name))
+            for person in await self._store.people()
+            if person.revoked_at is None
+        }
+        self.agents, self._tokens, self.people = agents, tokens, people
+
+    def identify(self, proxy_authorization: tuple[str, ...], peer: str) -> Caller:
+        """The agent whose token this is; anybody else is refused, whatever was wrong."""
+        name, token = _basic(proxy_authorization)
+        digest = token_hash(token)
+        known = self._tokens.get(digest)
+        if known is None or not hmac.compare_digest(known.hash, digest) or not _same(known.agent, name):
+            raise _unknown("The token is not known: it may have been rotated or revoked.")
+        if known.expires_at is not None and known.expires_at <= self._store.now():
+            raise _unknown("The token has expired: ask the operator for a new one.")
+        return Caller(known.agent, known.id, known.run, peer)
+
+    def check_not_paused(self, agent: str) -> None:
+        known = self.agents.get(agent)
+        if known is None:
+            raise _unknown("This agent was removed.")
+        if known.paused:
+            raise Refusal(
+                Reason.AGENT_PAUSED,
+                f"An operator paused {agent}: stop, and ask a person to resume it. Nothing was sent.",
+            )
+
+    def has_passkey(self, person: str) -> bool:
+        known = self.people.get(person)
+        return bool(known and known.credentials)
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _basic(values: tuple[str, ...]) -> tuple[str, str]:
+    if not values:
+        raise _unknown("No agent token was sent.")
+    if len(values) > 1:
+        raise _unknown("More than one Proxy-Authorization header was sent.")
+    scheme, _, encoded = values[0].partition(" ")
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise _unknown("The Proxy-Authorization header cannot be read.") from None
+    name, mark, token = text.partition(":")
+    if scheme.lower() != "basic" or not mark:
+        raise _unknown("The Proxy-Authorization header is not Basic.")
+    return name, token
+
+
+def _unknown(why: str) -> Refusal:
+    return Refusal(
+        Reason.UNAUTHENTICATED_AGENT,
+        f"{why} {HOW}",
+        extra={"reason_phrase": "Secondsig needs HTTPS_PROXY=http://agent:TOKEN@host:port"},
+    )

@@ -1,0 +1,3 @@
+from gateway.proxy.gate import Answer, Forward, Gate, Outcome, OutcomeSink, Release
+
+__all__ = ["Answer", "Forward", "Gate", "Outcome", "OutcomeSink", "Release"]

@@ -1,0 +1,66 @@
+"""From the operator's files to Rules: whole, or not at all."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from gateway.directory import Directory
+from gateway.errors import ConfigError, ConfigErrors, Place
+from gateway.policy import Policy
+from gateway.rules import Rules, rules_digest, with_directory
+from gateway.settings import Settings
+from gateway.templates import Library
+from gateway.templates.fields import suggestion
+
+
+def shipped_templates() -> dict[str, Path]:
+    """The templates that come with Secondsig, by service."""
+    folder = Path(str(files("templates_yaml")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def ui_folder() -> Path:
+    return Path(str(files("approve_ui")))
+
+
+def load_library(settings: Settings) -> Library:
+    shipped = shipped_templates()
+    own = {path.stem: path for path in settings.template_files}
+    for name in settings.templates:
+        if name not in shipped and name not in own:
+            raise ConfigError(
+                f'no template is called "{name}".',
+                Place(str(settings.file)),
+                suggestion(name, {*shipped, *own}),
+            )
+    chosen = [own.get(name) or shipped[name] for name in settings.templates]
+    chosen += [path for path in settings.template_files if path.stem not in settings.templates]
+    variables = {name: service.vars for name, service in settings.templates.items() if service.vars}
+    return Library.load(chosen, variables)
+
+
+def load_rules(settings: Settings, directory: Directory) -> Rules:
+    """Raises ConfigError or ConfigErrors with everything that is wrong."""
+    library = load_library(settings)
+    policy = Policy.load(
+        _read(settings.policy, settings),
+        str(settings.policy),
+        _read(settings.entities, settings),
+        str(settings.entities),
+        library.cedar_schema(),
+        [],
+        [],
+    )
+    policy = with_directory(policy, directory)
+    return Rules(settings, library, policy, rules_digest(library, policy, settings))
+
+
+def _read(path: Path, settings: Settings) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the file cannot be read ({error}).", Place(str(path)), f"It is named in {settings.file}."
+        ) from error
+
+
+__all__ = ["ConfigErrors", "load_library", "load_rules", "shipped_templates", "ui_folder"]

@@ -1,0 +1,254 @@
+"""What the operator may do: manage agents, deny and cancel, read the log, invite the first approver.
+
+The account that owns the state folder is the operator. Approving is nowhere in here.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gateway.audit import Kind, Row, parse_filter
+from gateway.board import Board
+from gateway.canonical import sha256
+from gateway.desk.views import entry_view, row_view
+from gateway.directory import Directory, new_token, token_hash
+from gateway.envelopes import Envelope, State, Step, signed_by
+from gateway.errors import UsageError
+from gateway.ids import ENTROPY_BYTES, make_id
+from gateway.releasing import row_of
+from gateway.rules import Rules
+from gateway.store.contract import (
+    AddAgent,
+    AddToken,
+    Agent,
+    Done,
+    Invitation,
+    Invite,
+    Lost,
+    Move,
+    PauseAgent,
+    RemoveAgent,
+    RevokePerson,
+    RevokeTokens,
+    Store,
+    Token,
+)
+
+INVITATION_LIFE = 600
+RUN_LIFE = 86_400
+OPERATOR = "operator"
+NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+MAX_NAME = 64
+FIRST_GROUPS = ("administrators", "approvers")
+
+
+@dataclass
+class Operating:
+    """Every method takes plain words and gives plain JSON."""
+
+    store: Store
+    directory: Directory
+    board: Board
+    rules: Callable[[], Rules]
+    refreshed: Callable[[], Awaitable[None]]
+
+    async def agent_add(self, name: str, team: str | None = None, owner: str | None = None) -> dict[str, Any]:
+        check_name(name, "An agent's name")
+        if team is not None:
+            check_name(team, "A team's name")
+        if owner is not None and owner not in self.directory.people:
+            known = ", ".join(self.directory.people) or "nobody yet"
+            raise UsageError(
+                f"{owner} is not enrolled (enrolled: {known}): leave --owner out or enrol them first."
+            )
+        now = self.store.now()
+        token, stored = self._token(name, None, None)
+        change = AddAgent(Agent(name, team, owner, paused=False, created_at=now), stored)
+        applied = await self.store.apply(change, [self._row(Kind.AGENT, "added", agent=name, detail=team)])
+        if isinstance(applied, Lost):
+            raise UsageError(f"There is an agent {name} already: rotate its token, or choose another name.")
+        await self.refreshed()
+        return {"agent": name, "team": team, "owner": owner, "token": token, **self._lines(name, token)}
+
+    async def agent_list(self) -> dict[str, Any]:
+        await self.directory.refresh()
+        return {"agents": [asdict(agent) for agent in self.directory.agents.values()]}
+
+    async def agent_rotate(self, name: str) -> dict[str, Any]:
+        self._known(name)
+        token, stored = self._token(name, None, None)
+        await self.store.apply(
+            AddToken(stored, replaces_others=True), [self._row(Kind.AGENT, "rotated", agent=name)]
+        )
+        await self.refreshed()
+        return {"agent": name, "token": token, **self._lines(name, token)}
+
+    async def agent_pause(self, name: str, *, paused: bool = True) -> dict[str, Any]:
+        self._known(name)
+        said = "paused" if paused else "resumed"
+        await self.store.apply(PauseAgent(name, paused), [self._row(Kind.AGENT, said, agent=name)])
+        await self.refreshed()
+        return {"agent": name, "paused": paused}
+
+    async def agent_resume(self, name: str) -> dict[str, Any]:
+        return await self.agent_pause(name, paused=False)
+
+    async def agent_revoke(self, name: str) -> dict[str, Any]:
+        self._known(name)
+        await self.store.apply(
+            RemoveAgent(name, self.store.now()), [self._row(Kind.AGENT, "revoked", agent=name)]
+        )
+        await self.refreshed()
+        return {"agent": name, "revoked": True}
+
+    async def run_begin(self, agent: str) -> dict[str, Any]:
+        """A token for one run of `secondsig run`."""
+        self._known(agent)
+        run = make_id("run", secrets.token_bytes(ENTROPY_BYTES))
+        token, stored = self._token(agent, run, self.store.now() + RUN_LIFE)
+        await self.store.apply(AddToken(stored), [self._row(Kind.AGENT, "run_began", agent=agent, run=run)])
+        await self.refreshed()
+        return {"agent": agent, "run": run, "token": token, **self._lines(agent, token)}
+
+    async def run_end(self, agent: str, run: str) -> dict[str, Any]:
+        row = self._row(Kind.AGENT, "run_ended", agent=agent, run=run)
+        await self.store.apply(RevokeTokens(agent, self.store.now(), run), [row])
+        await self.refreshed()
+        return {"run": run}
+
+    async def approver_invite(self) -> dict[str, Any]:
+        """The first link. Once somebody is enrolled, an invitation is a matter for passkeys."""
+        if self.directory.people:
+            raise UsageError(
+                "Somebody is enrolled already, so the command line may not invite: this version enrols one "
+                "approver (further invitations come with administration by passkey)."
+            )
+        token = secrets.token_urlsafe(32)
+        expires = self.store.now() + INVITATION_LIFE
+        await self.store.apply(
+            Invite(Invitation(sha256(token.encode()), None, FIRST_GROUPS, expires)),
+            [self._row(Kind.PERSON, "invited", detail="first approver")],
+        )
+        return {"url": f"{self.rules().settings.origin}/enrol#{token}", "minutes": INVITATION_LIFE // 60}
+
+    async def approver_list(self) -> dict[str, Any]:
+        await self.directory.refresh()
+        return {
+            "approvers": [
+                {
+                    "name": name,
+                    "groups": list(known.person.groups),
+                    "passkeys": [c.name for c in known.credentials],
+                }
+                for name, known in self.directory.people.items()
+            ]
+        }
+
+    async def approver_revoke(self, name: str) -> dict[str, Any]:
+        row = self._row(Kind.PERSON, "revoked", person=name)
+        if isinstance(await self.store.apply(RevokePerson(name, self.store.now()), [row]), Lost):
+            raise UsageError(f"{name} is not enrolled.")
+        await self.refreshed()
+        return {"approver": name, "revoked": True}
+
+    async def envelope_list(self, *, everything: bool = False) -> dict[str, Any]:
+        states = None if everything else [State.PENDING, State.APPROVED, State.SPENT]
+        return {"envelopes": [await self._view(envelope) for envelope in await self.store.envelopes(states)]}
+
+    async def envelope_show(self, envelope: str) -> dict[str, Any]:
+        found = await self._envelope(envelope)
+        rows = await self.store.rows_of([envelope])
+        return {"envelope": await self._view(found), "rows": [entry_view(entry) for entry in rows]}
+
+    async def envelope_deny(self, envelope: str, note: str | None = None) -> dict[str, Any]:
+        return await self._end(envelope, Step.DENY, "approval_denied", note)
+
+    async def envelope_cancel(self, envelope: str) -> dict[str, Any]:
+        return await self._end(envelope, Step.CANCEL, "cancelled", None)
+
+    async def stop_all(self) -> dict[str, Any]:
+        """The kill switch: every agent paused, everything that waits denied."""
+        for name in list(self.directory.agents):
+            await self.agent_pause(name)
+        waiting = await self.store.envelopes([State.PENDING], 10_000)
+        for envelope in waiting:
+            await self._end(envelope.id, Step.DENY, "stop_all", "An operator stopped everything.")
+        return {"paused": sorted(self.directory.agents), "denied": [envelope.id for envelope in waiting]}
+
+    async def audit_list(
+        self, chosen: str | None = None, before: int | None = None, limit: int = 50
+    ) -> dict[str, Any]:
+        try:
+            where = parse_filter(chosen or "")
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        return {"rows": [entry_view(entry) for entry in await self.store.rows(where, before, limit)]}
+
+    async def _end(self, envelope_id: str, step: Step, reason: str, note: str | None) -> dict[str, Any]:
+        envelope = await self._envelope(envelope_id)
+        if envelope.state is not State.PENDING:
+            raise UsageError(f"{envelope_id} is {envelope.state} already: nothing changed.")
+        row = row_of(
+            envelope, Kind.END, decision="step_up", reason=reason, person=OPERATOR, decision_method="operator"
+        )
+        move = Move(envelope.id, envelope.version, step, self.store.now(), OPERATOR, "operator", note)
+        applied = await self.store.apply(move, [row])
+        if not isinstance(applied, Done) or applied.envelope is None:
+            raise UsageError(f"Somebody decided {envelope_id} first: nothing changed.")
+        self.board.changed(applied.envelope)
+        return {"envelope": await self._view(applied.envelope)}
+
+    async def _envelope(self, envelope_id: str) -> Envelope:
+        envelope = await self.store.envelope(envelope_id)
+        if envelope is None:
+            raise UsageError(f"There is no envelope {envelope_id}: secondsig envelope list shows what waits.")
+        return envelope
+
+    async def _view(self, envelope: Envelope) -> dict[str, Any]:
+        agent = self.directory.agents.get(envelope.agent)
+        signed = signed_by(await self.store.signatures(envelope.id))
+        return row_view(envelope, team=agent.team if agent else None, signed=len(signed))
+
+    def _known(self, name: str) -> Agent:
+        agent = self.directory.agents.get(name)
+        if agent is None:
+            raise UsageError(f"There is no agent {name}: secondsig agent list shows them.")
+        return agent
+
+    def _token(self, agent: str, run: str | None, expires_at: int | None) -> tuple[str, Token]:
+        token = new_token()
+        identifier = make_id("tok", secrets.token_bytes(ENTROPY_BYTES))
+        return token, Token(identifier, agent, run, token_hash(token), self.store.now(), expires_at)
+
+    def _lines(self, name: str, token: str) -> dict[str, str]:
+        settings = self.rules().settings
+        return {"proxy": f"http://{name}:{token}@{settings.listen.proxy}", "pages": settings.origin}
+
+    def _row(
+        self,
+        kind: Kind,
+        decision: str,
+        *,
+        agent: str | None = None,
+        run: str | None = None,
+        person: str | None = None,
+        detail: str | None = None,
+    ) -> Row:
+        return Row(
+            kind,
+            decision=decision,
+            agent=agent,
+            run=run,
+            person=person,
+            decision_method="operator",
+            config_digest=self.rules().digest,
+            detail=detail,
+        )
+
+
+def check_name(name: str, what: str) -> None:
+    if not name or len(name) > MAX_NAME or not set(name) <= NAME:
+        raise UsageError(
+            f"{what} has 1 to {MAX_NAME} letters, digits, dots, dashes or underscores, not {name!r}."
+        )

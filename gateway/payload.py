@@ -1,0 +1,335 @@
+"""What a person signs: every fact of the request, in one canonical text that the page shows whole.
+
+The sheet is the part that all signers share; each signer's payload adds the verb and their name.
+Values that are to stay hidden stand in it as a length and a salted commitment.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.bodies import DecodedBody, JsonNumber, json_leaves
+from gateway.canonical import (
+    CREDENTIALS,
+    HOP_BY_HOP,
+    commitment,
+    content_digest,
+    is_bound,
+    jcs,
+    merge_binds,
+    request_digest,
+)
+from gateway.errors import Reason, Refusal
+from gateway.model import (
+    Approval,
+    ContextValue,
+    Decision,
+    EntityRef,
+    Mapped,
+    Money,
+    Request,
+    Risk,
+    Unit,
+)
+
+VERSION = 1
+MAX_SHEET = 2 * 1024 * 1024
+MAX_HEX = 64 * 1024
+
+type Field = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A redacted value, kept sealed, revealed to an approver who asks."""
+
+    value: str
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The payload that all signers share, and what its commitments stand for."""
+
+    shared: dict[str, Any]
+    hidden: Mapping[str, Hidden]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The facts of the question that the request itself does not hold."""
+
+    gateway: str
+    rp_id: str
+    envelope: str
+    team: str | None
+    owner: str | None
+    quorum: int
+    opened_at: int
+    expires_at: int
+    purpose: str | None
+    intent_risk: str
+    intent_risk_reasons: tuple[str, ...]
+    policy_digest: str
+    config_digest: str
+    config_trust: str
+    salt: bytes
+    hidden_salt: bytes
+
+
+def utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def make_sheet(
+    request: Request, mapped: Mapped, decision: Decision, body: DecodedBody, bound: bytes, about: About
+) -> Sheet:
+    """Everything there is to say about one request; refuses what cannot be shown whole."""
+    fields = _Fields(mapped.units, about.hidden_salt)
+    headers = [[name, fields.header(name, value)] for name, value in request.headers if _is_sent(name)]
+    shown_body = fields.body(request, body)
+    digest = request_digest(derived_salt(about.hidden_salt, "digest"), bound)
+    shared = {
+        "type": "secondsig/approval",
+        "version": VERSION,
+        "gateway": about.gateway,
+        "rp_id": about.rp_id,
+        "envelope": about.envelope,
+        "quorum": about.quorum,
+        "agent": _agent(request, about),
+        "units": [_unit(unit) for unit in mapped.units],
+        "why": [{"policy": reason.id, "reason": reason.reason} for reason in decision.reasons],
+        "asked_by": ["template"] if decision.raised_by_template else ["policy"],
+        "purpose": about.purpose,
+        "request": {
+            "method": request.method,
+            "scheme": request.scheme,
+            "host": request.host,
+            "port": request.port,
+            "target": request.target,
+            "headers": headers,
+            "body": shown_body,
+        },
+        "show": {selector: how for unit in mapped.units for selector, how in unit.show.values()},
+        "digest": digest,
+        "template": {
+            "service": mapped.service,
+            "version": mapped.template_version,
+            "digest": mapped.template_digest,
+        },
+        "policy": {"digest": about.policy_digest},
+        "config": {"digest": about.config_digest, "trust": about.config_trust},
+        "opened_at": utc(about.opened_at),
+        "expires_at": utc(about.expires_at),
+        "salt": about.salt.hex(),
+        "intent_risk": {"level": about.intent_risk, "reasons": list(about.intent_risk_reasons)},
+        "observed": None,
+        "checkpoint": None,
+    }
+    if len(jcs(shared)) > MAX_SHEET:
+        raise too_large()
+    return Sheet(shared, fields.hidden, digest)
+
+
+def for_signer(shared: Mapping[str, Any], *, decision: str, approver: str) -> bytes:
+    """The exact bytes that this person signs with this verb."""
+    return jcs({**shared, "decision": decision, "approver": approver})
+
+
+def asked_about(shared: Mapping[str, Any]) -> Mapped:
+    """As much of the meaning as a sheet still tells: enough to ask who may approve it."""
+    service = shared["template"]["service"]
+    units = tuple(_unit_from(unit, service) for unit in shared["units"])
+    return Mapped(units, service, shared["template"]["version"], shared["template"]["digest"])
+
+
+def _unit_from(told: Mapping[str, Any], service: str) -> Unit:
+    return Unit(
+        service=service,
+        action=told["action"],
+        title=told["title"],
+        groups=tuple(told["groups"]),
+        access=told["access"],
+        resource=EntityRef("", told["resource"]),
+        parents={},
+        context={},
+        risk=Risk(told["risk"]),
+        summary=(),
+        approval=Approval(approvers=told["approvers"]),
+    )
+
+
+def challenge(nonce: bytes, payload: bytes) -> bytes:
+    """What the passkey signs over: 32 random bytes, then the hash of the payload."""
+    return nonce + hashlib.sha256(payload).digest()
+
+
+def too_large() -> Refusal:
+    return Refusal(
+        Reason.BODY_TOO_LARGE,
+        "This request needs a person's approval and is too large to be shown whole: send smaller parts.",
+    )
+
+
+def derived_salt(hidden_salt: bytes, purpose: str) -> bytes:
+    """A salt for one purpose, not found in the payload: revealing one value helps to guess no other."""
+    return hmac.new(hidden_salt, purpose.encode(), hashlib.sha256).digest()[:16]
+
+
+def list_summary(unit: Unit, hidden: Iterable[str]) -> tuple[dict[str, str], ...]:
+    """The sentence as lists and notifications may show it: redacted values do not stand in it."""
+    secrets = frozenset(hidden)
+    return tuple(
+        {"value": "hidden" if part.text in secrets else part.text} if part.is_value else {"text": part.text}
+        for part in unit.summary
+    )
+
+
+def context_text(value: ContextValue) -> Any:
+    match value:
+        case Money():
+            return money_text(value)
+        case tuple():
+            return list(value)
+        case bool():
+            return value
+        case _:
+            return str(value)
+
+
+def money_text(money: Money) -> str:
+    if not money.exponent:
+        return f"{money.minor} {money.currency.upper()}"
+    whole, part = divmod(money.minor, 10**money.exponent)
+    return f"{whole}.{part:0{money.exponent}d} {money.currency.upper()}"
+
+
+def _is_sent(header: str) -> bool:
+    name = header.lower()
+    return (
+        name not in HOP_BY_HOP
+        and not name.startswith("secondsig-")
+        and name not in {"content-length", "expect"}
+    )
+
+
+def _agent(request: Request, about: About) -> dict[str, Any]:
+    caller = request.caller
+    return {
+        "id": caller.agent,
+        "team": about.team,
+        "owner": about.owner,
+        "run": caller.run,
+        "token": caller.token_id,
+        "address": caller.peer,
+    }
+
+
+def _unit(unit: Unit) -> dict[str, Any]:
+    return {
+        "action": unit.action,
+        "title": unit.title,
+        "groups": list(unit.groups),
+        "access": unit.access,
+        "resource": str(unit.resource),
+        "context": {name: context_text(value) for name, value in unit.context.items()},
+        "risk": str(unit.risk),
+        "approvers": unit.approval.approvers,
+        "summary": [{"value" if part.is_value else "text": part.text} for part in unit.summary],
+        "undo": {"how": unit.undo.how, "note": unit.undo.note} if unit.undo else None,
+    }
+
+
+class _Fields:
+    """Turns values into fields: shown, redacted, secret, or named as free to change."""
+
+    def __init__(self, units: tuple[Unit, ...], salt: bytes) -> None:
+        self._redact = {_lower_header(s) for unit in units for s in unit.redact}
+        self._secret = {_lower_header(s) for unit in units for s in unit.secret}
+        self._volatile = {_lower_header(s) for s in merge_binds(units).volatile}
+        self._salt = salt
+        self._committed_some = False
+        self.hidden: dict[str, Hidden] = {}
+
+    def header(self, name: str, value: str) -> Field:
+        selector = f"header:{name.lower()}"
+        if not is_bound(name):
+            return {"volatile": True}
+        if name.lower() in CREDENTIALS:
+            return {"secret": self._committed(selector, value)}
+        return self._field(selector, (), {"text": value}, value)
+
+    def body(self, request: Request, body: DecodedBody) -> Field:
+        self._committed_some = False
+        shown = self._shown(request.body, body)
+        digest = content_digest(request.body)
+        if self._committed_some:
+            digest = commitment(derived_salt(self._salt, "body"), digest)
+        return {"kind": body.kind, "bytes": len(request.body), "content_digest": digest, "fields": shown}
+
+    def _shown(self, raw: bytes, body: DecodedBody) -> list[list[Any]]:
+        if body.kind == "json":
+            return [
+                [f"json:{pointer}", self._field(f"json:{pointer}", (), _json_field(value), str(value))]
+                for pointer, value in json_leaves(body.json)
+            ]
+        if body.kind == "form":
+            return [
+                [f"form:{name}", self._field(f"form:{name}", (f"arg:{name}",), {"text": value}, value)]
+                for name, value in body.form
+            ]
+        return [["body", _raw_field(raw)]] if raw else []
+
+    def _field(self, selector: str, aliases: tuple[str, ...], shown: Field, value: str) -> Field:
+        names = {selector, *aliases}
+        if _covered(names, self._volatile):
+            return {"volatile": True}
+        if _covered(names, self._secret):
+            return {"secret": self._committed(selector, value)}
+        if _covered(names, self._redact):
+            salt = self._salt_of(selector)
+            field = {"redacted": self._committed(selector, value)}
+            self.hidden[selector] = Hidden(value, salt)
+            return field
+        return shown
+
+    def _committed(self, selector: str, value: str) -> dict[str, Any]:
+        self._committed_some = True
+        return {"length": len(value), "commitment": commitment(self._salt_of(selector), value)}
+
+    def _salt_of(self, selector: str) -> bytes:
+        return derived_salt(self._salt, f"field:{selector}:{len(self.hidden)}")
+
+
+def _covered(names: set[str], selectors: set[str]) -> bool:
+    """A selector covers its own value and, in JSON, everything below it."""
+    return any(
+        name == s or (s.startswith("json:") and name.startswith(s + "/")) for s in selectors for name in names
+    )
+
+
+def _lower_header(selector: str) -> str:
+    return selector.lower() if selector.startswith("header:") else selector
+
+
+def _json_field(value: bool | JsonNumber | str | None) -> Field:  # noqa: FBT001  # a JSON value
+    if value is None:
+        return {"null": True}
+    if isinstance(value, bool):
+        return {"bool": value}
+    if isinstance(value, JsonNumber):
+        return {"number": str(value)}
+    return {"text": value}
+
+
+def _raw_field(raw: bytes) -> Field:
+    try:
+        return {"text": raw.decode()}
+    except UnicodeDecodeError:
+        if len(raw) > MAX_HEX:
+            raise too_large() from None
+        return {"hex": raw.hex()}

@@ -1,0 +1,225 @@
+"""One request, top to bottom: who, where, what it means, what policy says, and what follows from that."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.audit import Kind, Row
+from gateway.directory import Directory
+from gateway.errors import Reason, Refusal, SecondsigError
+from gateway.facts import facts_of
+from gateway.gate import Answer, Forward, Release
+from gateway.inside import Inside
+from gateway.model import Caller, Decision, Effect, Mapped, Request, ServiceMode
+from gateway.problems import Problem, problem
+from gateway.rules import Rules
+from gateway.store.contract import Store
+from gateway.waiting import Waiting
+
+log = structlog.get_logger()
+
+INSIDE = "secondsig.internal"
+
+
+@dataclass
+class Pipeline:
+    """The gate that the proxy asks. Whatever it cannot decide does not pass."""
+
+    store: Store
+    directory: Directory
+    rules: Callable[[], Rules]
+    waiting: Waiting
+    inside: Inside
+    gateway: str
+
+    def identify(self, proxy_authorization: tuple[str, ...], peer: str) -> Caller:
+        return self.directory.identify(proxy_authorization, peer)
+
+    def destination(self, caller: Caller, scheme: str, host: str, port: int) -> None:
+        """Refuses what no template serves and no operator trusts, before anything is dialled."""
+        rules = self.rules()
+        if self.internal(host) and (scheme, port) == ("http", 80):
+            return
+        if rules.library.serves(scheme, host, port) or _is_let_through(rules, host):
+            return
+        raise Refusal(
+            Reason.DESTINATION_REFUSED,
+            f"No template covers {scheme}://{host}:{port}, so {caller.agent} may not go there: ask your "
+            "operator to add a template for it.",
+        )
+
+    def internal(self, host: str) -> bool:
+        return host == INSIDE
+
+    def tunnel_untouched(self, host: str) -> bool:
+        rules = self.rules()
+        service = rules.library.serves("https", host, 443)
+        return service is not None and _mode(rules, service) is ServiceMode.OFF
+
+    def tunnel_opened(self, caller: Caller, host: str, port: int) -> None:
+        """Pinned clients see the upstream's own certificate; all that we know is that they went there."""
+        self.store.note(
+            Row(
+                Kind.TUNNEL,
+                decision="off",
+                agent=caller.agent,
+                run=caller.run,
+                address=caller.peer,
+                host=f"{host}:{port}",
+                config_digest=self.rules().digest,
+            )
+        )
+
+    def needs_http1(self, host: str) -> bool:
+        return self.rules().library.needs_http1(host)
+
+    def body_limit(self, caller: Caller, host: str) -> int:
+        return self.rules().settings.limits.body
+
+    async def decide(self, request: Request, gone: asyncio.Event) -> Answer | Forward | Release:
+        """What happens to this request. Raises Refusal; any other exception is a fault, and refuses too."""
+        rules = self.rules()
+        self.directory.check_not_paused(request.caller.agent)
+        if self.internal(request.host):
+            return await self.inside.answer(request)
+        if not self.store.healthy():
+            raise _unwritable()
+        service = rules.library.serves(request.scheme, request.host, request.port)
+        if service is None:
+            return self._let_through(request, rules)
+        if _mode(rules, service) is ServiceMode.WATCH:
+            return self._watch(request, rules)
+        return await self._enforce(request, rules, gone)
+
+    async def _enforce(self, request: Request, rules: Rules, gone: asyncio.Event) -> Forward | Release:
+        mapped = rules.library.map(request)
+        decision = self._ask(request, mapped, rules)
+        if decision.effect is Effect.ALLOW:
+            self.store.note(_row(request, rules, mapped, decision, "allow"))
+            return Forward()
+        if decision.effect is Effect.DENY:
+            raise _Denied(request, rules, mapped, decision)
+        body = rules.library.body(request)
+        return await self.waiting.step_up(request, mapped, decision, body, rules, gone)
+
+    def _ask(self, request: Request, mapped: Mapped, rules: Rules) -> Decision:
+        facts = facts_of(request, mapped, self.store.now())
+        return rules.policy.decide(request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum)
+
+    def _let_through(self, request: Request, rules: Rules) -> Forward:
+        """A host without a template that the operator trusts, or only watches."""
+        if not _is_let_through(rules, request.host):
+            self.destination(request.caller, request.scheme, request.host, request.port)
+        self.store.note(_bare_row(request, rules, decision="watch", reason=str(Reason.UNMAPPED)))
+        return Forward()
+
+    def _watch(self, request: Request, rules: Rules) -> Forward:
+        """Decided and recorded, and let pass whatever was decided."""
+        try:
+            mapped = rules.library.map(request)
+            decision = self._ask(request, mapped, rules)
+            row = _row(request, rules, mapped, decision, "watch")
+        except SecondsigError as error:
+            reason = str(error.reason) if isinstance(error, Refusal) else None
+            row = _bare_row(request, rules, decision="watch", reason=reason)
+        self.store.note(row)
+        return Forward()
+
+    def refused(self, caller: Caller | None, refusal: Refusal, where: str, request_line: str) -> Answer:
+        """The answer to the agent, and the row. Never raises."""
+        try:
+            self._note_refusal(caller, refusal, where, request_line)
+        except Exception as error:  # noqa: BLE001  # a row that cannot be made must not let anything through
+            log.error("refusal.not_noted", error=str(error))
+        path = request_line.partition(" ")[2]
+        return _answer(problem(refusal, pages=self.rules().settings.origin, gateway=self.gateway, path=path))
+
+    def _note_refusal(self, caller: Caller | None, refusal: Refusal, where: str, request_line: str) -> None:
+        if refusal.about and not isinstance(refusal, _Denied):
+            return
+        method = request_line.partition(" ")[0]
+        row = Row(
+            Kind.REFUSED,
+            decision="deny",
+            reason=str(refusal.reason),
+            agent=caller.agent if caller else None,
+            run=caller.run if caller else None,
+            address=caller.peer if caller else None,
+            method=method or None,
+            host=where or None,
+            config_digest=self.rules().digest,
+            detail=refusal.detail,
+        )
+        self.store.note(refusal.row if isinstance(refusal, _Denied) else row)
+
+
+class _Denied(Refusal):
+    """Policy said no; carries the row that says which policy."""
+
+    def __init__(self, request: Request, rules: Rules, mapped: Mapped, decision: Decision) -> None:
+        why = decision.reasons[0] if decision.reasons else None
+        said = f" ({why.id}: {why.reason})" if why and why.reason else f" ({why.id})" if why else ""
+        super().__init__(
+            Reason.POLICY_DENIED,
+            f"Policy does not allow {mapped.units[0].action} here, and no approval can unlock it{said}. "
+            "Do something else or ask your operator.",
+        )
+        self.row = _row(request, rules, mapped, decision, "deny")
+
+
+def _mode(rules: Rules, service: str) -> ServiceMode:
+    known = rules.settings.templates.get(service)
+    return known.mode if known else ServiceMode.ENFORCE
+
+
+def _is_let_through(rules: Rules, host: str) -> bool:
+    return rules.settings.unknown_hosts == "watch" or host in rules.settings.trusted_hosts
+
+
+def _row(request: Request, rules: Rules, mapped: Mapped, decision: Decision, said: str) -> Row:
+    unit = mapped.units[0]
+    why = decision.reasons[0].id if decision.reasons else None
+    denied = str(Reason.POLICY_DENIED) if decision.effect is Effect.DENY else None
+    return Row(
+        Kind.DECISION,
+        decision=said,
+        reason=denied,
+        agent=request.caller.agent,
+        run=request.caller.run,
+        address=request.caller.peer,
+        action=unit.action,
+        resource=str(unit.resource),
+        method=request.method,
+        host=request.host,
+        config_digest=rules.digest,
+        detail=decision.error or why,
+    )
+
+
+def _bare_row(request: Request, rules: Rules, *, decision: str, reason: str | None) -> Row:
+    return Row(
+        Kind.DECISION,
+        decision=decision,
+        reason=reason,
+        agent=request.caller.agent,
+        run=request.caller.run,
+        address=request.caller.peer,
+        method=request.method,
+        host=request.host,
+        config_digest=rules.digest,
+    )
+
+
+def _unwritable() -> Refusal:
+    return Refusal(
+        Reason.GATEWAY_UNAVAILABLE,
+        "The gateway cannot write its log, so it lets nothing through: try again in a minute.",
+        retryable=True,
+        retry_after=60,
+    )
+
+
+def _answer(made: Problem) -> Answer:
+    return Answer(made.status, made.headers, made.body, made.reason_phrase)

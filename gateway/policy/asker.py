@@ -1,0 +1,165 @@
+"""Questions to Cedar, made of a request's units, the facts and the world; built for the hot path."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cedarpy import Entities, Schema
+
+from gateway.model import EntityRef, Mapped, Unit
+from gateway.policy.facts import (
+    GATEWAY_ATTRIBUTES,
+    CannotTell,
+    Facts,
+    check_address,
+    context_json,
+    gateway_values,
+    template_values,
+)
+from gateway.policy.questions import Question, doubt
+from gateway.policy.slices import Slice, Slices
+from gateway.policy.vocabulary import Vocabulary
+from gateway.policy.world import Entity, World, uid
+
+_REMEMBERED = 4096
+"""Agents, resources and shapes of requests are few; the cap is for those who make up new ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    handle: Entities
+    listed: dict[EntityRef, Entity]
+
+
+class Asker:
+    """Knows the world, and remembers what is the same for every request of an agent to an action."""
+
+    def __init__(self, schema: Schema, vocabulary: Vocabulary, slices: Slices, world: World) -> None:
+        self._schema, self._vocabulary, self._slices, self._world = schema, vocabulary, slices, world
+        self._known: dict[tuple[EntityRef, str], _Known] = {}
+        self._handles: dict[Any, Entities] = {}
+        self._checked: set[Any] = set()
+
+    def questions(self, agent: str, mapped: Mapped, facts: Facts) -> list[Question]:
+        """One question for each unit; CannotTell for what has no place in the schema or the directory."""
+        principal = EntityRef("Agent", agent)
+        if principal not in self._world.entities:
+            raise CannotTell(f'No agent "{agent}" is known.')
+        check_address(facts.requester_ip)
+        return [self._question(principal, unit, facts, len(mapped.units)) for unit in mapped.units]
+
+    def _question(self, principal: EntityRef, unit: Unit, facts: Facts, units: int) -> Question:
+        policies = self._slice(unit.action)
+        own = template_values(unit)
+        if policies.reads is None:
+            values = gateway_values(unit, facts, units, GATEWAY_ATTRIBUTES) | own
+        else:
+            values = gateway_values(unit, facts, units, policies.reads)
+            values |= {name: own[name] for name in policies.reads & own.keys()}
+        entities = self._entities(principal, unit, policies)
+        question = Question(principal, unit.action, unit.resource, policies, entities, values)
+        self._check_shape(question, unit, facts, units, own)
+        return question
+
+    def _slice(self, action: str) -> Slice:
+        policies = self._slices.of(action)
+        if policies is None:
+            raise CannotTell(f'No action "{action}" is known.')
+        return policies
+
+    def _check_shape(
+        self, question: Question, unit: Unit, facts: Facts, units: int, own: dict[str, Any]
+    ) -> None:
+        """Cedar compares each new shape of request with the schema, whole; then its shape is known to fit.
+
+        The policies see only what they read, and without the schema, which would cost as much as deciding.
+        """
+        kinds = tuple((name, type(value)) for name, value in unit.context.items())
+        shape = (unit.action, unit.resource.type, kinds)
+        if shape in self._checked:
+            return
+        whole = gateway_values(unit, facts, units, GATEWAY_ATTRIBUTES) | own
+        question.check(context_json(whole, cosigner=False, approvals=0), self._schema)
+        _make_room(self._checked)
+        self._checked.add(shape)
+
+    def _entities(self, principal: EntityRef, unit: Unit, policies: Slice) -> Entities:
+        """All that Cedar can reach from this request and from what its policies name."""
+        key = (principal, unit.action, unit.resource, tuple(unit.parents.items()))
+        handle = self._handles.get(key)
+        if handle is None:
+            handle = self._join(self._remembered(principal, unit.action, policies), unit)
+            _make_room(self._handles)
+            self._handles[key] = handle
+        return handle
+
+    def _join(self, known: _Known, unit: Unit) -> Entities:
+        """The known part with the resource; what stands in both differs only if the request adds parents."""
+        resource = self._world.reachable([unit.resource], unit.parents)
+        listed = known.listed
+        if any(ref in listed and listed[ref] != entity for ref, entity in resource.items()):
+            return _parse((listed | resource).values())
+        added = [entity for ref, entity in resource.items() if ref not in listed]
+        try:
+            return known.handle.with_added_json_str(_as_text(added)) if added else known.handle
+        except BaseException as error:
+            raise doubt(error) from error
+
+    def _remembered(self, principal: EntityRef, action: str, policies: Slice) -> _Known:
+        """The agent, the action with its groups, and what the policies name, with all they lead to."""
+        key = (principal, action)
+        known = self._known.get(key)
+        if known is None:
+            roots = [principal, EntityRef("Action", action), *policies.literals]
+            listed = self._world.reachable(roots, {})
+            known = _Known(_parse(listed.values()), listed)
+            _make_room(self._known)
+            self._known[key] = known
+        return known
+
+    def may_approve(self, person: str, *, agent: str, owner: bool, unit: Unit) -> bool:
+        """Cedar's answer to whether a person may approve one unit, within what its template leaves."""
+        someone, asker = EntityRef("Person", person), EntityRef("Agent", agent)
+        if someone not in self._world.entities or asker not in self._world.entities:
+            return False
+        if unit.approval.approvers is not None and not self._belongs(someone, unit.approval.approvers):
+            return False
+        policies = self._slice("approve")
+        envelope = self._envelope(asker, unit)
+        roots = [someone, asker, EntityRef("Action", "approve"), *policies.literals]
+        entities = self._world.reachable(roots, {}) | {envelope.ref: envelope}
+        question = Question(someone, "approve", envelope.ref, policies, _parse(entities.values()), {})
+        return question.ask_with(json.dumps({"owner": owner})).allowed
+
+    def _belongs(self, person: EntityRef, approvers: str) -> bool:
+        """Whether a template's approvers, as it writes them, are this person or a group above."""
+        return any(str(ref) == approvers for ref in self._world.above(person))
+
+    def _envelope(self, agent: EntityRef, unit: Unit) -> Entity:
+        if unit.action not in self._vocabulary.groups:
+            raise CannotTell(f'No action "{unit.action}" is known.')
+        groups = self._vocabulary.groups[unit.action].union(unit.groups)
+        attrs = {
+            "agent": {"__entity": uid(agent)},
+            "service": unit.service,
+            "risk": unit.risk.value,
+            "groups": sorted(groups),
+        }
+        return Entity(EntityRef("Envelope", "envelope"), attrs=attrs)
+
+
+def _as_text(entities: Iterable[Entity]) -> str:
+    return json.dumps([entity.as_json() for entity in entities])
+
+
+def _parse(entities: Iterable[Entity]) -> Entities:
+    try:
+        return Entities.from_json_str(_as_text(entities))
+    except BaseException as error:
+        raise doubt(error) from error
+
+
+def _make_room(memory: dict[Any, Any] | set[Any]) -> None:
+    if len(memory) >= _REMEMBERED:
+        memory.clear()

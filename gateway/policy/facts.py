@@ -1,0 +1,138 @@
+"""What the gateway knows of a request beside its meaning, and how all of it becomes Cedar's context.
+
+An agent's text enters Cedar only as a JSON string inside an object that is built here: `__entity` or `__extn`
+in it are letters, never structure.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+from gateway.errors import SecondsigError
+from gateway.model import ContextValue, Money, Unit
+
+_BIGGEST = 2**63 - 1
+_SMALLEST = -(2**63)
+_HOUR, _DAY = 3600, 86400
+_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday: Monday is 1, Sunday 7
+
+
+class CannotTell(SecondsigError):
+    """Cedar gave no answer that can be relied on, so the answer is deny."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`cosigner` and `approvals` count people; the flags below them never stand in for one."""
+
+    cosigner: bool
+    approvals: int
+    method: str
+    host: str
+    requester_ip: str
+    now_epoch: int
+    purpose: str | None
+    intent_risk: str = "low"
+    delegate: bool = False
+    break_glass: bool = False
+    grant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFacts:
+    name: str
+    team: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    name: str
+    groups: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> Mapping[str, Any]:
+    """Cedar reads no zones and no IPv4 written as IPv6; an address of neither kind has no reading."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError as error:
+        raise CannotTell(f"The requester's address {text!r} is not an IP address.") from error
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return {"__extn": {"fn": "ip", "arg": str(address)}}
+
+
+def check_address(text: str) -> None:
+    """CannotTell for an address that has no reading, also where no policy reads it."""
+    _address(text)
+
+
+def _clock(epoch: int) -> Mapping[str, int]:
+    return {
+        "epoch": epoch,
+        "hour": epoch % _DAY // _HOUR,
+        "day_of_week": (epoch // _DAY + _EPOCH_WEEKDAY) % 7 + 1,
+    }
+
+
+type Teller = Callable[[Unit, Facts, int], Any]
+
+# cosigner and approvals are missing on purpose: each question to Cedar sets its own.
+_TELLERS: Mapping[str, Teller] = {
+    "delegate": lambda _unit, facts, _units: facts.delegate,
+    "break_glass": lambda _unit, facts, _units: facts.break_glass,
+    "grant": lambda _unit, facts, _units: facts.grant,
+    "risk": lambda unit, _facts, _units: unit.risk.value,
+    "intent_risk": lambda _unit, facts, _units: facts.intent_risk,
+    "method": lambda _unit, facts, _units: facts.method,
+    "host": lambda _unit, facts, _units: facts.host,
+    "requester_ip": lambda _unit, facts, _units: _address(facts.requester_ip),
+    "now": lambda _unit, facts, _units: _clock(facts.now_epoch),
+    "purpose": lambda _unit, facts, _units: facts.purpose,
+    "units": lambda _unit, _facts, units: units,
+}
+GATEWAY_ATTRIBUTES = frozenset(_TELLERS) | {"cosigner", "approvals"}
+
+
+def _long(value: int) -> int:
+    if not _SMALLEST <= value <= _BIGGEST:
+        raise CannotTell("A number of the request is too large for Cedar.")
+    return value
+
+
+def _value(value: ContextValue) -> Any:
+    """A template's value as Cedar's JSON; any other type has no reading."""
+    match value:
+        case bool() | str():
+            return value
+        case int():
+            return _long(value)
+        case Money(currency=str(currency), minor=int(minor)):
+            return {"currency": currency, "minor": _long(minor)}
+        case tuple() if all(isinstance(each, str) for each in value):
+            return list(value)
+        case _:
+            raise CannotTell(f"A value of type {type(value).__name__} has no reading in Cedar.")
+
+
+def template_values(unit: Unit) -> dict[str, Any]:
+    """The action's own attributes; one that bears a name of the gateway's is refused."""
+    stolen = GATEWAY_ATTRIBUTES & unit.context.keys()
+    if stolen:
+        raise CannotTell(f'The template may not set context.{min(stolen)} of "{unit.action}".')
+    return {name: _value(value) for name, value in unit.context.items()}
+
+
+def gateway_values(unit: Unit, facts: Facts, units: int, names: Iterable[str]) -> dict[str, Any]:
+    """Those of the gateway's own attributes that are named and known."""
+    told = ((name, _TELLERS[name](unit, facts, units)) for name in names if name in _TELLERS)
+    return {name: value for name, value in told if value is not None}
+
+
+def context_json(values: Mapping[str, Any], *, cosigner: bool, approvals: int) -> str:
+    """Cedar's context for one question; `cosigner` is always there and always a Bool."""
+    return json.dumps({**values, "cosigner": cosigner, "approvals": _long(approvals)})

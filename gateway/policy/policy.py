@@ -1,0 +1,193 @@
+"""The decision: allow, ask people, or deny. Rule 18 of the protocol, unit by unit, the strictest deciding."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cedarpy import Schema
+
+from gateway.errors import ConfigError, ConfigErrors
+from gateway.model import Decision, Effect, Mapped, PolicyReason, Risk, Unit
+from gateway.policy.asker import Asker
+from gateway.policy.check import check_policies
+from gateway.policy.directory import build_world
+from gateway.policy.entities import FileEntities, read_entities
+from gateway.policy.facts import AgentFacts, CannotTell, Facts, PersonFacts
+from gateway.policy.questions import Answer, Question
+from gateway.policy.slices import Slices
+from gateway.policy.source import Source
+from gateway.policy.vocabulary import Vocabulary, read_schema
+
+_UNSIGNED = PolicyReason("default", "No policy allows this without a person's signature.")
+_UNALLOWED = PolicyReason("default", "No policy allows this.")
+_FAILED = PolicyReason("policy-error", "A policy could not be evaluated, so nothing passes.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What was read from the files, once."""
+
+    schema: Schema
+    vocabulary: Vocabulary
+    slices: Slices
+    file: FileEntities
+    digest: str
+
+
+class Policy:
+    """Policies, entities and schema of one moment; whatever it cannot tell is deny, or False."""
+
+    def __init__(self, loaded: _Loaded, agents: Sequence[AgentFacts], people: Sequence[PersonFacts]) -> None:
+        self._loaded = loaded
+        world = build_world(loaded.file, loaded.vocabulary, agents, people)
+        self._asker = Asker(loaded.schema, loaded.vocabulary, loaded.slices, world)
+
+    @classmethod
+    def load(
+        cls,
+        policy_text: str,
+        policy_file: str,
+        entities_text: str,
+        entities_file: str,
+        schema: str,
+        agents: Sequence[AgentFacts],
+        people: Sequence[PersonFacts],
+    ) -> "Policy":
+        """ConfigErrors with all that is wrong in both files."""
+        parsed, vocabulary = read_schema(schema)
+        errors: list[ConfigError] = []
+        try:
+            rules = check_policies(Source(policy_file, policy_text), parsed, vocabulary)
+        except ConfigErrors as found:
+            errors.extend(found.errors)
+        try:
+            file = read_entities(Source(entities_file, entities_text), parsed, vocabulary)
+        except ConfigErrors as found:
+            errors.extend(found.errors)
+        if errors:
+            raise ConfigErrors(tuple(errors))
+        digest = _digest(policy_text, entities_text, schema)
+        return cls(_Loaded(parsed, vocabulary, Slices(rules, vocabulary), file, digest), agents, people)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the files and the schema; who is enrolled is not part of it."""
+        return self._loaded.digest
+
+    def with_directory(self, agents: Sequence[AgentFacts], people: Sequence[PersonFacts]) -> "Policy":
+        """The same policies over other agents and people."""
+        return Policy(self._loaded, agents, people)
+
+    def decide(self, agent: str, mapped: Mapped, facts: Facts, max_quorum: int = 5) -> Decision:
+        """Whether a request passes, or how many people must sign; the facts' own signatures do not count."""
+        try:
+            return self._decide(agent, mapped, facts, max_quorum)
+        except CannotTell as doubt:
+            return Decision(Effect.DENY, (_FAILED,), error=str(doubt))
+
+    def _decide(self, agent: str, mapped: Mapped, facts: Facts, max_quorum: int) -> Decision:
+        _refuse_nothing(mapped)
+        forbidden = [unit for unit in mapped.units if unit.risk is Risk.FORBID]
+        if forbidden:
+            return Decision(Effect.DENY, _unique(map(_forbids, forbidden)), raised_by_template=True)
+        questions = self._asker.questions(agent, mapped, facts)
+        unsigned = [question.ask(cosigner=False, approvals=0) for question in questions]
+        raised = [
+            _asks(unit)
+            for unit, answer in zip(mapped.units, unsigned, strict=True)
+            if answer.allowed and unit.risk is not Risk.LOW
+        ]
+        if all(answer.allowed for answer in unsigned) and not raised:
+            return Decision(Effect.ALLOW, _told(unsigned))
+        held = [answer for answer in unsigned if not answer.allowed]
+        reasons = _unique((*_each(held, _UNSIGNED), *raised))
+        return _signed(questions, reasons, range(_least(mapped), max_quorum + 1), raised=bool(raised))
+
+    def authorise(self, agent: str, mapped: Mapped, facts: Facts) -> Decision:
+        """Whether a request may be sent with just these signatures, under the policy and template of now."""
+        try:
+            return self._authorise(agent, mapped, facts)
+        except CannotTell as doubt:
+            return Decision(Effect.DENY, (_FAILED,), error=str(doubt))
+
+    def _authorise(self, agent: str, mapped: Mapped, facts: Facts) -> Decision:
+        _refuse_nothing(mapped)
+        forbidden = [_forbids(unit) for unit in mapped.units if unit.risk is Risk.FORBID]
+        unsigned = [_asks(unit) for unit in mapped.units if unit.risk is not Risk.LOW and not facts.cosigner]
+        too_few = [_asks(mapped.units[0])] if facts.cosigner and facts.approvals < _least(mapped) else []
+        if forbidden or unsigned or too_few:
+            reasons = _unique((*forbidden, *unsigned, *too_few))
+            return Decision(Effect.DENY, reasons, raised_by_template=True)
+        questions = self._asker.questions(agent, mapped, facts)
+        answers = [question.ask(cosigner=facts.cosigner, approvals=facts.approvals) for question in questions]
+        refused = [answer for answer in answers if not answer.allowed]
+        if refused:
+            return Decision(Effect.DENY, _unique(_each(refused, _UNALLOWED)))
+        return Decision(Effect.ALLOW, _told(answers), quorum=facts.approvals)
+
+    def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
+        """Cedar lets this person approve every unit, and no template has narrowed the approvers to others."""
+        try:
+            return bool(mapped.units) and all(
+                self._asker.may_approve(person, agent=agent, owner=owner, unit=unit) for unit in mapped.units
+            )
+        except CannotTell:
+            return False
+
+
+def _signed(
+    questions: list[Question], reasons: tuple[PolicyReason, ...], quorums: range, *, raised: bool
+) -> Decision:
+    """The least number of signatures with which every unit passes at once, as the spend will ask it."""
+    refused: list[Answer] = []
+    for quorum in quorums:
+        answers = [question.ask(cosigner=True, approvals=quorum) for question in questions]
+        refused = [answer for answer in answers if not answer.allowed]
+        if not refused:
+            return Decision(Effect.STEP_UP, reasons, quorum, raised_by_template=raised)
+    beyond = _each(refused, _UNALLOWED) if refused else [_TOO_MANY]
+    return Decision(Effect.DENY, _unique(beyond), raised_by_template=raised)
+
+
+_TOO_MANY = PolicyReason("template", "The template asks for more signatures than this gateway collects.")
+
+
+def _refuse_nothing(mapped: Mapped) -> None:
+    """All of no units would be an allow."""
+    if not mapped.units:
+        raise CannotTell("The request means nothing that could be decided.")
+
+
+def _least(mapped: Mapped) -> int:
+    """The fewest signatures that the templates accept where any are needed."""
+    return max(1, *(unit.approval.quorum for unit in mapped.units))
+
+
+def _forbids(unit: Unit) -> PolicyReason:
+    return PolicyReason("template", f"The template forbids this: {unit.title}.")
+
+
+def _asks(unit: Unit) -> PolicyReason:
+    return PolicyReason("template", f"The template asks for a person's signature: {unit.title}.")
+
+
+def _unique(reasons: Iterable[PolicyReason]) -> tuple[PolicyReason, ...]:
+    return tuple(dict.fromkeys(reasons))
+
+
+def _told(answers: Iterable[Answer]) -> tuple[PolicyReason, ...]:
+    return _unique(reason for answer in answers for reason in answer.reasons)
+
+
+def _each(answers: Iterable[Answer], default: PolicyReason) -> list[PolicyReason]:
+    """The policies that refuse, and the default for each unit that none speaks of."""
+    return [reason for answer in answers for reason in answer.reasons or (default,)]
+
+
+def _digest(*texts: str) -> str:
+    """Each text is framed by its length, so that none can run into the next."""
+    whole = hashlib.sha256()
+    for text in texts:
+        raw = text.encode()
+        whole.update(len(raw).to_bytes(8, "big") + raw)
+    return whole.hexdigest()

@@ -1,0 +1,58 @@
+"""The policies that can apply to one action, parsed once: a decision's cost follows them, not the total."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cedarpy import PolicySet
+
+from gateway.model import EntityRef, PolicyReason
+from gateway.policy.rules import Rule
+from gateway.policy.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`reads` are the context attributes that some policy looks at; None means all of them."""
+
+    handle: PolicySet
+    reasons: dict[str, PolicyReason]
+    reads: frozenset[str] | None
+    literals: frozenset[EntityRef]
+
+    def order(self, reason: PolicyReason) -> int:
+        """Where in the file's order a policy stands."""
+        return list(self.reasons.values()).index(reason)
+
+
+class Slices:
+    """A slice for each action, made when it is first asked for; actions with the same policies share one."""
+
+    def __init__(self, rules: Sequence[Rule], vocabulary: Vocabulary) -> None:
+        self._rules, self._vocabulary = rules, vocabulary
+        self._by_action: dict[str, Slice] = {}
+        self._by_rules: dict[tuple[int, ...], Slice] = {}
+
+    def of(self, action: str) -> Slice | None:
+        """None for an action that the schema does not know or that is only a group."""
+        if action not in self._by_action and action in self._vocabulary.applying:
+            self._by_action[action] = self._make(action)
+        return self._by_action.get(action)
+
+    def _make(self, action: str) -> Slice:
+        groups = self._vocabulary.groups[action]
+        applying = tuple(at for at, rule in enumerate(self._rules) if rule.may_apply(action, groups))
+        if applying not in self._by_rules:
+            self._by_rules[applying] = _slice([self._rules[at] for at in applying])
+        return self._by_rules[applying]
+
+
+def _slice(rules: list[Rule]) -> Slice:
+    """Cedar names policies by their position in the text it parses."""
+    reads = [rule.reads for rule in rules]
+    named = [names for names in reads if names is not None]
+    return Slice(
+        handle=PolicySet.from_str("\n".join(rule.text for rule in rules)),
+        reasons={f"policy{index}": rule.reason for index, rule in enumerate(rules)},
+        reads=frozenset().union(*named) if len(named) == len(reads) else None,
+        literals=frozenset().union(*(rule.literals for rule in rules)),
+    )

@@ -1,0 +1,116 @@
+"""What a schema declares: the actions with their groups, the entity types, the names of attributes.
+
+Cedar alone decides whether a policy or an entity fits its schema. These names slice the policies by action,
+and they say what a misspelt word was meant to be.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cedarpy import Entities, Schema
+
+from gateway.errors import ConfigError, ConfigErrors, Place
+from gateway.policy.source import Source
+from gateway.policy.tokens import Tokens, tokens_of
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    groups: Mapping[str, frozenset[str]]
+    """Each action's id, with the ids of every group above it."""
+    applying: frozenset[str]
+    """The actions that can be asked about; the others are only groups."""
+    types: frozenset[str]
+    attributes: frozenset[str]
+
+    def members(self, group: str) -> frozenset[str]:
+        """The actions that can be asked about and are the group itself or below it."""
+        return frozenset(name for name in self.applying if name == group or group in self.groups[name])
+
+
+def read_schema(text: str) -> tuple[Schema, Vocabulary]:
+    """A broken schema is a ConfigErrors: it is generated, so the templates are where to look."""
+    try:
+        schema = Schema.from_str(text)
+        declared = json.loads(str(Entities.from_json_str("[]", schema)))
+    except ValueError as error:
+        broken = ConfigError(
+            f"Cedar refuses the schema made from the templates: {error}.", Place("the generated schema")
+        )
+        raise ConfigErrors((broken,)) from error
+    tokens = tokens_of(Source("the generated schema", text))
+    return schema, Vocabulary(
+        groups=_closed({_id(action): [parent["id"] for parent in action["parents"]] for action in declared}),
+        applying=_applying(tokens),
+        types=_types(tokens),
+        attributes=_attributes(tokens),
+    )
+
+
+def _id(entity: Mapping[str, Mapping[str, str]]) -> str:
+    return entity["uid"]["id"]
+
+
+def _closed(parents: Mapping[str, list[str]]) -> dict[str, frozenset[str]]:
+    """Every ancestor of each action; Cedar has refused circles before."""
+
+    def above(name: str) -> frozenset[str]:
+        return frozenset(parents[name]).union(*(above(parent) for parent in parents[name]))
+
+    return {name: above(name) for name in parents}
+
+
+def _unquoted(word: str) -> str:
+    return word.strip('"')
+
+
+def _attributes(tokens: Tokens) -> frozenset[str]:
+    """Whatever stands before a colon, with or without a question mark."""
+    words = [token.text for token in tokens]
+    names = set()
+    for at, word in enumerate(words):
+        before = words[at - 2] if at and words[at - 1] == "?" else words[at - 1]
+        if word == ":" and (before[0] == '"' or before.isidentifier()):
+            names.add(_unquoted(before))
+    return frozenset(names)
+
+
+def _declared(words: list[str], at: int) -> list[str]:
+    """The names after `entity` or `action`, separated by commas."""
+    names = [_unquoted(words[at + 1])]
+    while words[at + 2] == ",":
+        at += 2
+        names.append(_unquoted(words[at + 1]))
+    return names
+
+
+def _applying(tokens: Tokens) -> frozenset[str]:
+    words = [token.text for token in tokens]
+    applying: set[str] = set()
+    for at, word in enumerate(words):
+        if word == "action" and _starts_declaration(words, at):
+            end = words.index(";", at)
+            if "appliesTo" in words[at:end]:
+                applying.update(_declared(words, at))
+    return frozenset(applying)
+
+
+def _types(tokens: Tokens) -> frozenset[str]:
+    words = [token.text for token in tokens]
+    namespace, depth = "", 0
+    types: set[str] = set()
+    for at, word in enumerate(words):
+        if word == "namespace" and depth == 0:
+            namespace = "".join(words[at + 1 : words.index("{", at)]) + "::"
+        elif word == "entity" and _starts_declaration(words, at):
+            types.update(namespace + name for name in _declared(words, at))
+        depth += (word == "{") - (word == "}")
+        if depth == 0 and word == "}":
+            namespace = ""
+    return frozenset(types)
+
+
+def _starts_declaration(words: list[str], at: int) -> bool:
+    """A declaration follows another's end, a namespace's brace or an annotation, and is no attribute."""
+    return (at == 0 or words[at - 1] in {";", "{", "}", ")"}) and words[at + 1] not in {":", "?"}

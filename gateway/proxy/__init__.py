@@ -1,0 +1,1 @@
+"""The engine: HTTP and TLS on mitmproxy's layers, and one seam, the Gate, that decides. Nothing of policy."""

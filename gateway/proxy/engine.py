@@ -1,0 +1,159 @@
+"""The engine: listens on the sockets it is given, and asks the gate about everything."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons.tlsconfig import TlsConfig
+from mitmproxy.options import Options
+
+from addons.close_bypasses import CloseBypasses
+from addons.enforce import Enforce
+from addons.identify_agent import IdentifyAgent
+from gateway.proxy.certificates import CertificateAuthority, Leaves
+from gateway.proxy.connection import ClientConnection, Hook, Shared
+from gateway.proxy.dialer import Dialer
+from gateway.proxy.exchange import Exchange, Tunnels
+from gateway.proxy.gate import Gate
+from gateway.proxy.refusing import Refuser
+from gateway.proxy.tls import Tls, trusted_roots
+
+HOOKS = (
+    "http_connect",
+    "requestheaders",
+    "request",
+    "responseheaders",
+    "response",
+    "error",
+    "tls_start_client",
+    "tls_start_server",
+)
+QUEUE = 1024
+POLL_SECONDS = 0.02
+IDLE_BEFORE_PROBES, BETWEEN_PROBES, PROBES = 30, 10, 3
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A bound socket that names its protocol: otherwise asyncio leaves Nagle's delay on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+        sock.listen(QUEUE)
+        sock.setblocking(False)  # noqa: FBT003 -- the socket's own signature
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class Engine:
+    """Start it once, stop it once."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        ca: CertificateAuthority,
+        dialer: Dialer,
+        sockets: Sequence[socket.socket],
+        upstream_roots: Path | None = None,
+    ) -> None:
+        self._sockets = sockets
+        self._roots, self._own_roots = trusted_roots(upstream_roots), upstream_roots is not None
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[ClientConnection, asyncio.Task[Any]] = {}
+        options = make_options(self._roots)
+        tunnels: Tunnels = {}
+        tls = Tls(options, Leaves(ca), tunnels, gate.needs_http1)
+        addons = (IdentifyAgent(gate, tunnels), CloseBypasses(tunnels), Enforce(gate, tunnels), tls)
+        hooks = {name: _hooks(name, addons) for name in HOOKS}
+        self._shared = Shared(options, dialer, Refuser(gate), hooks, tunnels)
+
+    async def start(self) -> None:
+        """Accept connections; from now on our own listeners are never dialled."""
+        for sock in self._sockets:
+            host, port = sock.getsockname()[:2]
+            self._shared.dialer.deny(host, port)
+            self._servers.append(await asyncio.start_server(self._accept, sock=sock, backlog=1))
+            sock.listen(QUEUE)  # one accept for each wake-up spreads the load over workers
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _probe_when_idle(writer.get_extra_info("socket"))
+        connection = ClientConnection(reader, writer, self._shared)
+        task = asyncio.current_task()
+        assert task  # noqa: S101 -- asyncio runs this in a task of its own
+        self._connections[connection] = task
+        try:
+            await connection.handle_client()
+        finally:
+            del self._connections[connection]
+
+    @property
+    def flows(self) -> list[Exchange]:
+        """The requests that are on their way."""
+        streams = (stream for connection in self._connections for stream in connection.active)
+        return [stream.exchange for stream in streams if stream.exchange]
+
+    async def stop(self, grace: float) -> None:
+        """Take no new connections, let requests end for `grace` seconds, then close what is left."""
+        for server in self._servers:
+            server.close()
+        deadline = asyncio.get_running_loop().time() + grace
+        while self._connections and asyncio.get_running_loop().time() < deadline:
+            for connection in [known for known in self._connections if not known.active]:
+                connection.abort()
+            await asyncio.sleep(POLL_SECONDS)
+        left = list(self._connections.items())
+        for connection, _ in left:
+            connection.give_up()
+        if left:
+            await asyncio.wait([task for _, task in left], timeout=1)
+        for task in self._connections.values():
+            task.cancel()
+        if self._own_roots:
+            self._roots.unlink(missing_ok=True)
+
+
+def _hooks(name: str, addons: Sequence[object]) -> tuple[Hook, ...]:
+    return tuple(hook for addon in addons if (hook := getattr(addon, name, None)))
+
+
+def _probe_when_idle(sock: socket.socket) -> None:
+    """Notice clients that vanish without a word, so that nothing waits for them."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, IDLE_BEFORE_PROBES)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, BETWEEN_PROBES)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)
+
+
+class _Loader:
+    """Lets mitmproxy's addons declare the options that its layers read."""
+
+    def __init__(self, options: Options) -> None:
+        self.add_option = options.add_option
+
+
+def make_options(roots: Path) -> Options:
+    """Mitmproxy's options as the rules need them; nobody else holds this object."""
+    options = Options(server=False)
+    loader = _Loader(options)
+    Proxyserver().load(loader)  # type: ignore[no-untyped-call]
+    TlsConfig().load(loader)  # type: ignore[no-untyped-call]
+    options.update(  # type: ignore[no-untyped-call]
+        connection_strategy="lazy",
+        rawtcp=False,
+        websocket=False,
+        http3=False,
+        validate_inbound_headers=True,
+        ssl_insecure=False,
+        ssl_verify_upstream_trusted_ca=str(roots),
+    )
+    return options

@@ -1,0 +1,86 @@
+"""What the engine knows about a tunnel and about each request, beside mitmproxy's own flow."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from mitmproxy import http
+
+from gateway.model import Caller
+from gateway.proxy.authority import spell
+from gateway.proxy.gate import Outcome, Release
+
+KEY = "secondsig"
+
+
+@dataclass(slots=True)
+class Tunnel:
+    """A CONNECT that was let in: where it leads, and the credential that opened it."""
+
+    host: str
+    port: int
+    credential: tuple[str, ...]
+    caller: Caller
+    untouched: bool = False
+
+
+type Tunnels = dict[str, Tunnel]
+"""The tunnel of each client connection, by the connection's id."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way. Nothing goes upstream before `cleared`, which only a verdict sets."""
+
+    method: str
+    authority: str
+    """As the request line or `:authority` had it; mitmproxy forgets it later."""
+    scheme: str
+    target: str
+    inside: bool
+    """Whether the request came through a tunnel."""
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    caller: Caller | None = None
+    host: str = ""
+    port: int = 0
+    limit: int | None = None
+    cleared: bool = False
+    sent: bool = False
+    release: Release | None = None
+    _settled: bool = False
+
+    @property
+    def where(self) -> str:
+        return spell(self.host, self.port) if self.host else self.authority
+
+    @property
+    def request_line(self) -> str:
+        return f"{self.method} {self.target}"
+
+    def settle(self, outcome: Outcome, status: int | None = None, detail: str = "") -> None:
+        """Tell the release how it ended; only the first call counts."""
+        if self.release and not self._settled:
+            self._settled = True
+            self.release.done(outcome, status, detail)
+
+    def failed(self, detail: str) -> None:
+        """No answer came: before the first byte nothing happened, after it nobody knows."""
+        self.settle("unknown" if self.sent else "not_sent", None, detail)
+
+
+def begin(flow: http.HTTPFlow, *, inside: bool) -> Exchange:
+    """Note what the request's head said before anything changes it."""
+    data = flow.request.data
+    exchange = flow.metadata[KEY] = Exchange(
+        method=data.method.decode("latin-1"),
+        authority=data.authority.decode("latin-1"),
+        scheme=data.scheme.decode("latin-1"),
+        target=data.path.decode("latin-1"),
+        inside=inside,
+    )
+    return exchange
+
+
+def exchange_of(flow: http.HTTPFlow) -> Exchange:
+    exchange = flow.metadata[KEY]
+    assert isinstance(exchange, Exchange)  # noqa: S101 -- begin() put it there
+    return exchange

@@ -1,0 +1,203 @@
+"""From a decision to a question: the envelope, its sealed sheet, and the keys by which requests meet it."""
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.bodies import DecodedBody
+from gateway.canonical import bound_request, jcs, keyed, merge_binds
+from gateway.envelopes import MAX_HELD_TTL, MAX_TTL, Envelope, State
+from gateway.intent_risk import intent_risk
+from gateway.keys import Keys
+from gateway.model import Decision, Mapped, Mode, Request, Risk, Unit
+from gateway.payload import About, Hidden, Sheet, context_text, list_summary, make_sheet, too_large
+from gateway.settings import Settings
+from gateway.store.contract import Agent
+
+MAX_PURPOSE = 280
+
+
+@dataclass(frozen=True, slots=True)
+class Entropy:
+    """The random parts of a new envelope, drawn by the caller."""
+
+    envelope: str
+    salt: bytes
+    hidden_salt: bytes
+    secret_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How long and in which way people are asked."""
+
+    ttl: int
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    policy: str
+    config: str
+
+
+def how_to_ask(units: tuple[Unit, ...], settings: Settings) -> Asked:
+    """The shortest life and the strictest mode that any unit asks for."""
+    ttl = min(unit.approval.ttl or settings.approvals.ttl for unit in units)
+    modes = {unit.approval.mode or settings.approvals.mode for unit in units}
+    mode = Mode.HOLD if modes == {Mode.HOLD} else Mode.REJECT
+    return Asked(min(ttl, MAX_HELD_TTL if mode is Mode.HOLD else MAX_TTL), mode)
+
+
+def join_key(request: Request, mapped: Mapped, body: DecodedBody, keys: Keys) -> str:
+    """Equal for two requests that one approval covers; tells nothing without the key."""
+    return keyed(
+        keys.digest, b"join\0" + bound_request(request, merge_binds(mapped.units), body, keys.digest)
+    )
+
+
+def join_scope(request: Request, settings: Settings) -> str:
+    caller = request.caller
+    match settings.approvals.join:
+        case "agent":
+            return ""
+        case "run":
+            return f"{caller.peer} {caller.run or ''}"
+        case _:
+            return caller.peer
+
+
+def intent_key(agent: str, mapped: Mapped, keys: Keys) -> str:
+    """Equal for requests that mean the same: agent, actions, resources and context, not bytes."""
+    return keyed(keys.digest, b"intent\0" + jcs([agent, *_meaning(mapped)]))
+
+
+def fingerprint(mapped: Mapped, quorum: int, keys: Keys) -> str:
+    """Changes when the same request means something else under other templates, or needs more people."""
+    return keyed(keys.digest, b"fingerprint\0" + jcs([quorum, *_meaning(mapped)]))
+
+
+def _meaning(mapped: Mapped) -> list[Any]:
+    return [
+        [unit.action, str(unit.resource), {name: context_text(value) for name, value in unit.context.items()}]
+        for unit in mapped.units
+    ]
+
+
+def purpose(request: Request) -> str | None:
+    """What the agent claims to want, cut to what a page shows; a claim, never a fact."""
+    claimed = request.header("Secondsig-Purpose")
+    text = " ".join(" ".join(claimed).encode("latin-1", "replace").decode("utf-8", "replace").split())
+    return text[:MAX_PURPOSE] or None
+
+
+def new_envelope(
+    request: Request,
+    mapped: Mapped,
+    decision: Decision,
+    body: DecodedBody,
+    *,
+    agent: Agent,
+    gateway: str,
+    rp_id: str,
+    settings: Settings,
+    digests: Digests,
+    keys: Keys,
+    entropy: Entropy,
+    now: int,
+) -> Envelope:
+    """The question as it is stored. Refuses what cannot be shown whole."""
+    if len(request.body) > settings.limits.step_up_body:
+        raise too_large()
+    asked = how_to_ask(mapped.units, settings)
+    level, reasons = intent_risk(mapped)
+    about = About(
+        gateway=gateway,
+        rp_id=rp_id,
+        envelope=entropy.envelope,
+        team=agent.team,
+        owner=agent.owner,
+        quorum=decision.quorum,
+        opened_at=now,
+        expires_at=now + asked.ttl,
+        purpose=purpose(request),
+        intent_risk=level,
+        intent_risk_reasons=reasons,
+        policy_digest=digests.policy,
+        config_digest=digests.config,
+        config_trust=settings.config_trust,
+        salt=entropy.salt,
+        hidden_salt=entropy.hidden_salt,
+    )
+    bound = bound_request(request, merge_binds(mapped.units), body, keys.digest)
+    sheet = make_sheet(request, mapped, decision, body, bound, about)
+    first = mapped.units[0]
+    return Envelope(
+        id=entropy.envelope,
+        state=State.PENDING,
+        version=1,
+        agent=agent.name,
+        run=request.caller.run,
+        address=request.caller.peer,
+        token_id=request.caller.token_id,
+        join_key=keyed(keys.digest, b"join\0" + bound),
+        join_scope=join_scope(request, settings),
+        intent_key=intent_key(agent.name, mapped, keys),
+        fingerprint=fingerprint(mapped, decision.quorum, keys),
+        digest=sheet.digest,
+        salt=entropy.salt,
+        service=mapped.service,
+        action=first.action,
+        resource=str(first.resource),
+        list_summary=_all_summaries(mapped, sheet),
+        purpose=about.purpose,
+        risk=str(max((unit.risk for unit in mapped.units), key=list(Risk).index)),
+        intent_risk=level,
+        mode=str(asked.mode),
+        quorum=decision.quorum,
+        config_digest=digests.config,
+        opened_at=now,
+        expires_at=now + asked.ttl,
+        sealed=keys.seal(entropy.envelope, pack(sheet, entropy.hidden_salt, request.body)),
+        secret_hash=entropy.secret_hash,
+    )
+
+
+def _all_summaries(mapped: Mapped, sheet: Sheet) -> tuple[dict[str, str], ...]:
+    hidden = [value.value for value in sheet.hidden.values()]
+    parts: list[dict[str, str]] = []
+    for unit in mapped.units:
+        if parts:
+            parts.append({"text": "; "})
+        parts.extend(list_summary(unit, hidden))
+    return tuple(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """What was sealed in an envelope."""
+
+    shared: dict[str, Any]
+    hidden: dict[str, Hidden]
+    body: bytes
+
+
+def pack(sheet: Sheet, hidden_salt: bytes, body: bytes) -> bytes:
+    hidden = {selector: [value.value, value.salt.hex()] for selector, value in sheet.hidden.items()}
+    return jcs(
+        {
+            "shared": sheet.shared,
+            "hidden": hidden,
+            "hidden_salt": hidden_salt.hex(),
+            "body": base64.b64encode(body).decode(),
+        }
+    )
+
+
+def unpack(data: bytes) -> Unsealed:
+    held = json.loads(data)
+    hidden = {
+        selector: Hidden(value, bytes.fromhex(salt)) for selector, (value, salt) in held["hidden"].items()
+    }
+    return Unsealed(held["shared"], hidden, base64.b64decode(held["body"]))

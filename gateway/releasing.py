@@ -1,0 +1,313 @@
+"""From an approval to the wire: all is asked again, then one compare-and-swap, then at most one send."""
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from gateway import passkeys, ucan
+from gateway.audit import Kind, Row
+from gateway.board import Board
+from gateway.canonical import HOP_BY_HOP, merge_binds
+from gateway.directory import Directory
+from gateway.envelopes import Envelope, Signature, State, Step, signed_by
+from gateway.errors import About, Reason, Refusal, StoreError
+from gateway.facts import facts_of
+from gateway.gate import Release
+from gateway.keys import Keys
+from gateway.model import Effect, Mapped, Request
+from gateway.questions import fingerprint, unpack
+from gateway.rules import Rules, Stake, standing
+from gateway.store.contract import Done, Lost, Move, Spend, Store
+
+log = structlog.get_logger()
+
+
+class Lapse(Exception):  # an approval that no longer holds is an outcome, not a fault
+    """The approval does not hold any more; the sentence says why."""
+
+
+@dataclass
+class Releaser:
+    """Spends approvals. One of these serves the whole gateway."""
+
+    store: Store
+    keys: Keys
+    directory: Directory
+    board: Board
+    rules: Callable[[], Rules]
+    rp_id: str
+
+    def __post_init__(self) -> None:
+        self._recording: set[asyncio.Task[None]] = set()
+
+    async def release(self, envelope: Envelope, request: Request) -> Release:
+        """The request may go, once. Whatever is wrong refuses, and an approval that cannot hold lapses."""
+        if not self.store.steady():
+            raise Refusal(
+                Reason.GATEWAY_UNAVAILABLE,
+                "The gateway's clock jumped, so approvals cannot be timed: try again in a minute.",
+                retryable=True,
+                retry_after=60,
+            )
+        try:
+            mapped, invocation, config = await self._still_holds(envelope, request)
+        except Lapse as lapse:
+            await self._lapse(envelope, str(lapse))
+            raise Refusal(
+                Reason.CONFIG_CHANGED,
+                f"{lapse} Nothing was sent. Send the request again to ask anew.",
+                retryable=True,
+                about=About(envelope.id),
+            ) from lapse
+        return await self._spend(envelope, request, mapped, invocation, config)
+
+    async def _still_holds(self, envelope: Envelope, request: Request) -> tuple[Mapped, ucan.Token, str]:
+        """Asks everything again, under the rules of this moment.
+
+        1. the agent is not paused;
+        2. the request still means what was approved;
+        3. enough signatures are still good: verified again, by people who may still sign;
+        4. policy allows it with those signatures;
+        5. the cosigner on record covers exactly this envelope and this request.
+        """
+        self.directory.check_not_paused(envelope.agent)
+        rules, now = self.rules(), self.store.now()
+        mapped = self._mapped_again(rules, request)
+        decision = rules.policy.decide(
+            envelope.agent, mapped, facts_of(request, mapped, now), rules.settings.approvals.max_quorum
+        )
+        quorum = max(decision.quorum, 1)
+        if decision.effect is Effect.DENY or fingerprint(mapped, quorum, self.keys) != envelope.fingerprint:
+            raise Lapse("After the approval the policy or the templates changed, and no longer agree.")
+        good = self._good_signatures(envelope, mapped, rules, await self.store.signatures(envelope.id))
+        if len(good) < envelope.quorum:
+            raise Lapse("A signature on this request no longer counts.")
+        spent = rules.policy.authorise(
+            envelope.agent, mapped, facts_of(request, mapped, now, approvals=len(good))
+        )
+        if spent.effect is not Effect.ALLOW:
+            raise Lapse("Policy no longer allows this request, even with its approval.")
+        return mapped, self._invoke(envelope, now), rules.digest
+
+    def _mapped_again(self, rules: Rules, request: Request) -> Mapped:
+        try:
+            return rules.library.map(request)
+        except Refusal as refusal:
+            raise Lapse("After the approval the templates changed, and no longer cover it.") from refusal
+
+    def _good_signatures(
+        self, envelope: Envelope, mapped: Mapped, rules: Rules, signatures: tuple[Signature, ...]
+    ) -> frozenset[str]:
+        """People whose stored assertion verifies again and who may still sign."""
+        stake = Stake(envelope.agent, mapped, envelope.quorum)
+        good = [
+            signature
+            for signature in signatures
+            if self._verifies(envelope, signature, rules)
+            and standing(rules, self.directory, signature.person, stake) == "ok"
+        ]
+        return signed_by(tuple(good))
+
+    def _verifies(self, envelope: Envelope, signature: Signature, rules: Rules) -> bool:
+        known = self.directory.people.get(signature.person)
+        credential = next(
+            (c for c in (known.credentials if known else ()) if c.id == signature.credential_id), None
+        )
+        if credential is None:
+            return False
+        payload = self.keys.unseal(envelope.id, signature.sealed_payload)
+        if not _binds(signature, payload, envelope):
+            return False
+        try:
+            passkeys.verify_assertion(
+                signature.assertion,
+                challenge=signature.challenge,
+                rp_id=self.rp_id,
+                origins=[rules.settings.origin],
+                credential=replace(credential, sign_count=0),
+            )
+        except passkeys.PasskeyError:
+            return False
+        return True
+
+    def _invoke(self, envelope: Envelope, now: int) -> ucan.Token:
+        """The invocation that spends the cosigner, made only if the cosigner covers this very request."""
+        if envelope.cosigner_token is None or envelope.cosigner is None:
+            raise Lapse("The cosigner of this approval is gone.")
+        if ucan.cid(envelope.cosigner_token) != envelope.cosigner:
+            raise Lapse("The cosigner of this approval was altered.")
+        key = self.keys.cosigner
+        own = ucan.did_key(key.public_key())
+        delegation = ucan.Token(envelope.cosigner_token, envelope.cosigner)
+        try:
+            read = ucan.read(delegation.bytes)
+            if not isinstance(read, ucan.Delegation):
+                raise Lapse("The cosigner of this approval is not a delegation.")
+            invocation = ucan.invoke(
+                key,
+                delegation=delegation,
+                subject=own,
+                command=read.command,
+                arguments={"envelope": envelope.id, "request": envelope.digest},
+                nonce=secrets.token_bytes(16),
+                issued=now,
+                expires=envelope.cosigner_expires,
+            )
+            made = ucan.read(invocation.bytes)
+            if not isinstance(made, ucan.Invocation):
+                raise Lapse("The cosigner of this approval cannot be used.")
+            ucan.check_invocation(made, read, now)
+        except ucan.UcanError as error:
+            raise Lapse(f"The cosigner of this approval does not hold: {error}.") from error
+        return invocation
+
+    async def _spend(
+        self, envelope: Envelope, request: Request, mapped: Mapped, invocation: ucan.Token, config: str
+    ) -> Release:
+        """The compare-and-swap and the durable row, in one transaction; only then may a byte leave."""
+        row = row_of(
+            envelope,
+            Kind.AUTHORISED,
+            decision="step_up",
+            reason="authorised",
+            method=request.method,
+            host=request.host,
+            decision_method="passkey",
+            cosigner=envelope.cosigner,
+            config_digest=config,
+            detail=f"invocation {invocation.cid}",
+        )
+        change = Spend(
+            envelope.id,
+            envelope.version,
+            envelope.cosigner or "",
+            invocation.cid,
+            request.caller.token_id,
+            config,
+            self.store.now(),
+        )
+        applied = await self.store.apply(change, [row])
+        if not isinstance(applied, Done) or applied.envelope is None:
+            raise self._too_late(applied if isinstance(applied, Lost) else None, envelope)
+        self.board.changed(applied.envelope)
+        return self._release(applied.envelope, request, mapped)
+
+    def _too_late(self, lost: Lost | None, envelope: Envelope) -> Refusal:
+        current = lost.envelope if lost else None
+        if current and current.state in {State.SPENT, State.COMPLETED, State.UNKNOWN}:
+            return Refusal(
+                Reason.DUPLICATE,
+                "This request was approved once and has gone upstream through another connection.",
+                about=About(envelope.id),
+            )
+        return Refusal(
+            Reason.LAPSED, "The approval of this request can no longer be used.", about=About(envelope.id)
+        )
+
+    def _release(self, envelope: Envelope, request: Request, mapped: Mapped) -> Release:
+        body = request.body
+        if merge_binds(mapped.units).body == "decoded" and envelope.sealed is not None:
+            body = unpack(self.keys.unseal(envelope.id, envelope.sealed)).body
+        return Release(
+            id=envelope.id,
+            body=body,
+            method=request.method,
+            target=request.target,
+            headers=tuple((name, value) for name, value in request.headers if _travels(name)),
+            done=lambda outcome, status, detail: self._record_later(envelope, outcome, status, detail),
+        )
+
+    def _record_later(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._record(envelope, outcome, status, detail))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+
+    async def settle(self) -> None:
+        """Every outcome that was reported is in the log."""
+        while self._recording:
+            await asyncio.gather(*self._recording)
+
+    async def _record(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
+        """An outcome that cannot be written leaves the envelope spent; the next start calls it unknown."""
+        try:
+            await self._finish(envelope, outcome, status, detail)
+        except StoreError as error:
+            log.error("outcome.not_recorded", envelope=envelope.id, outcome=outcome, error=str(error))
+
+    async def _finish(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
+        step = {"completed": Step.COMPLETE, "unknown": Step.LOSE}.get(outcome, Step.RETURN)
+        applied = await self._move_after(envelope, step, outcome, status, detail)
+        if isinstance(applied, Lost) and step is Step.RETURN:
+            applied = await self._move_after(envelope, Step.LAPSE, outcome, status, detail)
+        if outcome == "unknown":
+            log.warning("outcome.unknown", envelope=envelope.id, detail=detail)
+        if isinstance(applied, Done) and applied.envelope:
+            self.board.changed(applied.envelope)
+
+    async def _move_after(
+        self, envelope: Envelope, step: Step, outcome: str, status: int | None, detail: str
+    ) -> object:
+        row = row_of(
+            envelope,
+            Kind.OUTCOME,
+            decision="step_up",
+            outcome=outcome,
+            status=status,
+            cosigner=envelope.cosigner,
+            detail=detail or None,
+        )
+        return await self.store.apply(
+            Move(envelope.id, envelope.version, step, self.store.now(), outcome=outcome, status=status), [row]
+        )
+
+    async def _lapse(self, envelope: Envelope, why: str) -> None:
+        row = row_of(
+            envelope,
+            Kind.END,
+            decision="step_up",
+            reason=str(Reason.LAPSED),
+            cosigner=envelope.cosigner,
+            config_digest=self.rules().digest,
+            detail=why,
+        )
+        applied = await self.store.apply(
+            Move(envelope.id, envelope.version, Step.LAPSE, self.store.now()), [row]
+        )
+        if isinstance(applied, Done) and applied.envelope:
+            self.board.changed(applied.envelope)
+
+
+def row_of(envelope: Envelope, kind: Kind, **more: object) -> Row:
+    """A row about this envelope."""
+    known = Row(
+        kind,
+        agent=envelope.agent,
+        run=envelope.run,
+        address=envelope.address,
+        envelope=envelope.id,
+        action=envelope.action,
+        resource=envelope.resource,
+    )
+    return replace(known, **more)  # type: ignore[arg-type]  # the names and types are Row's own
+
+
+def _binds(signature: Signature, payload: bytes, envelope: Envelope) -> bool:
+    """The signature is over this payload, and this payload is about this envelope, person and request."""
+    said = json.loads(payload)
+    return (
+        signature.challenge[32:] == hashlib.sha256(payload).digest()
+        and said["envelope"] == envelope.id
+        and said["approver"] == signature.person
+        and said["decision"] == "approve"
+        and said["digest"] == envelope.digest
+    )
+
+
+def _travels(header: str) -> bool:
+    name = header.lower()
+    return name not in HOP_BY_HOP and not name.startswith("secondsig-")

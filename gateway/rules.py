@@ -1,0 +1,72 @@
+"""What decides at one moment, as one value: templates, policy and settings, and the digest of them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.canonical import jcs, sha256
+from gateway.directory import Directory
+from gateway.model import Mapped
+from gateway.policy import AgentFacts, PersonFacts, Policy
+from gateway.settings import Settings
+from gateway.templates import Library
+
+type Standing = Literal["ok", "not_allowed", "own_request", "no_passkey"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Swapped whole: a request is decided by one of these, never by parts of two."""
+
+    settings: Settings
+    library: Library
+    policy: Policy
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """What decides who may approve: whose request it is, what it means, how many must sign."""
+
+    agent: str
+    mapped: Mapped
+    quorum: int
+
+
+def rules_digest(library: Library, policy: Policy, settings: Settings) -> str:
+    """Names exactly this configuration, as far as it decides anything."""
+    approvals = settings.approvals
+    deciding = {
+        "templates": library.digest,
+        "policy": policy.digest,
+        "owner_may_approve": approvals.owner_may_approve,
+        "max_quorum": approvals.max_quorum,
+        "join": approvals.join,
+        "unknown_hosts": settings.unknown_hosts,
+        "trusted_hosts": list(settings.trusted_hosts),
+        "modes": {name: str(service.mode) for name, service in settings.templates.items()},
+        "trust": settings.config_trust,
+    }
+    return sha256(jcs(deciding))
+
+
+def with_directory(policy: Policy, directory: Directory) -> Policy:
+    agents = [AgentFacts(agent.name, agent.team, agent.owner) for agent in directory.agents.values()]
+    people = [PersonFacts(name, known.person.groups) for name, known in directory.people.items()]
+    return policy.with_directory(agents, people)
+
+
+def standing(rules: Rules, directory: Directory, person: str, stake: Stake) -> Standing:
+    """Whether this person's signature counts on this envelope, and if not, why."""
+    if not directory.has_passkey(person):
+        return "no_passkey"
+    agent = directory.agents.get(stake.agent)
+    owner = agent is not None and agent.owner == person
+    if owner and (stake.quorum > 1 or not rules.settings.approvals.owner_may_approve):
+        return "own_request"
+    allowed = rules.policy.may_approve(person, agent=stake.agent, owner=owner, mapped=stake.mapped)
+    return "ok" if allowed else "not_allowed"
+
+
+def approvers(rules: Rules, directory: Directory, stake: Stake) -> list[str]:
+    """Everybody whose signature would count."""
+    return [name for name in directory.people if standing(rules, directory, name, stake) == "ok"]

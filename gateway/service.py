@@ -1,0 +1,319 @@
+"""The running gateway: proxy, pages, playground and operator's socket in one process, on one event loop."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+import certifi
+import structlog
+
+from gateway.audit import Kind, Row
+from gateway.board import Board
+from gateway.config import load_settings
+from gateway.desk.deciding import Deciding
+from gateway.desk.desk import GatewayDesk
+from gateway.desk.signing_in import SigningIn
+from gateway.directory import Directory
+from gateway.errors import ConfigError, ConfigErrors, Place, UsageError
+from gateway.ids import ENTROPY_BYTES, make_id
+from gateway.inside import Inside
+from gateway.keys import load_keys, private_folder, write_private
+from gateway.loading import load_rules, ui_folder
+from gateway.operating import Operating
+from gateway.operator_socket import OperatorSocket
+from gateway.pipeline import Pipeline
+from gateway.playground import Playground
+from gateway.playground_tls import HOST as PLAYGROUND_HOST
+from gateway.playground_tls import server_context
+from gateway.proxy.certificates import CertificateAuthority, load_ca, make_ca
+from gateway.proxy.dialer import Dialer
+from gateway.proxy.engine import Engine
+from gateway.releasing import Releaser
+from gateway.rules import Rules, with_directory
+from gateway.settings import Address, Settings
+from gateway.store.contract import Configure, Store
+from gateway.store.sqlite import SqliteStore
+from gateway.timekeeper import Timekeeper, recover
+from gateway.waiting import Waiting
+from gateway.web.app import Pages, build_app
+from gateway.web.sockets import bind, loopback_sockets
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+GRACE = 5.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where things are kept under the state folder."""
+
+    state: Path
+
+    @property
+    def database(self) -> Path:
+        return self.state / "data" / "secondsig.db"
+
+    @property
+    def keys(self) -> Path:
+        return self.state / "keys"
+
+    @property
+    def ca(self) -> Path:
+        return self.keys / "ca"
+
+    @property
+    def playground(self) -> Path:
+        return self.keys / "playground"
+
+    @property
+    def bundle(self) -> Path:
+        """The system's roots and ours: what agents are told to trust."""
+        return self.state / "ca-bundle.pem"
+
+    @property
+    def upstream_roots(self) -> Path:
+        return self.state / "upstream-roots.pem"
+
+    @property
+    def socket(self) -> Path:
+        return self.state / "operator.sock"
+
+    @property
+    def enrolment(self) -> Path:
+        return self.state / "enrolment-link"
+
+    @property
+    def lock(self) -> Path:
+        return self.state / "lock"
+
+
+class Service:
+    """`start` opens everything or nothing; `stop` refuses what is held and leaves its questions open."""
+
+    def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
+        self.settings, self.paths = settings, Paths(settings.state)
+        self.board = Board()
+        self.playground = Playground()
+        self._given_store = store
+        self._tasks: list[asyncio.Task[None]] = []
+        self._undo: list[Callable[[], object]] = []
+
+    @property
+    def rules(self) -> Rules:
+        return self._rules
+
+    async def start(self) -> None:
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        await self.open()
+        await self._open_network()
+        timekeeper = Timekeeper(self.store, self.board, self._now_rules)
+        self._tasks.append(asyncio.create_task(timekeeper.run()))
+        log.info("gateway.started", proxy=str(self.proxy_address), pages=self.settings.origin)
+
+    async def open(self) -> None:
+        """Everything but the network: enough for the command line while no gateway runs."""
+        for folder in (self.paths.state, self.paths.database.parent, self.paths.keys):
+            private_folder(folder)
+        self._lock = _lock(self.paths.lock)
+        self._undo.append(self._lock.close)
+        self.keys = load_keys(self.paths.keys)
+        self.store = self._given_store or SqliteStore(
+            self.paths.database, reserve=self.settings.limits.disk_reserve
+        )
+        self._undo.append(self._close_store)
+        self.directory = Directory(self.store)
+        await self.directory.refresh()
+        self._rules = load_rules(self.settings, self.directory)
+        fresh = make_id("gw", secrets.token_bytes(ENTROPY_BYTES))
+        self.gateway = await self.store.meta("gateway", fresh) or fresh
+        await self._configure()
+        self._assemble()
+        await self.signing_in.load()
+        if lost := await recover(self.store):
+            log.warning("gateway.recovered", unknown=lost)
+
+    async def _configure(self) -> None:
+        digest = self._rules.digest
+        row = Row(Kind.CONFIG, decision="in_force", reason="files", config_digest=digest, person="operator")
+        await self.store.apply(Configure(digest), [row])
+
+    def _now_rules(self) -> Rules:
+        return self._rules
+
+    def _assemble(self) -> None:
+        rp_id = urlsplit(self.settings.origin).hostname or "localhost"
+        self.releaser = Releaser(self.store, self.keys, self.directory, self.board, self._now_rules, rp_id)
+        waiting = Waiting(
+            self.store,
+            self.keys,
+            self.directory,
+            self.board,
+            self.releaser,
+            self.gateway,
+            rp_id,
+            time.monotonic,
+        )
+        self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
+        inside = Inside(self.store, self.board, self.ca.pem)
+        self.pipeline = Pipeline(self.store, self.directory, self._now_rules, waiting, inside, self.gateway)
+        self.signing_in = SigningIn(
+            self.store, self.keys, self.directory, self._now_rules, self.gateway, rp_id
+        )
+        deciding = Deciding(
+            self.store, self.keys, self.directory, self.board, self._now_rules, self.signing_in, rp_id
+        )
+        self.desk = GatewayDesk(
+            self.store, self.directory, self.board, self._now_rules, self.signing_in, deciding, self.gateway
+        )
+        self.operating = Operating(
+            self.store, self.directory, self.board, self._now_rules, self.refresh_directory
+        )
+
+    async def refresh_directory(self) -> None:
+        """Agents or people changed: identity and policy see it from the next request on."""
+        await self.directory.refresh()
+        rules = self._rules
+        policy = with_directory(rules.policy, self.directory)
+        self._rules = Rules(rules.settings, rules.library, policy, rules.digest)
+
+    async def reload(self) -> str:
+        """The files as they are now, whole; if anything is wrong in them, what was in force stays."""
+        settings = load_settings(self.settings.file)
+        rules = load_rules(settings, self.directory)
+        self.settings, self._rules = settings, rules
+        await self._configure()
+        log.info("config.reloaded", digest=rules.digest)
+        return rules.digest
+
+    async def _open_network(self) -> None:
+        proxy = _sockets(self.settings.listen.proxy)
+        pages = _sockets(self.settings.listen.pages)
+        own = [sock.getsockname()[:2] for sock in (*proxy, *pages)]
+        self.proxy_address = Address(self.settings.listen.proxy.host, own[0][1])
+        connect_to = {
+            _host_port(name): (to.host, to.port) for name, to in self.settings.upstream.connect_to.items()
+        }
+        if "playground" in self._rules.library.services:
+            connect_to[PLAYGROUND_HOST, 443] = ("127.0.0.1", await self._start_playground())
+        self._write_roots()
+        dialer = Dialer(allowed=self.settings.upstream.allow, connect_to=connect_to, denied=own)
+        self.engine = Engine(
+            self.pipeline, ca=self.ca, dialer=dialer, upstream_roots=self.paths.upstream_roots, sockets=proxy
+        )
+        await self.engine.start()
+        self._undo.append(lambda: self.engine.stop(GRACE))
+        await self._open_pages(pages)
+        operator = OperatorSocket(self.paths.socket, self.operating, self.reload)
+        await operator.start()
+        self._undo.append(operator.stop)
+
+    async def _start_playground(self) -> int:
+        authority = _authority(self.paths.playground, (PLAYGROUND_HOST,))
+        port = await self.playground.start(server_context(authority, self.paths.playground))
+        self._undo.append(self.playground.stop)
+        return port
+
+    def _write_roots(self) -> None:
+        system = Path(certifi.where()).read_bytes()
+        own = self.settings.upstream.ca.read_bytes() if self.settings.upstream.ca else b""
+        playground = self.paths.playground / "ca.pem"
+        extra = playground.read_bytes() if playground.exists() else b""
+        write_private(self.paths.upstream_roots, b"\n".join((system, own, extra)))
+        write_private(self.paths.bundle, b"\n".join((_system_roots(), self.ca.pem)))
+
+    async def _open_pages(self, sockets: list[socket.socket]) -> None:
+        tls = self.settings.pages_tls
+        origin = self.settings.origin
+        app = build_app(self.desk, ui=ui_folder(), origins=[origin], https=origin.startswith("https://"))
+        pages = Pages(app)
+        await pages.start(sockets, _pages_context(self.settings) if tls else None)
+        self._undo.append(pages.stop)
+
+    async def stop(self) -> None:
+        """Held requests are refused with Retry-After; their envelopes stay; every outcome is written."""
+        self.board.stop()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        while self._undo:
+            result = self._undo.pop()()
+            if asyncio.iscoroutine(result):
+                await result
+
+    async def _close_store(self) -> None:
+        if hasattr(self, "releaser"):
+            await self.releaser.settle()
+        await self.store.close()
+
+
+def _authority(folder: Path, hosts: tuple[str, ...]) -> CertificateAuthority:
+    private_folder(folder)
+    return load_ca(folder) if (folder / "ca.pem").exists() else make_ca(folder, hosts)
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return (host, int(port)) if host else (text, 443)
+
+
+def _sockets(address: Address) -> list[socket.socket]:
+    if address.host in LOOPBACK:
+        return list(loopback_sockets(address.port))
+    return [bind(address.host, address.port)]
+
+
+def _system_roots() -> bytes:
+    """What this machine trusts already, so that clients lose nothing by using our bundle."""
+    path = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    system = Path(path).read_bytes() if path and Path(path).exists() else b""
+    return system or Path(certifi.where()).read_bytes()
+
+
+def _pages_context(settings: Settings) -> ssl.SSLContext:
+    tls = settings.pages_tls
+    if tls is None:
+        raise ConfigError("the pages have no certificate.", Place(str(settings.file)))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"the pages' certificate cannot be used ({error}).", Place(str(tls.certificate))
+        ) from error
+    return context
+
+
+def _lock(path: Path) -> IO[str]:
+    """Only one gateway works on a state folder."""
+    file = path.open("a", encoding="utf-8")
+    path.chmod(0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise UsageError(
+            f"Another gateway works on {path.parent} already: stop it, or use another state folder."
+        ) from error
+    return file
+
+
+__all__ = ["ConfigErrors", "Paths", "Service"]

@@ -1,0 +1,106 @@
+"""Every setting of secondsig.yaml as a value with its type and its default."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Literal
+
+from gateway.model import Mode, ServiceMode
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the proxy and the people's pages listen."""
+
+    proxy: Address = Address("127.0.0.1", 8080)
+    pages: Address = Address("localhost", 8081)
+
+
+@dataclass(frozen=True, slots=True)
+class PagesTls:
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """How people are asked, where a template does not say otherwise. Times are seconds."""
+
+    ttl: int = 60
+    mode: Mode = Mode.HOLD
+    hold_for: int | Literal["auto"] | None = None
+    join: Literal["address", "run", "agent"] = "address"
+    deny_for: int = 600
+    max_quorum: int = 5
+    owner_may_approve: bool = False
+    retention: int = 86_400
+    session: int = 28_800
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes."""
+
+    body: int = 32 * MIB
+    step_up_body: int = MIB
+    pending_per_agent: int = 20
+    disk_reserve: int = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """How destinations are reached: extra roots, fixed addresses, and networks that are not public."""
+
+    ca: Path | None = None
+    connect_to: dict[str, Address] = field(default_factory=dict)
+    allow: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One template as the operator uses it."""
+
+    mode: ServiceMode = ServiceMode.ENFORCE
+    vars: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the operator decides. Paths are absolute."""
+
+    file: Path
+    state: Path
+    policy: Path
+    entities: Path
+    name: str = "secondsig"
+    listen: Listen = Listen()
+    public_url: str | None = None
+    pages_tls: PagesTls | None = None
+    templates: dict[str, Service] = field(default_factory=dict)
+    template_files: tuple[Path, ...] = ()
+    approvals: Approvals = Approvals()
+    limits: Limits = Limits()
+    upstream: Upstream = Upstream()
+    unknown_hosts: Literal["refuse", "watch"] = "refuse"
+    trusted_hosts: tuple[str, ...] = ()
+    ca_hosts: tuple[str, ...] = ()
+    config_trust: Literal["files"] = "files"
+
+    @property
+    def origin(self) -> str:
+        """The address people use; passkeys are bound to it."""
+        if self.public_url:
+            return self.public_url
+        scheme = "https" if self.pages_tls else "http"
+        return f"{scheme}://{self.listen.pages.host}:{self.listen.pages.port}"

@@ -1,0 +1,392 @@
+"""Every change as SQL: one conditional write each, inside a transaction that the caller holds."""
+
+import json
+import sqlite3
+from functools import singledispatch
+from typing import Any
+
+from gateway.audit import COLUMNS, Row
+from gateway.envelopes import ENDED, Envelope, State, Step, after
+from gateway.passkeys import Credential
+from gateway.store import contract as c
+from gateway.store.records import ENVELOPE_COLUMNS, challenge_from, envelope_columns, envelope_from
+
+ENDED_SQL = ", ".join(f"'{state}'" for state in sorted(ENDED))
+INSERT_ROW = f"INSERT INTO log (at_ms, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608  # our own column names
+INSERT_ENVELOPE = (
+    f"INSERT INTO envelopes ({', '.join(ENVELOPE_COLUMNS)}) "  # noqa: S608  # our own column names
+    f"VALUES ({', '.join(':' + name for name in ENVELOPE_COLUMNS)})"
+)
+
+
+def insert_row(db: sqlite3.Connection, at_ms: int, row: Row) -> None:
+    db.execute(INSERT_ROW, (at_ms, *(getattr(row, name) for name in COLUMNS)))
+
+
+@singledispatch
+def make(change: Any, _db: sqlite3.Connection) -> c.Applied:
+    raise TypeError(f"the store knows no change {type(change).__name__}")
+
+
+def _envelope(db: sqlite3.Connection, envelope_id: str) -> Envelope | None:
+    row = db.execute("SELECT * FROM envelopes WHERE id = ?", (envelope_id,)).fetchone()
+    return envelope_from(row) if row else None
+
+
+def _done_with(db: sqlite3.Connection, envelope_id: str) -> c.Done:
+    return c.Done(envelope=_envelope(db, envelope_id))
+
+
+def _lost(db: sqlite3.Connection, envelope_id: str) -> c.Lost:
+    current = _envelope(db, envelope_id)
+    return c.Lost("changed" if current else "absent", current)
+
+
+@make.register
+def _open(change: c.Open, db: sqlite3.Connection) -> c.Applied:
+    new = change.envelope
+    row = db.execute(
+        "SELECT * FROM envelopes WHERE agent = ? AND join_key = ? AND join_scope = ? "
+        "AND state IN ('pending', 'approved')",
+        (new.agent, new.join_key, new.join_scope),
+    ).fetchone()
+    if row:
+        return c.Joined(envelope_from(row))
+    (waiting,) = db.execute(
+        "SELECT count(*) FROM envelopes WHERE agent = ? AND state = 'pending'", (new.agent,)
+    ).fetchone()
+    if waiting >= change.pending_limit:
+        return c.Lost("limit")
+    db.execute(INSERT_ENVELOPE, envelope_columns(new))
+    return c.Done(envelope=new)
+
+
+@make.register
+def _move(change: c.Move, db: sqlite3.Connection) -> c.Applied:
+    current = _envelope(db, change.envelope)
+    if current is None or current.version != change.version:
+        return _lost(db, change.envelope)
+    if change.step is Step.EXPIRE and change.at < current.expires_at:
+        return c.Lost("changed", current)
+    if change.step is Step.RETURN and change.at >= (current.cosigner_expires or 0):
+        return c.Lost("expired", current)
+    state = after(current.state, change.step)
+    decides = current.state is State.PENDING or change.step is Step.REVOKE
+    db.execute(
+        "UPDATE envelopes SET state = ?, version = version + 1, outcome = coalesce(?, outcome), "
+        "status = coalesce(?, status), note = coalesce(?, note) WHERE id = ?",
+        (str(state), change.outcome, change.status, change.note, change.envelope),
+    )
+    if decides:
+        db.execute(
+            "UPDATE envelopes SET decided_at = ?, decided_by = ?, decision_method = ? WHERE id = ?",
+            (change.at, change.by, change.method, change.envelope),
+        )
+    if state in {State.LAPSED, State.REVOKED}:
+        db.execute("UPDATE envelopes SET cosigner_token = NULL WHERE id = ?", (change.envelope,))
+    return _done_with(db, change.envelope)
+
+
+@make.register
+def _sign(change: c.Sign, db: sqlite3.Connection) -> c.Applied:
+    signature = change.signature
+    current = _envelope(db, signature.envelope)
+    if current is None or current.version != change.version or current.state is not State.PENDING:
+        return _lost(db, signature.envelope)
+    if signature.at >= current.expires_at:
+        return c.Lost("expired", current)
+    if not _advance_credential(db, change.credential):
+        return c.Lost("used", current)
+    made = _once(
+        db,
+        "INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            signature.envelope,
+            signature.person,
+            signature.credential_id,
+            signature.challenge,
+            signature.sealed_payload,
+            signature.payload_sha256,
+            json.dumps(signature.assertion),
+            signature.at,
+        ),
+    )
+    if isinstance(made, c.Lost):
+        return c.Lost("exists", current)
+    db.execute("UPDATE envelopes SET version = version + 1 WHERE id = ?", (signature.envelope,))
+    if change.cosigner:
+        db.execute(
+            "UPDATE envelopes SET state = ?, decided_at = ?, decided_by = ?, decision_method = 'passkey', "
+            "cosigner = ?, cosigner_token = ?, cosigner_expires = ? WHERE id = ?",
+            (
+                str(after(current.state, Step.APPROVE)),
+                signature.at,
+                signature.person,
+                change.cosigner,
+                change.cosigner_token,
+                change.cosigner_expires,
+                signature.envelope,
+            ),
+        )
+    return _done_with(db, signature.envelope)
+
+
+@make.register
+def _withdraw(change: c.Withdraw, db: sqlite3.Connection) -> c.Applied:
+    current = _envelope(db, change.envelope)
+    if current is None or current.version != change.version or current.state is not State.PENDING:
+        return _lost(db, change.envelope)
+    gone = db.execute(
+        "DELETE FROM signatures WHERE envelope = ? AND person = ?", (change.envelope, change.person)
+    )
+    if not gone.rowcount:
+        return c.Lost("absent", current)
+    db.execute("UPDATE envelopes SET version = version + 1 WHERE id = ?", (change.envelope,))
+    return _done_with(db, change.envelope)
+
+
+@make.register
+def _spend(change: c.Spend, db: sqlite3.Connection) -> c.Applied:
+    won = db.execute(
+        "UPDATE envelopes SET state = 'spent', version = version + 1, invocation = ?, spent_at = ? "
+        "WHERE id = ? AND version = ? AND state = 'approved' AND cosigner = ? AND cosigner_expires > ? "
+        "AND EXISTS (SELECT 1 FROM tokens t JOIN agents a ON a.name = t.agent WHERE t.id = ? "
+        "            AND t.agent = envelopes.agent AND t.revoked_at IS NULL "
+        "            AND (t.expires_at IS NULL OR t.expires_at > ?) "
+        "            AND a.paused = 0 AND a.removed_at IS NULL) "
+        "AND EXISTS (SELECT 1 FROM meta WHERE key = 'config_digest' AND value = ?)",
+        (
+            change.invocation,
+            change.at,
+            change.envelope,
+            change.version,
+            change.cosigner,
+            change.at,
+            change.token_id,
+            change.at,
+            change.config_digest,
+        ),
+    )
+    return _done_with(db, change.envelope) if won.rowcount else _lost(db, change.envelope)
+
+
+def _once(db: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> c.Applied:
+    try:
+        db.execute(statement, values)
+    except sqlite3.IntegrityError:
+        return c.Lost("exists")
+    return c.Done()
+
+
+def _hit(db: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> c.Applied:
+    return c.Done() if db.execute(statement, values).rowcount else c.Lost("absent")
+
+
+@make.register
+def _add_agent(change: c.AddAgent, db: sqlite3.Connection) -> c.Applied:
+    agent = change.agent
+    made = _once(
+        db,
+        "INSERT INTO agents VALUES (?, ?, ?, ?, ?, NULL)",
+        (agent.name, agent.team, agent.owner, agent.paused, agent.created_at),
+    )
+    return _add_token(c.AddToken(change.token), db) if isinstance(made, c.Done) else made
+
+
+@make.register
+def _add_token(change: c.AddToken, db: sqlite3.Connection) -> c.Applied:
+    token = change.token
+    known = db.execute(
+        "SELECT 1 FROM agents WHERE name = ? AND removed_at IS NULL", (token.agent,)
+    ).fetchone()
+    if not known:
+        return c.Lost("absent")
+    if change.replaces_others:
+        _revoke_tokens(c.RevokeTokens(token.agent, token.created_at), db)
+    return _once(
+        db,
+        "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, NULL)",
+        (token.id, token.agent, token.run, token.hash, token.created_at, token.expires_at),
+    )
+
+
+@make.register
+def _revoke_tokens(change: c.RevokeTokens, db: sqlite3.Connection) -> c.Applied:
+    return _hit(
+        db,
+        "UPDATE tokens SET revoked_at = ? WHERE agent = ? AND revoked_at IS NULL AND (? IS NULL OR run = ?)",
+        (change.at, change.agent, change.run, change.run),
+    )
+
+
+@make.register
+def _pause_agent(change: c.PauseAgent, db: sqlite3.Connection) -> c.Applied:
+    return _hit(
+        db,
+        "UPDATE agents SET paused = ? WHERE name = ? AND removed_at IS NULL",
+        (change.paused, change.agent),
+    )
+
+
+@make.register
+def _remove_agent(change: c.RemoveAgent, db: sqlite3.Connection) -> c.Applied:
+    _revoke_tokens(c.RevokeTokens(change.agent, change.at), db)
+    return _hit(
+        db,
+        "UPDATE agents SET removed_at = ? WHERE name = ? AND removed_at IS NULL",
+        (change.at, change.agent),
+    )
+
+
+@make.register
+def _invite(change: c.Invite, db: sqlite3.Connection) -> c.Applied:
+    invitation = change.invitation
+    db.execute("DELETE FROM invitations WHERE used_at IS NULL AND person IS ?", (invitation.person,))
+    return _once(
+        db,
+        "INSERT INTO invitations VALUES (?, ?, ?, ?, NULL)",
+        (invitation.token_hash, invitation.person, json.dumps(invitation.groups), invitation.expires_at),
+    )
+
+
+@make.register
+def _enrol(change: c.Enrol, db: sqlite3.Connection) -> c.Applied:
+    person, credential = change.person, change.credential
+    used = db.execute(
+        "UPDATE invitations SET used_at = ? WHERE token_hash = ? AND used_at IS NULL AND expires_at > ?",
+        (person.created_at, change.token_hash, person.created_at),
+    )
+    if not used.rowcount:
+        return c.Lost("used")
+    made = _once(
+        db,
+        "INSERT INTO people VALUES (?, ?, ?, NULL)",
+        (person.name, json.dumps(person.groups), person.created_at),
+    )
+    if isinstance(made, c.Lost):
+        return made
+    if change.adopt_agents:
+        db.execute("UPDATE agents SET owner = ? WHERE owner IS NULL", (person.name,))
+    return _once(
+        db,
+        "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        (
+            credential.id,
+            person.name,
+            credential.public_key,
+            credential.sign_count,
+            json.dumps(credential.transports),
+            credential.device_type,
+            credential.backed_up,
+            credential.name,
+            person.created_at,
+        ),
+    )
+
+
+@make.register
+def _revoke_person(change: c.RevokePerson, db: sqlite3.Connection) -> c.Applied:
+    db.execute("UPDATE credentials SET revoked_at = ? WHERE person = ?", (change.at, change.person))
+    db.execute("DELETE FROM sessions WHERE person = ?", (change.person,))
+    return _hit(
+        db,
+        "UPDATE people SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL",
+        (change.at, change.person),
+    )
+
+
+@make.register
+def _add_challenge(change: c.AddChallenge, db: sqlite3.Connection) -> c.Applied:
+    asked = change.challenge
+    return _once(
+        db,
+        "INSERT INTO challenges VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            asked.id,
+            asked.kind,
+            asked.person,
+            asked.envelope,
+            asked.challenge,
+            asked.sealed_payload,
+            asked.expires_at,
+        ),
+    )
+
+
+@make.register
+def _use_challenge(change: c.UseChallenge, db: sqlite3.Connection) -> c.Applied:
+    row = db.execute("DELETE FROM challenges WHERE id = ? RETURNING *", (change.id,)).fetchone()
+    if row is None:
+        return c.Lost("used")
+    challenge = challenge_from(row)
+    return c.Done(challenge=challenge) if challenge.expires_at > change.at else c.Lost("expired")
+
+
+def _advance_credential(db: sqlite3.Connection, credential: Credential) -> bool:
+    """The counter goes forward only; a credential revoked in the meantime counts for nothing."""
+    moved = db.execute(
+        "UPDATE credentials SET sign_count = ?, backed_up = ? "
+        "WHERE id = ? AND revoked_at IS NULL AND (sign_count < ? OR (sign_count = 0 AND ? = 0))",
+        (
+            credential.sign_count,
+            credential.backed_up,
+            credential.id,
+            credential.sign_count,
+            credential.sign_count,
+        ),
+    )
+    return bool(moved.rowcount)
+
+
+@make.register
+def _sign_in(change: c.SignIn, db: sqlite3.Connection) -> c.Applied:
+    if not _advance_credential(db, change.credential):
+        return c.Lost("used")
+    session = change.session
+    db.execute("DELETE FROM sessions WHERE expires_at <= ?", (session.created_at,))
+    return _once(
+        db,
+        "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            session.token_hash,
+            session.tab_hash,
+            session.person,
+            session.credential_id,
+            session.created_at,
+            session.expires_at,
+        ),
+    )
+
+
+@make.register
+def _sign_out(change: c.SignOut, db: sqlite3.Connection) -> c.Applied:
+    return _hit(db, "DELETE FROM sessions WHERE token_hash = ?", (change.token_hash,))
+
+
+@make.register
+def _reveal(change: c.Reveal, db: sqlite3.Connection) -> c.Applied:
+    db.execute(
+        "INSERT OR IGNORE INTO reveals VALUES (?, ?, ?)", (change.envelope, change.person, change.selector)
+    )
+    return c.Done()
+
+
+@make.register
+def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
+    shredded = db.execute(
+        "UPDATE envelopes SET sealed = NULL, cosigner_token = NULL "  # noqa: S608  # states of our own table
+        f"WHERE sealed IS NOT NULL AND state IN ({ENDED_SQL}) AND expires_at < ?",
+        (change.ended_before,),
+    )
+    db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.ended_before,))
+    return c.Done() if shredded.rowcount else c.Lost("absent")
+
+
+@make.register
+def _configure(change: c.Configure, db: sqlite3.Connection) -> c.Applied:
+    """Only a digest that differs from the one in force is a change."""
+    row = db.execute("SELECT value FROM meta WHERE key = 'config_digest'").fetchone()
+    if row and row["value"] == change.digest:
+        return c.Lost("exists")
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('config_digest', ?)", (change.digest,))
+    return c.Done()

@@ -1,0 +1,28 @@
+"""The one clock that decides, and its honesty: a wall clock that jumps stops releases."""
+
+import time
+from collections.abc import Callable
+
+MAX_DRIFT = 2.0
+
+
+class Clock:
+    """Wall time that never runs backwards, watched against the monotonic clock."""
+
+    def __init__(
+        self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._offset = wall() - monotonic()
+        self._last = 0
+
+    def now(self) -> int:
+        """Whole seconds since the epoch."""
+        return self.now_ms() // 1000
+
+    def now_ms(self) -> int:
+        self._last = max(self._last, int(self._wall() * 1000))
+        return self._last
+
+    def steady(self) -> bool:
+        return abs(self._wall() - self._monotonic() - self._offset) <= MAX_DRIFT

@@ -1,0 +1,98 @@
+"""Between the database's rows and our values, field by field, so that neither side can drift unseen."""
+
+import json
+import sqlite3
+from dataclasses import fields
+from typing import Any
+
+from gateway.audit import COLUMNS, Entry, Kind, Row
+from gateway.envelopes import Envelope, Signature, State
+from gateway.passkeys import Credential
+from gateway.store.contract import Agent, Challenge, Columns, Invitation, Person, StoredSession, Token
+
+ENVELOPE_COLUMNS = tuple(field.name for field in fields(Envelope))
+
+
+def envelope_columns(envelope: Envelope) -> Columns:
+    columns = {name: getattr(envelope, name) for name in ENVELOPE_COLUMNS}
+    columns["state"] = str(envelope.state)
+    columns["list_summary"] = json.dumps(envelope.list_summary)
+    return columns
+
+
+def envelope_from(row: sqlite3.Row) -> Envelope:
+    columns: dict[str, Any] = {name: row[name] for name in ENVELOPE_COLUMNS}
+    columns["state"] = State(columns["state"])
+    columns["list_summary"] = tuple(json.loads(columns["list_summary"]))
+    return Envelope(**columns)
+
+
+def signature_from(row: sqlite3.Row) -> Signature:
+    return Signature(
+        row["envelope"],
+        row["person"],
+        row["credential_id"],
+        row["challenge"],
+        row["sealed_payload"],
+        row["payload_sha256"],
+        json.loads(row["assertion"]),
+        row["at"],
+    )
+
+
+def agent_from(row: sqlite3.Row) -> Agent:
+    return Agent(row["name"], row["team"], row["owner"], bool(row["paused"]), row["created_at"])
+
+
+def token_from(row: sqlite3.Row) -> Token:
+    return Token(row["id"], row["agent"], row["run"], row["hash"], row["created_at"], row["expires_at"])
+
+
+def person_from(row: sqlite3.Row) -> Person:
+    return Person(row["name"], tuple(json.loads(row["groups"])), row["created_at"], row["revoked_at"])
+
+
+def credential_from(row: sqlite3.Row) -> Credential:
+    return Credential(
+        id=row["id"],
+        person=row["person"],
+        public_key=row["public_key"],
+        sign_count=row["sign_count"],
+        transports=tuple(json.loads(row["transports"])),
+        device_type=row["device_type"],
+        backed_up=bool(row["backed_up"]),
+        name=row["name"],
+    )
+
+
+def invitation_from(row: sqlite3.Row) -> Invitation:
+    return Invitation(row["token_hash"], row["person"], tuple(json.loads(row["groups"])), row["expires_at"])
+
+
+def challenge_from(row: sqlite3.Row) -> Challenge:
+    return Challenge(
+        row["id"],
+        row["kind"],
+        row["person"],
+        row["envelope"],
+        row["challenge"],
+        row["sealed_payload"],
+        row["expires_at"],
+    )
+
+
+def session_from(row: sqlite3.Row) -> StoredSession:
+    return StoredSession(
+        row["token_hash"],
+        row["tab_hash"],
+        row["person"],
+        row["credential_id"],
+        row["created_at"],
+        row["expires_at"],
+    )
+
+
+def entry_from(row: sqlite3.Row) -> Entry:
+    columns: dict[str, Any] = {name: row[name] for name in COLUMNS}
+    columns["kind"] = Kind(columns["kind"])
+    return Entry(row["seq"], row["at_ms"], Row(**columns))

@@ -1,0 +1,78 @@
+"""The tables of the embedded database."""
+
+VERSION = 1
+
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+CREATE TABLE agents (
+    name TEXT PRIMARY KEY, team TEXT, owner TEXT, paused INTEGER NOT NULL, created_at INTEGER NOT NULL,
+    removed_at INTEGER
+) STRICT;
+
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY, agent TEXT NOT NULL REFERENCES agents(name), run TEXT, hash TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER
+) STRICT;
+
+CREATE TABLE people (
+    name TEXT PRIMARY KEY, groups TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER
+) STRICT;
+
+CREATE TABLE credentials (
+    id BLOB PRIMARY KEY, person TEXT NOT NULL REFERENCES people(name), public_key BLOB NOT NULL,
+    sign_count INTEGER NOT NULL, transports TEXT NOT NULL, device_type TEXT NOT NULL,
+    backed_up INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER
+) STRICT;
+
+CREATE TABLE invitations (
+    token_hash TEXT PRIMARY KEY, person TEXT, groups TEXT NOT NULL, expires_at INTEGER NOT NULL,
+    used_at INTEGER
+) STRICT;
+
+CREATE TABLE challenges (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, person TEXT, envelope TEXT, challenge BLOB NOT NULL,
+    sealed_payload BLOB NOT NULL, expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+    token_hash TEXT PRIMARY KEY, tab_hash TEXT NOT NULL, person TEXT NOT NULL, credential_id BLOB NOT NULL,
+    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE envelopes (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, version INTEGER NOT NULL, agent TEXT NOT NULL, run TEXT,
+    address TEXT NOT NULL, token_id TEXT NOT NULL, join_key TEXT NOT NULL, join_scope TEXT NOT NULL,
+    intent_key TEXT NOT NULL, fingerprint TEXT NOT NULL, digest TEXT NOT NULL, salt BLOB NOT NULL,
+    service TEXT NOT NULL, action TEXT NOT NULL, resource TEXT NOT NULL, list_summary TEXT NOT NULL,
+    purpose TEXT, risk TEXT NOT NULL, intent_risk TEXT NOT NULL, mode TEXT NOT NULL, quorum INTEGER NOT NULL,
+    config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
+    secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
+    cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
+    spent_at INTEGER, outcome TEXT, status INTEGER
+) STRICT;
+CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
+    WHERE state IN ('pending', 'approved');
+CREATE INDEX envelopes_by_state ON envelopes(state, opened_at);
+CREATE INDEX envelopes_by_intent ON envelopes(agent, intent_key, state);
+
+CREATE TABLE signatures (
+    envelope TEXT NOT NULL REFERENCES envelopes(id), person TEXT NOT NULL, credential_id BLOB NOT NULL,
+    challenge BLOB NOT NULL, sealed_payload BLOB NOT NULL, payload_sha256 TEXT NOT NULL,
+    assertion TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (envelope, person)
+) STRICT;
+
+CREATE TABLE reveals (
+    envelope TEXT NOT NULL, person TEXT NOT NULL, selector TEXT NOT NULL,
+    PRIMARY KEY (envelope, person, selector)
+) STRICT;
+
+CREATE TABLE log (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, decision TEXT,
+    reason TEXT, agent TEXT, run TEXT, address TEXT, envelope TEXT, action TEXT, resource TEXT, method TEXT,
+    host TEXT, person TEXT, decision_method TEXT, credential_id TEXT, cosigner TEXT, outcome TEXT,
+    status INTEGER, config_digest TEXT, detail TEXT
+) STRICT;
+CREATE INDEX log_by_envelope ON log(envelope) WHERE envelope IS NOT NULL;
+CREATE INDEX log_by_decision ON log(decision, seq) WHERE decision <> 'allow';
+"""

@@ -1,0 +1,365 @@
+"""The embedded store: one SQLite connection on one thread, which commits what came together together."""
+
+import asyncio
+import queue
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gateway.audit import COLUMNS, Entry, Row
+from gateway.envelopes import Envelope, Signature, State
+from gateway.errors import StoreError
+from gateway.passkeys import Credential
+from gateway.store import contract as c
+from gateway.store import records, schema
+from gateway.store.changes import insert_row, make
+from gateway.store.clock import Clock
+
+NOTE_DELAY = 0.2
+"""Seconds that the row of an allowed request may wait for company."""
+
+RESERVE = 64 * 1024 * 1024
+"""Bytes that stay free on the disk: below it nothing new is let through."""
+
+log = structlog.get_logger()
+
+
+@dataclass
+class _Job:
+    """Something to do on the database's thread, and where its answer goes."""
+
+    run: Callable[[sqlite3.Connection], Any]
+    answer: Future[Any]
+    writes: bool
+
+
+class SqliteStore:
+    """Fulfils `contract.Store`."""
+
+    def __init__(self, path: Path, clock: Clock | None = None, reserve: int = RESERVE) -> None:
+        self._path, self._clock, self._reserve = path, clock or Clock(), reserve
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._notes: list[tuple[int, Row]] = []
+        self._notes_lock = threading.Lock()
+        self._healthy = True
+        self._db = open_database(path)
+        self._thread = threading.Thread(target=self._work, name="secondsig-store", daemon=True)
+        self._thread.start()
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    def steady(self) -> bool:
+        return self._clock.steady()
+
+    def healthy(self) -> bool:
+        return self._healthy
+
+    def note(self, row: Row) -> None:
+        with self._notes_lock:
+            self._notes.append((self._clock.now_ms(), row))
+
+    async def apply(self, change: c.Change, rows: Sequence[Row] = ()) -> c.Applied:
+        def write(db: sqlite3.Connection) -> c.Applied:
+            result = make(change, db)
+            if isinstance(result, c.Done):
+                at = self._clock.now_ms()
+                for row in rows:
+                    insert_row(db, at, row)
+            return result
+
+        result: c.Applied = await self._ask(write, writes=True)
+        return result
+
+    async def close(self) -> None:
+        """Everything noted is durable when this returns."""
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    async def _ask(self, run: Callable[[sqlite3.Connection], Any], *, writes: bool = False) -> Any:
+        if not self._thread.is_alive():
+            raise StoreError("The database is closed.")
+        answer: Future[Any] = Future()
+        self._jobs.put(_Job(run, answer, writes))
+        return await asyncio.wrap_future(answer)
+
+    async def _all(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
+        rows: list[sqlite3.Row] = await self._ask(lambda db: db.execute(statement, values).fetchall())
+        return rows
+
+    async def _one(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
+        rows = await self._all(statement, values)
+        return rows[0] if rows else None
+
+    # The thread. ------------------------------------------------------------
+
+    def _work(self) -> None:
+        running = True
+        while running:
+            jobs, running = self._next_jobs()
+            if any(job.writes for job in jobs) or self._notes:
+                self._write(jobs)
+            else:
+                for job in jobs:
+                    self._read(job)
+        self._db.close()
+
+    def _next_jobs(self) -> tuple[list[_Job], bool]:
+        """Whatever waits now; after a quiet moment nothing, so that notes are written."""
+        try:
+            first = self._jobs.get(timeout=NOTE_DELAY)
+        except queue.Empty:
+            return [], True
+        jobs: list[_Job] = []
+        while first is not None:
+            jobs.append(first)
+            try:
+                first = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs, True
+        return jobs, False
+
+    def _read(self, job: _Job) -> None:
+        try:
+            job.answer.set_result(job.run(self._db))
+        except Exception as error:  # noqa: BLE001  # every failure belongs to whoever asked
+            job.answer.set_exception(_as_store_error(error))
+
+    def _write(self, jobs: list[_Job]) -> None:
+        """One transaction for all; each change is whole or absent; nothing is told before the commit."""
+        with self._notes_lock:
+            notes, self._notes = self._notes, []
+        results: list[tuple[_Job, Any, Exception | None]] = []
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for at, row in notes:
+                insert_row(self._db, at, row)
+            results = [self._in_savepoint(job) for job in jobs]
+            self._check_space()
+            self._db.execute("COMMIT")
+            self._healthy = True
+        except (sqlite3.Error, OSError, StoreError) as error:
+            self._fail(jobs, notes, error)
+            return
+        for job, result, failure in results:
+            if failure:
+                job.answer.set_exception(_as_store_error(failure))
+            else:
+                job.answer.set_result(result)
+
+    def _in_savepoint(self, job: _Job) -> tuple[_Job, Any, Exception | None]:
+        self._db.execute("SAVEPOINT job")
+        try:
+            result, failure = job.run(self._db), None
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001  # one broken change must not take the others with it
+            result, failure = None, error
+        if failure or isinstance(result, c.Lost | c.Joined):
+            self._db.execute("ROLLBACK TO job")
+        self._db.execute("RELEASE job")
+        return job, result, failure
+
+    def _check_space(self) -> None:
+        if shutil.disk_usage(self._path.parent).free < self._reserve:
+            raise StoreError(f"The disk that holds {self._path.parent} is full: free some space.")
+
+    def _fail(self, jobs: list[_Job], notes: list[tuple[int, Row]], error: Exception) -> None:
+        """Nothing was written: say so to everybody, keep the notes for the next try."""
+        log.error("store.write_failed", error=str(error), path=str(self._path))
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        self._healthy = False
+        with self._notes_lock:
+            self._notes = notes + self._notes
+        for job in jobs:
+            if job.writes:
+                job.answer.set_exception(_as_store_error(error))
+            else:
+                self._read(job)
+
+    # What can be asked. -------------------------------------------------------
+
+    async def envelope(self, envelope_id: str) -> Envelope | None:
+        row = await self._one("SELECT * FROM envelopes WHERE id = ?", (envelope_id,))
+        return records.envelope_from(row) if row else None
+
+    async def live_envelope(self, agent: str, join_key: str, join_scope: str) -> Envelope | None:
+        row = await self._one(
+            "SELECT * FROM envelopes WHERE agent = ? AND join_key = ? AND join_scope = ? "
+            "AND state IN ('pending', 'approved')",
+            (agent, join_key, join_scope),
+        )
+        return records.envelope_from(row) if row else None
+
+    async def envelopes(self, states: Sequence[State] | None = None, limit: int = 100) -> list[Envelope]:
+        wanted = [str(state) for state in states or tuple(State)]
+        rows = await self._all(
+            f"SELECT * FROM envelopes WHERE state IN ({_marks(wanted)}) "  # noqa: S608  # question marks only
+            "ORDER BY opened_at DESC, id LIMIT ?",
+            (*wanted, limit),
+        )
+        return [records.envelope_from(row) for row in rows]
+
+    async def denied_since(self, agent: str, intent_key: str, since: int) -> Envelope | None:
+        row = await self._one(
+            "SELECT * FROM envelopes WHERE agent = ? AND intent_key = ? AND state = 'denied' "
+            "AND decided_at > ? ORDER BY decided_at DESC LIMIT 1",
+            (agent, intent_key, since),
+        )
+        return records.envelope_from(row) if row else None
+
+    async def repeats_since(
+        self, agent: str, intent_key: str, since: int, other_than: str
+    ) -> Envelope | None:
+        row = await self._one(
+            "SELECT * FROM envelopes WHERE agent = ? AND intent_key = ? AND id <> ? AND opened_at > ? "
+            "AND state IN ('denied', 'completed', 'unknown') ORDER BY opened_at DESC LIMIT 1",
+            (agent, intent_key, other_than, since),
+        )
+        return records.envelope_from(row) if row else None
+
+    async def overdue(self, now: int) -> list[Envelope]:
+        rows = await self._all(
+            "SELECT * FROM envelopes WHERE (state = 'pending' AND expires_at <= ?) "
+            "OR (state = 'approved' AND cosigner_expires <= ?)",
+            (now, now),
+        )
+        return [records.envelope_from(row) for row in rows]
+
+    async def signatures(self, envelope_id: str) -> tuple[Signature, ...]:
+        rows = await self._all("SELECT * FROM signatures WHERE envelope = ? ORDER BY at", (envelope_id,))
+        return tuple(records.signature_from(row) for row in rows)
+
+    async def revealed(self, envelope_id: str, person: str) -> frozenset[str]:
+        rows = await self._all(
+            "SELECT selector FROM reveals WHERE envelope = ? AND person = ?", (envelope_id, person)
+        )
+        return frozenset(row["selector"] for row in rows)
+
+    async def agents(self) -> list[c.Agent]:
+        rows = await self._all("SELECT * FROM agents WHERE removed_at IS NULL ORDER BY name")
+        return [records.agent_from(row) for row in rows]
+
+    async def tokens(self) -> list[c.Token]:
+        return [
+            records.token_from(row)
+            for row in await self._all("SELECT * FROM tokens WHERE revoked_at IS NULL")
+        ]
+
+    async def people(self) -> list[c.Person]:
+        return [records.person_from(row) for row in await self._all("SELECT * FROM people ORDER BY name")]
+
+    async def credentials(self, person: str | None = None) -> list[Credential]:
+        rows = await self._all(
+            "SELECT * FROM credentials WHERE revoked_at IS NULL AND (? IS NULL OR person = ?)",
+            (person, person),
+        )
+        return [records.credential_from(row) for row in rows]
+
+    async def credential(self, credential_id: bytes) -> Credential | None:
+        row = await self._one(
+            "SELECT * FROM credentials WHERE id = ? AND revoked_at IS NULL", (credential_id,)
+        )
+        return records.credential_from(row) if row else None
+
+    async def invitation(self, token_hash: str) -> c.Invitation | None:
+        row = await self._one(
+            "SELECT * FROM invitations WHERE token_hash = ? AND used_at IS NULL", (token_hash,)
+        )
+        return records.invitation_from(row) if row else None
+
+    async def challenge(self, challenge_id: str) -> c.Challenge | None:
+        row = await self._one("SELECT * FROM challenges WHERE id = ?", (challenge_id,))
+        return records.challenge_from(row) if row else None
+
+    async def sessions(self) -> list[c.StoredSession]:
+        return [records.session_from(row) for row in await self._all("SELECT * FROM sessions")]
+
+    async def rows(self, where: Mapping[str, str], before: int | None, limit: int) -> list[Entry]:
+        """Newest first."""
+        wanted = {name: value for name, value in where.items() if name in COLUMNS}
+        conditions = "".join(f" AND {name} = :{name}" for name in wanted)
+        rows = await self._all(
+            f"SELECT * FROM log WHERE (:before IS NULL OR seq < :before){conditions} "  # noqa: S608  # our column names
+            "ORDER BY seq DESC LIMIT :limit",
+            {**wanted, "before": before, "limit": limit},
+        )
+        return [records.entry_from(row) for row in rows]
+
+    async def rows_of(self, envelope_ids: Sequence[str]) -> list[Entry]:
+        """Every row of these envelopes, oldest first."""
+        rows = await self._all(
+            f"SELECT * FROM log WHERE envelope IN ({_marks(envelope_ids)}) ORDER BY seq",  # noqa: S608  # marks only
+            tuple(envelope_ids),
+        )
+        return [records.entry_from(row) for row in rows]
+
+    async def meta(self, key: str, default: str | None = None) -> str | None:
+        """What is kept under this key; a default is kept if there was nothing."""
+        if default is not None:
+            await self._ask(
+                lambda db: db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, default)), writes=True
+            )
+        row = await self._one("SELECT value FROM meta WHERE key = ?", (key,))
+        return row["value"] if row else None
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _as_store_error(error: Exception) -> Exception:
+    if isinstance(error, sqlite3.Error | OSError):
+        return StoreError(f"The database could not do it: {error}.")
+    return error
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """The database, made if it is new; a sentence if it is corrupt, locked or from another version."""
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2)
+        db.row_factory = sqlite3.Row
+        for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
+            db.execute(f"PRAGMA {pragma}")
+        for pragma in ("foreign_keys = ON", "secure_delete = ON"):
+            db.execute(f"PRAGMA {pragma}")
+        _prepare(db, path)
+    except sqlite3.DatabaseError as error:
+        raise StoreError(_why_not(path, error)) from error
+    path.chmod(0o600)
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("BEGIN EXCLUSIVE")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        for statement in schema.TABLES.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {schema.VERSION}")
+    db.execute("COMMIT")
+    if version not in {0, schema.VERSION}:
+        raise StoreError(
+            f"{path} was written by another version of Secondsig (format {version}, this one reads "
+            f"{schema.VERSION}): use that version, or start with another state folder."
+        )
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise StoreError(f"{path} is damaged ({verdict}): restore it from a backup.")
+
+
+def _why_not(path: Path, error: sqlite3.DatabaseError) -> str:
+    if "locked" in str(error):
+        return f"{path} is in use by another process: is a gateway running on this state folder already?"
+    if "full" in str(error):
+        return f"The disk that holds {path} is full: free some space."
+    return f"{path} cannot be used as a database ({error}): restore it from a backup."

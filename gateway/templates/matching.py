@@ -1,0 +1,224 @@
+"""What a request must be for an action or a decode rule to apply, and how two such descriptions compare."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from gateway.errors import ConfigError, Place
+from gateway.templates.conditions import ABSENT, ANYTHING, Condition, ValueSet, all_hold, read_where
+from gateway.templates.fields import Fields, items, scalar_text, text
+from gateway.templates.language import escape, overlap
+from gateway.templates.params import Param
+from gateway.templates.patterns import SEPARATOR, Pattern, Segment, parse_path
+from gateway.templates.hosts import HostPattern, parse_service_host
+from gateway.templates.selectors import BodyPresence, FormPlace, Header, JsonPlace, QueryPlace, key_tokens
+from gateway.templates.view import View
+from gateway.templates.yaml12 import Yaml
+
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Methods None is any method; paths None is any path. `hosts` are the service's where none are named."""
+
+    place: Place
+    methods: frozenset[str] | None
+    hosts: tuple[HostPattern, ...]
+    own_hosts: bool
+    paths: tuple[Pattern, ...] | None
+    where: tuple[Condition, ...] = ()
+    query_only: frozenset[str] | None = None
+
+    def conditions_hold(self, view: View) -> bool:
+        """Raises the refusal where that is unknown."""
+        if self.query_only is not None and not all(key_tokens(key)[0] in self.query_only for key, _ in view.query):
+            return False
+        return all_hold(self.where, view)
+
+    def set_of(self, selector: str) -> ValueSet:
+        return next((found.allowed for found in self.where if found.source.text == selector), ANYTHING)
+
+
+def read_match(
+    node: Yaml, hosts: tuple[HostPattern, ...], params: Mapping[str, Param], query_only: Yaml | None = None
+) -> Match:
+    fields = Fields(node, '"match"')
+    method, host, path = fields.get("method"), fields.get("host"), fields.get("path")
+    where = fields.get("where")
+    fields.finish()
+    own = tuple(parse_service_host(text(item, '"host"'), item.place, params) for item in items(host))
+    paths = tuple(parse_path(text(item, '"path"'), item.place, params) for item in items(path))
+    keys = None if query_only is None else frozenset(scalar_text(item, "A query key") for item in items(query_only))
+    return Match(
+        node.place,
+        frozenset(_method(item) for item in items(method)) or None,
+        own or hosts,
+        bool(own),
+        paths or None,
+        read_where(where),
+        keys,
+    )
+
+
+def _method(node: Yaml) -> str:
+    name = scalar_text(node, '"method"')
+    if not name.isascii() or not name.isalpha() or name != name.upper():
+        raise ConfigError(f"{name!r} is not a method.", node.place, f"Known are: {', '.join(METHODS)}.")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A request that two descriptions both match."""
+
+    method: str
+    url: str
+    conditions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join([self.method, self.url, *(f"with {condition}" for condition in self.conditions)])
+
+
+def within(inner: Match, outer: Match) -> bool:
+    """Sure that every request of inner is one of outer's."""
+    if outer.methods is not None and (inner.methods is None or not inner.methods <= outer.methods):
+        return False
+    if not all(any(host_within(a, b) for b in outer.hosts) for a in inner.hosts):
+        return False
+    if not _paths_within(inner.paths, outer.paths):
+        return False
+    if outer.query_only is not None and (inner.query_only is None or not inner.query_only <= outer.query_only):
+        return False
+    return all(found.allowed.contains(inner.set_of(found.source.text)) for found in outer.where)
+
+
+def host_within(inner: HostPattern, outer: HostPattern) -> bool:
+    if (inner.scheme, inner.port) != (outer.scheme, outer.port):
+        return False
+    return inner.text == outer.text or escape(inner.pattern.language, outer.pattern.language) is None
+
+
+def _paths_within(inner: tuple[Pattern, ...] | None, outer: tuple[Pattern, ...] | None) -> bool:
+    if outer is None or inner is None:
+        return outer is None
+    return all(any(path_within(a, b) for b in outer) for a in inner)
+
+
+def path_within(inner: Pattern, outer: Pattern) -> bool:
+    if inner.star is None and outer.star is None:
+        return len(inner.segments) == len(outer.segments) and all(
+            _segment_within(a, b) for a, b in zip(inner.segments, outer.segments, strict=True)
+        )
+    return escape(inner.language, outer.language) is None
+
+
+def _segment_within(inner: Segment, outer: Segment) -> bool:
+    if inner.param is None:
+        return outer.take(inner.literal or "") is not None
+    if outer.param is not None and _plain(outer) and (outer.param.slash or not inner.param.slash):
+        return True
+    return escape(inner.language(SEPARATOR), outer.language(SEPARATOR)) is None
+
+
+def _plain(segment: Segment) -> bool:
+    return segment.param is not None and segment.param.language is None and not segment.prefix + segment.suffix
+
+
+def both(first: Match, second: Match) -> Witness | None:
+    """A request that both match, or None if there is none."""
+    methods = _common_methods(first.methods, second.methods)
+    if not methods:
+        return None
+    path = common_path(first.paths, second.paths)
+    if path is None:
+        return None
+    host = next((common for a in first.hosts for b in second.hosts if (common := common_host(a, b))), None)
+    if host is None:
+        return None
+    conditions = _common_conditions(first, second)
+    return None if conditions is None else Witness(methods[0], f"{host}{path}", conditions)
+
+
+def _common_methods(first: frozenset[str] | None, second: frozenset[str] | None) -> list[str]:
+    if first is None or second is None:
+        return sorted(first or second or {"GET"})
+    return sorted(first & second)
+
+
+def common_host(first: HostPattern, second: HostPattern) -> str | None:
+    """Scheme, host and port that both serve."""
+    if (first.scheme, first.port) != (second.scheme, second.port):
+        return None
+    if first.exact and second.exact:
+        return first.origin(first.text) if first.text == second.text else None
+    common = overlap(first.pattern.language, second.pattern.language)
+    return None if common is None else first.origin(common)
+
+
+def common_path(first: tuple[Pattern, ...] | None, second: tuple[Pattern, ...] | None) -> str | None:
+    if first is None or second is None:
+        return next(iter(_sample(pattern) for pattern in first or second or ()), "/")
+    return next((found for a in first for b in second if (found := _path_overlap(a, b)) is not None), None)
+
+
+def _sample(pattern: Pattern) -> str:
+    return _written((overlap(pattern.language, pattern.language) or "").split(SEPARATOR))
+
+
+def _written(segments: list[str]) -> str:
+    return "/" + "/".join(quote(segment, safe=":@!$&'()*+,=") for segment in segments)
+
+
+def _path_overlap(first: Pattern, second: Pattern) -> str | None:
+    for a, b in zip(first.segments, second.segments, strict=False):
+        if a.star or b.star:
+            break
+        if a.param is None and b.param is None and a.literal != b.literal:
+            return None
+    if first.star is None and second.star is None:
+        if len(first.segments) != len(second.segments):
+            return None
+        shared = [_segment_overlap(a, b) for a, b in zip(first.segments, second.segments, strict=True)]
+        return None if None in shared else _written([segment for segment in shared if segment is not None])
+    text = overlap(first.language, second.language)
+    return None if text is None else _written(text.split(SEPARATOR))
+
+
+def _segment_overlap(first: Segment, second: Segment) -> str | None:
+    for a, b in ((first, second), (second, first)):
+        if a.param is None:
+            return a.literal if b.take(a.literal or "") is not None else None
+    return overlap(first.language(SEPARATOR), second.language(SEPARATOR))
+
+
+def _common_conditions(first: Match, second: Match) -> tuple[str, ...] | None:
+    written = []
+    for selector in sorted({found.source.text for found in (*first.where, *second.where)}):
+        shared = first.set_of(selector).shared(second.set_of(selector))
+        if shared is None:
+            return None
+        written.append(f"{selector} {'absent' if shared == ABSENT else shared[2:] or 'present'}")
+    if _query_bars(first, second) or _query_bars(second, first) or _body_bars(first, second):
+        return None
+    return tuple(written)
+
+
+def _query_bars(first: Match, second: Match) -> bool:
+    """Does one need a query key that the other may not carry?"""
+    only = second.query_only
+    return only is not None and any(
+        isinstance(found.source, QueryPlace) and not found.allowed.has(ABSENT) and found.source.tokens[0] not in only
+        for found in first.where
+    )
+
+
+def _body_bars(first: Match, second: Match) -> bool:
+    """Does one need no body and the other a value in it?"""
+    conditions = (*first.where, *second.where)
+    bodyless = any(isinstance(c.source, BodyPresence) and c.allowed.has(ABSENT) for c in conditions)
+    return bodyless and any(
+        isinstance(c.source, (JsonPlace, FormPlace)) and not c.allowed.has(ABSENT) for c in conditions
+    )
+
+

@@ -1,0 +1,171 @@
+"""Patterns of paths and hosts: literals, captures with affixes, and at most one capture of many segments."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from gateway.errors import ConfigError, Place
+from gateway.templates.language import ANY, Language, chars, concat, literal, one, repeat, without
+from gateway.templates.params import Param
+
+SEPARATOR = "\0"
+"""Stands between the segments of a path in its language; no segment can hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A literal, or a capture between a prefix and a suffix; `star` takes one segment or more."""
+
+    literal: str | None = None
+    param: Param | None = None
+    prefix: str = ""
+    suffix: str = ""
+    star: bool = False
+
+    def take(self, segment: str) -> str | None:
+        """The captured value, or None if the segment does not match."""
+        if self.param is None:
+            return segment if segment == self.literal else None
+        if self.prefix or self.suffix:
+            if not (segment.startswith(self.prefix) and segment.endswith(self.suffix)):
+                return None
+            segment = segment[len(self.prefix) : len(segment) - len(self.suffix)]
+        return segment if self.param.allows(segment) else None
+
+    def take_many(self, segments: list[str]) -> str | None:
+        """As `take`, for a star; the pieces are joined by '/'."""
+        if self.prefix or self.suffix:
+            segments = list(segments)
+            if not (segments[0].startswith(self.prefix) and segments[-1].endswith(self.suffix)):
+                return None
+            segments[0] = segments[0][len(self.prefix) :]
+            segments[-1] = segments[-1][: len(segments[-1]) - len(self.suffix)]
+        if self.param is None or not all(self.param.allows(piece) for piece in segments):
+            return None
+        return "/".join(segments)
+
+    def language(self, separator: str) -> Language:
+        if self.param is None:
+            return literal(self.literal or "")
+        barred = separator if self.param.slash else separator + "/"
+        if self.star:
+            piece = repeat(one(without(ANY, chars(barred))), 1, None)
+            value = concat(piece, repeat(concat(literal(separator), piece), 0, None))
+        elif self.param.language is None:
+            value = repeat(one(without(ANY, chars(barred))), 1, None)
+        else:
+            value = _barred(self.param.language, barred)
+        return concat(literal(self.prefix), value, literal(self.suffix))
+
+
+def _barred(language: Language, barred: str) -> Language:
+    taken = chars(barred)
+    edges = [[(without(allowed, taken), target) for allowed, target in out] for out in language.edges]
+    return Language(edges, language.empty, language.start, language.end)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The segments of a path, or the labels of a host."""
+
+    text: str
+    place: Place
+    segments: tuple[Segment, ...]
+    separator: str
+
+    @cached_property
+    def captures(self) -> tuple[Segment, ...]:
+        return tuple(segment for segment in self.segments if segment.param is not None)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(segment.param.name for segment in self.segments if segment.param is not None)
+
+    @cached_property
+    def star(self) -> int | None:
+        return next((index for index, segment in enumerate(self.segments) if segment.star), None)
+
+    @cached_property
+    def language(self) -> Language:
+        parts: list[Language] = []
+        for segment in self.segments:
+            parts += [literal(self.separator)] if parts else []
+            parts.append(segment.language(self.separator))
+        return concat(*parts)
+
+    def match(self, segments: list[str]) -> list[str] | None:
+        """The captured values in order, or None."""
+        star = self.star
+        if star is None:
+            if len(segments) != len(self.segments):
+                return None
+            return _take(self.segments, segments)
+        tail = len(self.segments) - star - 1
+        if len(segments) < len(self.segments):
+            return None
+        head = _take(self.segments[:star], segments[:star])
+        middle = self.segments[star].take_many(segments[star : len(segments) - tail])
+        rest = _take(self.segments[star + 1 :], segments[len(segments) - tail :])
+        if head is None or middle is None or rest is None:
+            return None
+        return [*head, middle, *rest]
+
+
+def _take(patterns: tuple[Segment, ...], segments: list[str]) -> list[str] | None:
+    values: list[str] = []
+    for pattern, segment in zip(patterns, segments, strict=True):
+        value = pattern.take(segment)
+        if value is None:
+            return None
+        if pattern.param is not None:
+            values.append(value)
+    return values
+
+
+_CAPTURE = re.compile(r"([^{}]*)\{([A-Za-z_][A-Za-z0-9_]*)(\*?)\}([^{}]*)")
+
+
+def parse_path(text: str, place: Place, params: Mapping[str, Param]) -> Pattern:
+    if not text.startswith("/"):
+        raise ConfigError(f"The path {text!r} must start with '/'.", place)
+    if re.search(r"[%;\\?#\s]|[^\x20-\x7e]", text):
+        raise ConfigError(f"The path {text!r} must be written decoded, without query.", place)
+    segments = tuple(_segment(part, place, params) for part in text[1:].split("/"))
+    if any(segment.literal in {"", ".", ".."} for segment in segments[:-1]):
+        raise ConfigError(f"The path {text!r} has an empty or a dot segment.", place)
+    return _pattern(text, place, segments, SEPARATOR)
+
+
+def parse_host(text: str, place: Place, params: Mapping[str, Param]) -> Pattern:
+    if text != text.lower() and "{" not in text:
+        raise ConfigError(f"The host {text!r} must be written in lower case.", place)
+    segments = tuple(_segment(part, place, params) for part in text.split("."))
+    for index, segment in enumerate(segments):
+        if segment.literal is not None and not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", segment.literal):
+            raise ConfigError(f"{text!r} is not the name of a host.", place, "Write it as api.example.com.")
+        if segment.star and index:
+            raise ConfigError(f"In the host {text!r} a {{x*}} may only be the leftmost label.", place)
+    return _pattern(text, place, segments, ".")
+
+
+def _segment(part: str, place: Place, params: Mapping[str, Param]) -> Segment:
+    if "{" not in part and "}" not in part:
+        return Segment(literal=part)
+    found = _CAPTURE.fullmatch(part)
+    if found is None:
+        raise ConfigError(f"{part!r} must hold one capture, such as {{name}}.", place)
+    prefix, name, star, suffix = found.groups()
+    param = params.get(name, Param(name))
+    if star and param.language is not None:
+        raise ConfigError(f"{{{name}*}} takes many segments and cannot have a pattern or an enum.", place)
+    return Segment(param=param, prefix=prefix, suffix=suffix, star=bool(star))
+
+
+def _pattern(text: str, place: Place, segments: tuple[Segment, ...], separator: str) -> Pattern:
+    made = Pattern(text, place, segments, separator)
+    if sum(segment.star for segment in segments) > 1:
+        raise ConfigError(f"{text!r} has more than one {{x*}}.", place)
+    if len(set(made.names)) < len(made.names):
+        raise ConfigError(f"{text!r} names a capture twice.", place)
+    return made

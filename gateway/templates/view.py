@@ -1,0 +1,72 @@
+"""One request under one decode rule, read no further than it is asked for."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gateway.bodies import DecodedBody, Kind, Pairs, decode, parse_form
+from gateway.errors import ambiguous
+from gateway.model import Request
+
+type ArgSource = Literal["form", "query", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRule:
+    """How the upstream reads bodies: by content type (`*` is any other one), and where its arguments stand."""
+
+    kinds: tuple[tuple[str, Kind], ...] = (
+        ("application/json", "json"),
+        ("application/x-www-form-urlencoded", "form"),
+        ("*", "opaque"),
+    )
+    args: tuple[ArgSource, ...] = ("form", "query", "json")
+
+    def kind(self, request: Request) -> Kind | None:
+        """None where the content type is not listed, or stands there twice."""
+        kinds = dict(self.kinds)
+        if not request.body:
+            return "none"
+        types = request.header("content-type")
+        if len(types) > 1:
+            return kinds.get("*") if len(kinds) == 1 else None
+        named = types[0].partition(";")[0].strip().lower() if types else ""
+        return kinds.get(named, kinds.get("*"))
+
+
+@dataclass(slots=True)
+class View:
+    """What selectors read. Anything that has more than one reading raises the refusal."""
+
+    request: Request
+    query_text: str | None
+    rule: BodyRule
+    captures: dict[str, str] = field(default_factory=dict)
+    _query: Pairs | None = None
+    _body: DecodedBody | None = None
+
+    @property
+    def query(self) -> Pairs:
+        if self._query is None:
+            self._query = parse_query(self.query_text)
+        return self._query
+
+    @property
+    def body(self) -> DecodedBody:
+        """Decoded; refused where the content type is not listed, or names a body that nobody can read into."""
+        if self._body is None:
+            kind = self.rule.kind(self.request)
+            if kind is None:
+                raise ambiguous("The body's content type is not one this service is known to read; send a listed one.")
+            self._body = decode(self.request, kind)
+        if self._body.kind in {"opaque", "text"}:
+            raise ambiguous("The body cannot be read as JSON or a form here; send it with its right content type.")
+        return self._body
+
+
+def parse_query(query: str | None) -> Pairs:
+    if not query:
+        return ()
+    try:
+        return parse_form(query.encode("ascii"))
+    except UnicodeEncodeError as error:
+        raise ambiguous("The query holds characters that must be percent-encoded.") from error

@@ -1,0 +1,88 @@
+"""Deadlines, also after a restart: what nobody decided is refused, what nobody used lapses."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.audit import Kind
+from gateway.board import Board
+from gateway.envelopes import Envelope, State, Step
+from gateway.errors import StoreError
+from gateway.releasing import row_of
+from gateway.rules import Rules
+from gateway.store.contract import Done, Move, Shred, Store
+
+TICK = 0.25
+SHRED_EVERY = 600
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Timekeeper:
+    store: Store
+    board: Board
+    rules: Callable[[], Rules]
+
+    async def run(self) -> None:
+        """Until it is cancelled. A store that fails is tried again: time is never lost, only late."""
+        shredded = 0
+        while True:
+            try:
+                await self.tick()
+                if self.store.now() - shredded >= SHRED_EVERY:
+                    shredded = self.store.now()
+                    await self.store.apply(Shred(shredded - self.rules().settings.approvals.retention))
+            except StoreError as error:
+                log.error("timekeeper.failed", error=str(error))
+            await asyncio.sleep(TICK)
+
+    async def tick(self) -> None:
+        for envelope in await self.store.overdue(self.store.now()):
+            await self._end(envelope)
+
+    async def _end(self, envelope: Envelope) -> None:
+        now = self.store.now()
+        if envelope.state is State.PENDING:
+            row = row_of(
+                envelope,
+                Kind.END,
+                decision="step_up",
+                reason="approval_timeout",
+                person="nobody",
+                decision_method="timeout",
+            )
+            move = Move(envelope.id, envelope.version, Step.EXPIRE, now, by=None, method="timeout")
+        else:
+            row = row_of(
+                envelope,
+                Kind.END,
+                decision="step_up",
+                reason="lapsed",
+                cosigner=envelope.cosigner,
+                detail="approved, but not used in time",
+            )
+            move = Move(envelope.id, envelope.version, Step.LAPSE, now)
+        applied = await self.store.apply(move, [row])
+        if isinstance(applied, Done) and applied.envelope:
+            self.board.changed(applied.envelope)
+
+
+async def recover(store: Store) -> int:
+    """After a crash: what was on its way then may have arrived. It is unknown, and never repeated by us."""
+    interrupted = await store.envelopes([State.SPENT], 100_000)
+    for envelope in interrupted:
+        row = row_of(
+            envelope,
+            Kind.OUTCOME,
+            decision="step_up",
+            outcome="unknown",
+            cosigner=envelope.cosigner,
+            detail="the gateway stopped while this was on its way",
+        )
+        await store.apply(
+            Move(envelope.id, envelope.version, Step.LOSE, store.now(), outcome="unknown"), [row]
+        )
+    return len(interrupted)

@@ -1,0 +1,180 @@
+"""The routes of /api/v1: each reads its input, asks the desk one question and says the answer."""
+
+from collections.abc import Awaitable, Callable
+from math import ceil
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway import __version__
+from gateway.web.answers import json_answer, text_answer
+from gateway.web.contract import Desk, DeskError, JsonObject, Session
+from gateway.web.events import EventStreams
+from gateway.web.incoming import bad, query, read_body, whole_number
+from gateway.web.limits import RateLimit, address_key
+from gateway.web.openapi import describe
+from gateway.web.security import sole
+from gateway.web.sessions import Sessions
+
+V1 = "/api/v1"
+ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
+
+CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 1000, 512, 200, 100_000
+ROWS, MOST_ROWS = 50, 200
+
+type SignedInHandler = Callable[[web.Request, Session], Awaitable[JsonObject]]
+
+
+class Api:
+    def __init__(
+        self, desk: Desk, sessions: Sessions, streams: EventStreams, limit: RateLimit, *, trusted_proxy: bool
+    ) -> None:
+        self._desk, self._sessions, self._streams = desk, sessions, streams
+        self._limit, self._trusted_proxy = limit, trusted_proxy
+
+    def routes(self) -> list[web.RouteDef]:
+        own = self._signed_in
+        return [
+            web.get("/healthz", self._healthy),
+            web.get("/readyz", self._ready),
+            web.get(f"{V1}/openapi.json", self._openapi),
+            web.get(f"{V1}/state", self._state),
+            web.post(f"{V1}/login/begin", self._login_begin),
+            web.post(f"{V1}/login/finish", self._login_finish),
+            web.post(f"{V1}/enrol/begin", self._enrol_begin),
+            web.post(f"{V1}/enrol/finish", self._enrol_finish),
+            web.post(f"{V1}/logout", self._logout),
+            web.get(f"{V1}/me", own(self._me)),
+            web.get(f"{V1}/envelopes", own(self._envelopes)),
+            web.get(f"{ENVELOPE}/clock", self._clock),
+            web.get(ENVELOPE, own(self._envelope)),
+            web.post(f"{ENVELOPE}/sign", own(self._sign)),
+            web.post(f"{ENVELOPE}/approve", own(self._approve)),
+            web.post(f"{ENVELOPE}/deny", own(self._deny)),
+            web.post(f"{ENVELOPE}/withdraw", own(self._withdraw)),
+            web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
+            web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
+            web.get(f"{V1}/rows", own(self._rows)),
+            web.get(f"{V1}/events", self._streams.serve, allow_head=False),
+        ]
+
+    def _signed_in(self, handler: SignedInHandler) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return json_answer(await handler(request, self._sessions.require(request)))
+
+        return answer
+
+    async def _healthy(self, _request: web.Request) -> web.StreamResponse:
+        return text_answer("ok")
+
+    async def _ready(self, _request: web.Request) -> web.StreamResponse:
+        ready, sentence = await self._desk.ready()
+        return text_answer(sentence, 200 if ready else 503)
+
+    async def _openapi(self, _request: web.Request) -> web.StreamResponse:
+        return json_answer(describe(__version__))
+
+    async def _state(self, _request: web.Request) -> web.StreamResponse:
+        return json_answer(await self._desk.state())
+
+    async def _login_begin(self, request: web.Request) -> web.StreamResponse:
+        self._not_too_often(request)
+        await read_body(request)
+        return json_answer(await self._desk.login_begin())
+
+    async def _login_finish(self, request: web.Request) -> web.StreamResponse:
+        self._not_too_often(request)
+        body = await read_body(request, "challenge_id", "credential")
+        signed_in = await self._desk.login_finish(
+            body.text("challenge_id", CHALLENGE_ID), body.object("credential")
+        )
+        return self._sessions.begin(signed_in)
+
+    async def _enrol_begin(self, request: web.Request) -> web.StreamResponse:
+        self._not_too_often(request)
+        body = await read_body(request, "token", "name")
+        return json_answer(await self._desk.enrol_begin(body.text("token", TOKEN), body.text("name", NAME)))
+
+    async def _enrol_finish(self, request: web.Request) -> web.StreamResponse:
+        self._not_too_often(request)
+        body = await read_body(request, "challenge_id", "credential", "token")
+        signed_in = await self._desk.enrol_finish(
+            body.text("challenge_id", CHALLENGE_ID), body.object("credential"), body.text("token", TOKEN)
+        )
+        return self._sessions.begin(signed_in)
+
+    async def _logout(self, request: web.Request) -> web.StreamResponse:
+        session = self._sessions.require(request)
+        await read_body(request)
+        response = json_answer(await self._desk.logout(session))
+        self._sessions.end(response)
+        return response
+
+    async def _clock(self, request: web.Request) -> web.StreamResponse:
+        return json_answer(await self._desk.clock(_id(request)))
+
+    async def _me(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.me(session)
+
+    async def _envelopes(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.envelopes(session)
+
+    async def _envelope(self, request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.envelope(session, _id(request))
+
+    async def _sign(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.sign(session, _id(request))
+
+    async def _approve(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "challenge_id", "credential")
+        challenge_id, credential = body.text("challenge_id", CHALLENGE_ID), body.object("credential")
+        return await self._desk.approve(session, _id(request), challenge_id, credential)
+
+    async def _deny(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, optional=["note"])
+        return await self._desk.deny(session, _id(request), body.text_or_none("note", NOTE))
+
+    async def _withdraw(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.withdraw(session, _id(request))
+
+    async def _reveal(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "selector")
+        return await self._desk.reveal(session, _id(request), body.text("selector", SELECTOR))
+
+    async def _mismatch(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "expected", "shown")
+        expected, shown = body.text("expected", SHOWN), body.text("shown", SHOWN)
+        return await self._desk.mismatch(session, _id(request), expected, shown)
+
+    async def _rows(self, request: web.Request, session: Session) -> JsonObject:
+        asked = query(request, "filter", "before", "limit")
+        chosen, before, limit = asked.get("filter"), asked.get("before"), asked.get("limit")
+        if chosen is not None and len(chosen) > FILTER:
+            raise bad("filter is too long.")
+        most = ROWS if limit is None else whole_number(limit, "limit")
+        if not 1 <= most <= MOST_ROWS:
+            raise bad(f"limit has to be between 1 and {MOST_ROWS}.")
+        last = None if before is None else whole_number(before, "before")
+        return await self._desk.rows(session, chosen or None, last, most)
+
+    def _not_too_often(self, request: web.Request) -> None:
+        wait = self._limit.wait(address_key(self._address(request)))
+        if wait is not None:
+            seconds = max(1, ceil(wait))
+            raise DeskError(
+                429,
+                "rate_limited",
+                f"Too many tries from this address: try again in {seconds} s.",
+                {"retry_after": seconds},
+            )
+
+    def _address(self, request: web.Request) -> str | None:
+        """Behind a proxy that the operator named, the address that proxy saw: the last it wrote down."""
+        forwarded = sole(request, "X-Forwarded-For") if self._trusted_proxy else None
+        return forwarded.rpartition(",")[2].strip() if forwarded else request.remote
+
+
+def _id(request: web.Request) -> str:
+    return request.match_info["id"]

@@ -1,0 +1,86 @@
+"""Reads what a page sends: one JSON object with exactly the members that are asked for."""
+
+import asyncio
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.bodies import parse_json
+from gateway.errors import Refusal
+from gateway.web.contract import DeskError, JsonObject
+
+BODY_SECONDS = 20.0
+NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The members of a request's body, each read as what it has to be."""
+
+    members: JsonObject
+
+    def text(self, name: str, most: int) -> str:
+        value = self.members[name]
+        if type(value) is not str:
+            raise bad(f"{name} has to be text.")
+        if len(value) > most:
+            raise bad(f"{name} may be at most {most} characters long.")
+        return value
+
+    def text_or_none(self, name: str, most: int) -> str | None:
+        return None if self.members.get(name) is None else self.text(name, most)
+
+    def object(self, name: str) -> JsonObject:
+        value = self.members[name]
+        if not isinstance(value, dict):
+            raise bad(f"{name} has to be a JSON object.")
+        return value
+
+
+def bad(detail: str) -> DeskError:
+    return DeskError(400, "bad_request", detail)
+
+
+async def read_body(request: web.Request, *names: str, optional: Collection[str] = ()) -> Body:
+    """Refuses a member that is missing or unknown: what is not understood is not acted on."""
+    members = _parse(await _raw(request))
+    if missing := [name for name in names if name not in members]:
+        raise bad(f"{missing[0]} is missing from the body.")
+    if members.keys() - set(names) - set(optional):
+        raise bad("The body holds a member that this address does not know.")
+    return Body(members)
+
+
+def query(request: web.Request, *names: str) -> dict[str, str]:
+    """The query's parameters: known ones, each at most once."""
+    found = list(request.query.items())
+    if len({name for name, _ in found} & set(names)) != len(found):
+        raise bad(f"The address takes {', '.join(names)}, each once at most.")
+    return dict(found)
+
+
+def whole_number(text: str, name: str) -> int:
+    if not NUMBER.fullmatch(text):
+        raise bad(f"{name} has to be a whole number.")
+    return int(text)
+
+
+async def _raw(request: web.Request) -> bytes:
+    """A client that stops sending in the middle does not keep a place for ever."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        raise DeskError(408, "too_slow", "The body did not arrive in time: try again.") from None
+
+
+def _parse(raw: bytes) -> JsonObject:
+    try:
+        value = parse_json(raw)
+    except Refusal as refusal:
+        raise bad("The body has to be JSON that reads one way only.") from refusal
+    if not isinstance(value, dict):
+        raise bad("The body has to be a JSON object.")
+    return value

@@ -1,0 +1,244 @@
+"""The API in OpenAPI 3.1, for those who write against it; a test holds it to the routes."""
+
+from typing import Any
+
+type Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "integer"}
+BOOLEAN: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+BYTES: Schema = {"type": "string", "contentEncoding": "base64url"}
+ANY_OBJECT: Schema = {"type": "object"}
+
+ID: Schema = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^env_[0-9A-Za-z]{16,40}$"},
+}
+
+
+def _object(**members: Schema) -> Schema:
+    return {"type": "object", "properties": members, "required": list(members)}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+ROW = _object(
+    id=TEXT,
+    state=TEXT,
+    agent=TEXT,
+    team=_maybe(TEXT),
+    summary=_list({"oneOf": [_object(text=TEXT), _object(value=TEXT)]}),
+    action=TEXT,
+    resource=TEXT,
+    purpose=_maybe(TEXT),
+    risk=TEXT,
+    intent_risk=TEXT,
+    opened_at=TIME,
+    expires_at=TIME,
+    ttl=NUMBER,
+    signed=NUMBER,
+    quorum=NUMBER,
+    address=TEXT,
+    decided_by=_maybe(TEXT),
+    decision_method=_maybe(TEXT),
+    outcome=_maybe(TEXT),
+    status=_maybe(NUMBER),
+    note=_maybe(TEXT),
+)
+AUDIT_ROW = _object(
+    seq=NUMBER,
+    at=TIME,
+    kind=TEXT,
+    **{
+        name: _maybe(TEXT)
+        for name in (
+            "decision",
+            "reason",
+            "agent",
+            "envelope",
+            "action",
+            "resource",
+            "method",
+            "host",
+            "person",
+            "decision_method",
+            "credential_id",
+            "cosigner",
+            "outcome",
+        )
+    },
+    status=_maybe(NUMBER),
+    detail=_maybe(TEXT),
+)
+ENVELOPE = _object(
+    row=_ref("Row"),
+    may=_object(
+        approve=BOOLEAN,
+        deny=BOOLEAN,
+        why={"enum": ["ok", "not_allowed", "own_request", "decided", "expired", "no_passkey"]},
+    ),
+    approvers=_list(TEXT),
+    signatures=_list(_object(person=TEXT, at=TIME, credential=TEXT)),
+    cosigner=_maybe(TEXT),
+    credential_id=_maybe(BYTES),
+    log_entry=_maybe(NUMBER),
+    revealed=_list(TEXT),
+    repeats=_maybe(_object(state=TEXT, by=_maybe(TEXT), note=_maybe(TEXT), at=TIME)),
+    server_time=TIME,
+)
+PERSON = _object(name=TEXT, display=TEXT, groups=_list(TEXT))
+SCHEMAS: dict[str, Schema] = {
+    "Row": ROW,
+    "AuditRow": AUDIT_ROW,
+    "Envelope": ENVELOPE,
+    "Person": PERSON,
+    "Error": _object(error=TEXT, detail=TEXT),
+}
+
+CHALLENGE = _object(challenge_id=TEXT, options=ANY_OBJECT, payload=BYTES)
+SIGNED_IN = _object(person=_ref("Person"), tab=TEXT)
+ONE_ROW = _object(row=_ref("Row"))
+NOTHING = _object()
+
+
+def describe(version: str) -> dict[str, Any]:
+    """The document that /api/v1/openapi.json answers with."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Secondsig: the people's pages", "version": version},
+        "security": [{"cookie": [], "tab": []}],
+        "paths": _paths(),
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "secondsig_session"},
+                "tab": {"type": "apiKey", "in": "header", "name": "Secondsig-Tab"},
+            },
+        },
+    }
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/healthz": {"get": _open(_text("The process answers"))},
+        "/readyz": {"get": _open(_text("Requests can be decided now; 503 says what stands in the way"))},
+        "/api/v1/openapi.json": {"get": _open(_get("This document", ANY_OBJECT))},
+        "/api/v1/state": {"get": _open(_get("Whether somebody is enrolled", _state()))},
+        **_signing_in(),
+        "/api/v1/me": {"get": _get("Who is signed in", _me())},
+        "/api/v1/rows": {"get": {**_get("The log, newest first", _rows()), "parameters": _row_query()}},
+        "/api/v1/events": {"get": _events()},
+        **_envelopes(),
+    }
+
+
+def _signing_in() -> dict[str, Any]:
+    key = _object(name=TEXT, fingerprint=TEXT, device_bound=BOOLEAN)
+    first = _object(challenge_id=TEXT, options=ANY_OBJECT, person=TEXT, payload=BYTES)
+    enrolled = _object(person=_ref("Person"), tab=TEXT, credential=key)
+    answer: dict[str, Schema] = {"challenge_id": TEXT, "credential": ANY_OBJECT}
+    return {
+        "/api/v1/login/begin": {"post": _open(_post("A challenge to sign in with", CHALLENGE))},
+        "/api/v1/login/finish": {"post": _open(_post("Signs in", SIGNED_IN, **answer))},
+        "/api/v1/enrol/begin": {
+            "post": _open(_post("A challenge to enrol with", first, token=TEXT, name=TEXT))
+        },
+        "/api/v1/enrol/finish": {"post": _open(_post("Enrols a passkey", enrolled, **answer, token=TEXT))},
+        "/api/v1/logout": {"post": _post("Ends the session", NOTHING)},
+    }
+
+
+def _envelopes() -> dict[str, Any]:
+    queue = _object(waiting=_list(_ref("Row")), recent=_list(_ref("Row")), server_time=TIME)
+    clock = _object(state_open=BOOLEAN, expires_at=TIME, server_time=TIME)
+    approve = _post("Approves, with a passkey", ONE_ROW, challenge_id=TEXT, credential=ANY_OBJECT)
+    reveal = _post("Shows a redacted value, with a row", _object(value=TEXT, salt=TEXT), selector=TEXT)
+    report = _post("Reports a display that does not match", NOTHING, expected=TEXT, shown=TEXT)
+    one = "/api/v1/envelopes/{id}"
+    return {
+        "/api/v1/envelopes": {"get": _get("What waits, and what was decided lately", queue)},
+        one: _of_one("get", _get("One envelope", _ref("Envelope"))),
+        f"{one}/clock": _of_one("get", _open(_get("The time left", clock))),
+        f"{one}/sign": _of_one("post", _post("The payload to sign, with its challenge", CHALLENGE)),
+        f"{one}/approve": _of_one("post", approve),
+        f"{one}/deny": _of_one("post", _post("Denies", ONE_ROW, optional={"note": _maybe(TEXT)})),
+        f"{one}/withdraw": _of_one("post", _post("Takes one's signature back", ONE_ROW)),
+        f"{one}/reveal": _of_one("post", reveal),
+        f"{one}/mismatch": _of_one("post", report),
+    }
+
+
+def _state() -> Schema:
+    return _object(enrolled=BOOLEAN, gateway=TEXT, name=TEXT, server_time=TIME)
+
+
+def _me() -> Schema:
+    return _object(person=_ref("Person"), signed_in_at=TIME, credential=_object(name=TEXT), server_time=TIME)
+
+
+def _rows() -> Schema:
+    rows = _object(rows=_list(_ref("AuditRow")), next=_maybe(NUMBER))
+    rows["properties"]["chains"] = _list(_list(_ref("AuditRow")))
+    return rows
+
+
+def _row_query() -> list[Schema]:
+    limit = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+    kinds = {"filter": TEXT, "before": NUMBER, "limit": limit}
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in kinds.items()]
+
+
+def _of_one(method: str, operation: Schema) -> Schema:
+    return {"parameters": [ID], method: operation}
+
+
+def _get(summary: str, answer: Schema) -> Schema:
+    failed = {"description": "A word and a sentence", "content": _json(_ref("Error"))}
+    done = {"description": summary, "content": _json(answer)}
+    return {"summary": summary, "responses": {"200": done, "default": failed}}
+
+
+def _post(
+    summary: str, answer: Schema, *, optional: dict[str, Schema] | None = None, **members: Schema
+) -> Schema:
+    body = _object(**members)
+    body["properties"].update(optional or {})
+    body["additionalProperties"] = False
+    return {**_get(summary, answer), "requestBody": {"required": True, "content": _json(body)}}
+
+
+def _text(summary: str) -> Schema:
+    return {
+        "summary": summary,
+        "responses": {"200": {"description": summary, "content": {"text/plain": {"schema": TEXT}}}},
+    }
+
+
+def _events() -> Schema:
+    stream = {"text/event-stream": {"schema": TEXT}}
+    return {
+        "summary": "What changes, as it changes",
+        "parameters": [{"name": "Last-Event-ID", "in": "header", "schema": NUMBER}],
+        "responses": {"200": {"description": "Events `hello` and `envelope`", "content": stream}},
+    }
+
+
+def _json(schema: Schema) -> Schema:
+    return {"application/json": {"schema": schema}}
+
+
+def _open(operation: Schema) -> Schema:
+    return {**operation, "security": []}

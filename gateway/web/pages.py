@@ -1,0 +1,87 @@
+"""The page shells and what they load, read once: no path of a request ever meets the file system."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway.errors import UsageError
+
+SHELLS = {
+    "/login": "login",
+    "/enrol": "enrol",
+    "/approve/{id:env_[0-9A-Za-z]{16,40}}": "approve",
+    "/app/approvals": "approvals",
+    "/app/audit": "audit",
+}
+TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".webmanifest": "application/manifest+json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    content: bytes
+    content_type: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    shells: Mapping[str, bytes]
+    assets: Mapping[str, Asset]
+
+    @classmethod
+    def read(cls, ui: Path) -> "Pages":
+        try:
+            shells = {path: (ui / "pages" / f"{name}.html").read_bytes() for path, name in SHELLS.items()}
+            assets = _assets(ui / "static")
+        except OSError as error:
+            raise UsageError(f"The pages cannot be read ({error}): install Secondsig again.") from error
+        return cls(shells, assets)
+
+    def routes(self) -> list[web.RouteDef]:
+        shells = [web.get(path, _shell(content)) for path, content in self.shells.items()]
+        return [*shells, web.get("/", _home), web.get("/static/{name:.+}", self._static)]
+
+    async def _static(self, request: web.Request) -> web.StreamResponse:
+        asset = self.assets.get(request.match_info["name"])
+        if asset is None:
+            raise web.HTTPNotFound
+        headers = {"Cache-Control": "no-cache", "ETag": asset.etag}
+        if request.headers.get("If-None-Match") == asset.etag:
+            return web.Response(status=304, headers=headers)
+        text = None if asset.content_type.startswith("image/") else "utf-8"
+        return web.Response(
+            body=asset.content, content_type=asset.content_type, charset=text, headers=headers
+        )
+
+
+def _assets(static: Path) -> dict[str, Asset]:
+    """Only kinds that the pages use, and only files that really stand there."""
+    files = [path for path in sorted(static.rglob("*")) if path.suffix in TYPES and not path.is_symlink()]
+    return {path.relative_to(static).as_posix(): _asset(path) for path in files if path.is_file()}
+
+
+def _asset(path: Path) -> Asset:
+    content = path.read_bytes()
+    return Asset(content, TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+def _shell(content: bytes) -> Handler:
+    async def page(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=content, content_type="text/html", charset="utf-8")
+
+    return page
+
+
+async def _home(_request: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound("/app/approvals")

@@ -1,0 +1,410 @@
+"""A gateway with canned answers: it serves the real pages under the real policy, and lies where a test asks it to."""
+
+import asyncio
+import base64
+import copy
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+from aiohttp import web
+
+UI = Path(__file__).resolve().parents[2] / "approve_ui"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+ENVELOPE = "env_01K9ZC7Q3V8M4T2N"
+PAGES = {
+    "/login": "login",
+    "/enrol": "enrol",
+    "/approve/{id}": "approve",
+    "/app/approvals": "approvals",
+    "/app/audit": "audit",
+}
+TTL = 101
+SITE = "\n".join(["<!doctype html>", "<title>Parts that fit</title>", *[f"<p>Part {n}</p>" for n in range(20)]])
+JSON_TYPE = "application/json"
+
+type Json = dict[str, Any]
+type Reply = Json | tuple[int, Json]
+
+
+def b64u(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unb64u(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def digest_of(word: str) -> str:
+    return hashlib.sha256(word.encode()).hexdigest()
+
+
+def text(value: str) -> Json:
+    return {"text": value}
+
+
+def payload(**changes: Any) -> Json:
+    """A write to a public page, as ci-bot would ask for it; `changes` replace members at the top."""
+    now = datetime.now(UTC)
+    secret = {"length": 93, "commitment": digest_of("secret")}
+    sample: Json = {
+        "type": "secondsig/approval",
+        "version": 1,
+        "gateway": "gw_7f3a",
+        "rp_id": "localhost",
+        "envelope": ENVELOPE,
+        "decision": "approve",
+        "approver": "mika",
+        "quorum": 1,
+        "agent": {
+            "id": "ci-bot",
+            "team": "platform",
+            "owner": None,
+            "run": None,
+            "token": "tok_4f2a",
+            "address": "10.4.2.17",
+        },
+        "units": [unit()],
+        "why": [{"policy": "main-needs-a-person", "reason": "A person signs every write to a protected branch."}],
+        "asked_by": ["policy", "template"],
+        "purpose": "Fix the broken pricing link in the footer, issue 2231",
+        "request": {
+            "method": "PUT",
+            "scheme": "https",
+            "host": "api.github.com",
+            "port": 443,
+            "target": "/repos/acme/site/contents/public/index.html",
+            "headers": [["Content-Type", text(JSON_TYPE)], ["Authorization", {"secret": secret}]],
+            "body": {
+                "kind": "json",
+                "bytes": 582,
+                "content_digest": "sha-256=:lASvUfFLHSCUBVg7yMweyPXZpAz1tGsmaVQOMzHfE5U=:",
+                "fields": [
+                    ["json:/branch", text("main")],
+                    ["json:/message", text("Fix pricing link in footer")],
+                    ["json:/content", text(base64.b64encode(SITE.encode()).decode())],
+                    ["json:/retries", {"number": "3"}],
+                    ["json:/force", {"bool": False}],
+                    ["json:/author", {"null": True}],
+                    ["json:/label", text("")],
+                ],
+            },
+        },
+        "show": {"json:/content": "base64-text"},
+        "digest": digest_of("request"),
+        "template": {"service": "github", "version": "1.0.0", "digest": digest_of("template")},
+        "policy": {"digest": digest_of("policy")},
+        "config": {"digest": digest_of("config"), "trust": "files"},
+        "opened_at": utc(now),
+        "expires_at": utc(now + timedelta(seconds=TTL)),
+        "salt": digest_of("salt")[:32],
+        "intent_risk": {"level": "low", "reasons": []},
+        "observed": None,
+        "checkpoint": None,
+    }
+    return {**sample, **changes}
+
+
+def unit() -> Json:
+    return {
+        "action": "/github/repo/put_file",
+        "title": "Create or update a file",
+        "groups": ["content", "publish"],
+        "access": "write",
+        "resource": 'GitHub::Repo::"acme/site"',
+        "context": {"branch": "main", "path": "public/index.html", "size": "901"},
+        "risk": "step_up",
+        "summary": [
+            {"text": "Write "},
+            {"value": "public/index.html"},
+            {"text": " on "},
+            {"value": "main"},
+            {"text": " of "},
+            {"value": "acme/site"},
+        ],
+        "undo": {"how": "hard", "note": "The page is live a minute after the commit."},
+    }
+
+
+def with_field(name: str, value: Json, **changes: Any) -> Json:
+    """The sample payload with one more body field."""
+    sample = payload(**changes)
+    sample["request"] = copy.deepcopy(sample["request"])
+    sample["request"]["body"]["fields"].insert(0, [name, value])
+    return sample
+
+
+def row_of(sample: Json, **changes: Any) -> Json:
+    first = sample["units"][0]
+    row: Json = {
+        "id": sample["envelope"],
+        "state": "pending",
+        "agent": sample["agent"]["id"],
+        "team": sample["agent"]["team"],
+        "summary": first["summary"],
+        "action": first["action"],
+        "resource": first["resource"],
+        "purpose": sample["purpose"],
+        "risk": first["risk"],
+        "intent_risk": "low",
+        "opened_at": sample["opened_at"],
+        "expires_at": sample["expires_at"],
+        "ttl": TTL,
+        "signed": 0,
+        "quorum": sample["quorum"],
+        "address": sample["agent"]["address"],
+        "decided_by": None,
+        "decision_method": None,
+        "outcome": None,
+        "status": None,
+        "note": None,
+    }
+    return {**row, **changes}
+
+
+@dataclass
+class FakeGateway:
+    """One test's gateway. Change its members before or while the page is open; `posted` is what the page sent."""
+
+    credential_id: bytes = b"credential-of-mika"
+    signed_in: bool = True
+    enrolled: bool = True
+    needs_tab: bool = False
+    sample: Json = field(default_factory=payload)
+    changes: Json = field(default_factory=dict)
+    may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
+    signatures: list[Json] = field(default_factory=list)
+    tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
+    tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
+    session_type: str = "secondsig/login"
+    reveals: dict[str, tuple[str, str]] = field(default_factory=dict)
+    waiting: list[Json] = field(default_factory=list)
+    recent: list[Json] = field(default_factory=list)
+    rows: Json = field(default_factory=lambda: {"rows": [], "next": None})
+    after_approve: Json = field(default_factory=lambda: {"state": "completed", "status": 200, "outcome": "completed"})
+    approve_reply: Reply | None = None
+    stream_breaks: int = 0
+    posted: dict[str, list[Json]] = field(default_factory=dict)
+    got: list[str] = field(default_factory=list)
+    resumed_from: list[str | None] = field(default_factory=list)
+    listeners: set[asyncio.Queue[bytes]] = field(default_factory=set)
+    streams: int = 0
+
+    def row(self) -> Json:
+        return row_of(self.sample, **self.changes)
+
+    def view(self) -> Json:
+        done = self.row()["state"] != "pending"
+        return {
+            "row": self.row(),
+            "may": {"approve": False, "deny": False, "why": "decided"} if done else self.may,
+            "approvers": ["mika", "jonas", "priya"],
+            "signatures": self.signatures,
+            "cosigner": "bafyreiaiq5zybd35z2s3hvfrhg3nu2k5vuujbsy5jghcswjn7luppiylby" if done else None,
+            "credential_id": b64u(self.credential_id) if done and self.signatures else None,
+            "log_entry": 48211 if done else None,
+            "revealed": [],
+            "repeats": None,
+            "server_time": utc(datetime.now(UTC)),
+        }
+
+    def challenge(self, raw: bytes) -> str:
+        return b64u(self.tamper_challenge(b"\x07" * 32 + hashlib.sha256(raw).digest()))
+
+    def assertion_options(self, raw: bytes) -> Json:
+        return {
+            "challenge": self.challenge(raw),
+            "rpId": "localhost",
+            "userVerification": "required",
+            "allowCredentials": [{"type": "public-key", "id": b64u(self.credential_id)}],
+            "timeout": 60000,
+        }
+
+    def signed(self) -> Json:
+        raw = rfc8785.dumps(self.sample)
+        return {
+            "challenge_id": "ch_1",
+            "payload": b64u(self.tamper_bytes(raw)),
+            "options": self.assertion_options(raw),
+        }
+
+    def announce(self, number: int, envelope: str, state: str) -> None:
+        data = json.dumps({"id": envelope, "state": state})
+        for queue in self.listeners:
+            queue.put_nowait(f"id: {number}\nevent: envelope\ndata: {data}\n\n".encode())
+
+    # The API
+
+    def get(self, path: str) -> Reply:
+        now = utc(datetime.now(UTC))
+        if path == "/api/v1/state":
+            return {"enrolled": self.enrolled, "gateway": "gw_7f3a", "name": "acme", "server_time": now}
+        if path.endswith("/clock"):
+            return {
+                "state_open": self.row()["state"] == "pending",
+                "expires_at": self.sample["expires_at"],
+                "server_time": now,
+            }
+        if not self.signed_in:
+            return 401, {"error": "signed_out", "detail": "Sign in first."}
+        if path == "/api/v1/me":
+            person = {"name": "mika", "display": "Mika Sato", "groups": ["platform"]}
+            return {"person": person, "signed_in_at": now, "credential": {"name": "Pixel 9"}, "server_time": now}
+        if path == "/api/v1/envelopes":
+            return {"waiting": self.waiting, "recent": self.recent, "server_time": now}
+        if path == "/api/v1/rows":
+            return self.rows
+        if path == f"/api/v1/envelopes/{ENVELOPE}":
+            return self.view()
+        return 404, {"error": "unknown_envelope", "detail": "There is no such question."}
+
+    def post(self, path: str, body: Json) -> Reply:
+        name = path.removeprefix("/api/v1/").removeprefix(f"envelopes/{ENVELOPE}/")
+        self.posted.setdefault(name, []).append(body)
+        handlers: dict[str, Callable[[Json], Reply]] = {
+            "login/begin": lambda _: self._session(self.session_type),
+            "login/finish": self._login,
+            "logout": self._logout,
+            "enrol/begin": lambda _: self._session("secondsig/enrolment"),
+            "enrol/finish": self._login,
+            "sign": lambda _: self.signed(),
+            "approve": self._approve,
+            "deny": self._deny,
+            "withdraw": lambda _: self._move({"state": "revoked", "decided_by": "mika"}),
+            "reveal": self._reveal,
+            "mismatch": lambda _: {},
+        }
+        return handlers[name](body)
+
+    def _session(self, kind: str) -> Reply:
+        raw = rfc8785.dumps({"type": kind, "version": 1, "gateway": "gw_7f3a"})
+        answer: Json = {
+            "challenge_id": "ch_s",
+            "options": self.assertion_options(raw),
+            "payload": b64u(raw),
+            "person": "mika",
+        }
+        if kind == "secondsig/enrolment":
+            answer["options"] = {
+                "challenge": self.challenge(raw),
+                "rp": {"id": "localhost", "name": "Secondsig"},
+                "user": {"id": b64u(b"mika"), "name": "mika", "displayName": "Mika Sato"},
+                "pubKeyCredParams": [{"type": "public-key", "alg": -7}],
+                "authenticatorSelection": {"residentKey": "required", "userVerification": "required"},
+                "excludeCredentials": [],
+            }
+        return answer
+
+    def _login(self, body: Json) -> Reply:
+        self.signed_in = True
+        credential = {"name": "Pixel 9", "fingerprint": "a71c 77d2", "device_bound": True}
+        return {
+            "person": {"name": "mika", "display": "Mika Sato", "groups": []},
+            "tab": "tab-token",
+            "credential": credential,
+        }
+
+    def _logout(self, body: Json) -> Reply:
+        self.signed_in = False
+        return {}
+
+    def _move(self, changes: Json) -> Reply:
+        self.changes = changes
+        return {"row": self.row()}
+
+    def _approve(self, body: Json) -> Reply:
+        if self.approve_reply is not None:
+            return self.approve_reply
+        self.signatures.append({"person": "mika", "at": utc(datetime.now(UTC)), "credential": "passkey on Pixel 9"})
+        return self._move({"decided_by": "mika", "decision_method": "passkey", "signed": 1, **self.after_approve})
+
+    def _deny(self, body: Json) -> Reply:
+        return self._move(
+            {"state": "denied", "decided_by": "mika", "decision_method": "session", "note": body["note"]}
+        )
+
+    def _reveal(self, body: Json) -> Reply:
+        value, salt = self.reveals[body["selector"]]
+        return {"value": value, "salt": salt}
+
+
+class Site:
+    """The running server: one for all tests, with the gateway of the test that runs."""
+
+    def __init__(self) -> None:
+        self.gateway = FakeGateway()
+        self.url = ""
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        for path, name in PAGES.items():
+            app.router.add_get(path, self._page(name))
+        app.router.add_get("/api/v1/events", self._events)
+        app.router.add_get("/api/v1/{tail:.*}", self._get)
+        app.router.add_post("/api/v1/{tail:.*}", self._post)
+        app.router.add_static("/static", UI / "static")
+        app.on_response_prepare.append(self._headers)
+        return app
+
+    @staticmethod
+    async def _headers(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Content-Security-Policy"] = CSP
+        response.headers["Cache-Control"] = "no-store"
+
+    def _page(self, name: str) -> Callable[[web.Request], Any]:
+        async def serve(request: web.Request) -> web.FileResponse:
+            return web.FileResponse(UI / "pages" / f"{name}.html")
+
+        return serve
+
+    @staticmethod
+    def _reply(reply: Reply) -> web.Response:
+        status, body = reply if isinstance(reply, tuple) else (200, reply)
+        return web.json_response(body, status=status)
+
+    def _without_tab(self, request: web.Request) -> bool:
+        return self.gateway.needs_tab and request.headers.get("Secondsig-Tab") != "tab-token"
+
+    async def _get(self, request: web.Request) -> web.Response:
+        self.gateway.got.append(request.path_qs)
+        if self._without_tab(request) and not request.path.endswith(("/state", "/clock")):
+            return web.json_response({"error": "signed_out", "detail": "Sign in first."}, status=401)
+        return self._reply(self.gateway.get(request.path))
+
+    async def _post(self, request: web.Request) -> web.Response:
+        assert request.content_type == JSON_TYPE
+        return self._reply(self.gateway.post(request.path, await request.json()))
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        gateway = self.gateway
+        if not gateway.signed_in:
+            return web.json_response({"error": "signed_out", "detail": "Sign in first."}, status=401)
+        gateway.resumed_from.append(request.headers.get("Last-Event-ID"))
+        gateway.streams += 1
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b"id: 40\nevent: hello\ndata: {}\n\n")
+        if gateway.streams <= gateway.stream_breaks:
+            return response
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        gateway.listeners.add(queue)
+        try:
+            while True:
+                await response.write(await queue.get())
+        except ConnectionResetError:
+            return response
+        finally:
+            gateway.listeners.discard(queue)

@@ -1,0 +1,40 @@
+"""What the tests of the approval page do again and again."""
+
+from playwright.async_api import Page, expect
+
+from tests.approve_ui.fake_gateway import ENVELOPE
+
+APPROVE = "#approve"
+ADDRESS = f"/approve/{ENVELOPE}"
+
+
+async def open_ready(page: Page) -> None:
+    """Opens the question and waits until the display is verified."""
+    await page.goto(ADDRESS)
+    await expect(page.get_by_text("Display verified")).to_be_visible()
+
+
+async def arm(page: Page) -> None:
+    await expect(page.locator(APPROVE)).to_have_attribute("aria-disabled", "false")
+
+
+async def approve(page: Page) -> None:
+    await arm(page)
+    await page.click(APPROVE)
+
+
+async def heading(page: Page, text: str) -> None:
+    await expect(page.locator(".outcome h1:visible")).to_contain_text(text)
+
+
+async def focused_heading(page: Page, text: str) -> None:
+    await heading(page, text)
+    await expect(page.locator(".outcome h1:focus")).to_contain_text(text)
+
+
+async def expect_alarm(page: Page) -> None:
+    """The page shouts, shows nothing of the request, and has no way to sign."""
+    await heading(page, "Do not sign")
+    await expect(page.locator("body")).to_have_class("alarm-page")
+    await expect(page.locator(APPROVE)).to_be_hidden()
+    assert await page.locator("#sheet").inner_text() == ""

@@ -1,0 +1,109 @@
+import gzip
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.approve_ui.fake_gateway import UI
+
+PAGES = sorted((UI / "pages").glob("*.html"))
+SCRIPTS = sorted((UI / "static" / "js").glob("*.js"))
+LIMIT = 60_000
+
+pytestmark = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+
+
+class Elements(HTMLParser):
+    """The start tags of a page, and the text inside script and style."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inside = ""
+        self.inline = ""
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside in {"script", "style"}:
+            self.inline += data.strip()
+
+
+def elements(page: Path) -> Elements:
+    return Elements(page.read_text())
+
+
+def modules(entry: Path) -> set[Path]:
+    """A script and everything it imports."""
+    found: set[Path] = set()
+    waiting = [entry]
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found.add(module)
+        waiting += [module.parent / name for name in re.findall(r'from "\./(.+?)"', module.read_text())]
+    return found
+
+
+def loaded(page: Path) -> set[Path]:
+    wanted: set[Path] = set()
+    for tag, attributes in elements(page).tags:
+        if tag == "script":
+            wanted |= modules(UI / str(attributes["src"]).lstrip("/"))
+        if tag == "link" and attributes["rel"] == "stylesheet":
+            wanted.add(UI / str(attributes["href"]).lstrip("/"))
+    return wanted
+
+
+def test_no_inline_script_style_or_handler(page: Path) -> None:
+    parsed = elements(page)
+    assert parsed.inline == ""
+    for tag, attributes in parsed.tags:
+        assert "style" not in attributes, tag
+        assert not [name for name in attributes if name.startswith("on") or name == "autofocus"], tag
+        if tag == "script":
+            assert str(attributes["src"]).startswith("/static/js/")
+            assert attributes["type"] == "module"
+
+
+def test_nothing_comes_from_another_site(page: Path) -> None:
+    for _, attributes in elements(page).tags:
+        for name in ("src", "href", "action"):
+            assert not (attributes.get(name) or "").startswith(("http", "//", "data:", "javascript:"))
+
+
+def test_every_file_the_page_names_is_there(page: Path) -> None:
+    for _, attributes in elements(page).tags:
+        for name in ("src", "href"):
+            address = (attributes.get(name) or "").split("#")[0]
+            if address.startswith("/static/"):
+                assert (UI / address.lstrip("/")).is_file(), address
+
+
+def test_script_and_style_stay_small_on_the_wire(page: Path) -> None:
+    files = loaded(page)
+    assert len(files) > 3
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < LIMIT
+
+
+def test_every_icon_a_page_or_script_asks_for_exists(page: Path) -> None:
+    icons = set(re.findall(r'symbol id="([\w-]+)"', (UI / "static" / "icons.svg").read_text()))
+    text = page.read_text()
+    assert set(re.findall(r"icons\.svg#([\w-]+)", text)) <= icons
+    for script in SCRIPTS:
+        assert set(re.findall(r'icon\("([\w-]+)"\)', script.read_text())) <= icons
+
+
+def test_scripts_never_write_markup(page: Path) -> None:
+    forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function|\.on\w+ =")
+    for script in loaded(page):
+        if script.suffix == ".js":
+            assert not forbidden.search(script.read_text()), script.name

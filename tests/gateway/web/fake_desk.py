@@ -1,0 +1,223 @@
+"""A desk that remembers what it was asked, and a browser that can be made to lie."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from multidict import CIMultiDictProxy
+
+from gateway.web.app import Pages, build_app
+from gateway.web.contract import Event, JsonObject, Session, SignedIn
+from gateway.web.sockets import loopback_sockets
+
+ENVELOPE = "env_" + "0123456789ABCDEFGHJKMNPQRS"
+COOKIE, TAB = "cookie-of-mika-000000", "tab-of-mika-000000000"
+SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
+
+BODIES: dict[str, JsonObject] = {
+    "/api/v1/login/begin": {},
+    "/api/v1/login/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
+    "/api/v1/enrol/begin": {"token": "t", "name": "phone"},
+    "/api/v1/enrol/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}, "token": "t"},
+    "/api/v1/logout": {},
+    f"/api/v1/envelopes/{ENVELOPE}/sign": {},
+    f"/api/v1/envelopes/{ENVELOPE}/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
+    f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
+    f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
+    f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
+    f"/api/v1/envelopes/{ENVELOPE}/mismatch": {"expected": "aa", "shown": "bb"},
+}
+OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
+OWN_POSTS = [path for path in BODIES if path not in OPEN_POSTS]
+OWN_GETS = ["/api/v1/me", "/api/v1/envelopes", f"/api/v1/envelopes/{ENVELOPE}", "/api/v1/rows"]
+OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
+PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit"]
+
+
+@dataclass
+class FakeDesk:
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    sessions: dict[tuple[str, str], Session] = field(default_factory=lambda: {(COOKIE, TAB): SESSION})
+    fault: Exception | None = None
+    is_ready: tuple[bool, str] = (True, "ready")
+    events: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
+    flood: bool = False
+    subscribers: int = 0
+    signed_in: int = 0
+
+    def _asked(self, *call: object) -> JsonObject:
+        self.calls.append(call)
+        if self.fault is not None:
+            raise self.fault
+        return {"asked": str(call[0])}
+
+    def _sign_in(self, *call: object) -> SignedIn:
+        self._asked(*call)
+        self.signed_in += 1
+        cookie, tab = f"fresh-cookie-{self.signed_in}", f"fresh-tab-{self.signed_in}"
+        self.sessions[cookie, tab] = SESSION
+        return SignedIn({"person": {"name": "mika"}, "tab": tab}, cookie)
+
+    def session(self, cookie_token: str, tab_token: str) -> Session | None:
+        return self.sessions.get((cookie_token, tab_token))
+
+    async def state(self) -> JsonObject:
+        return self._asked("state")
+
+    async def login_begin(self) -> JsonObject:
+        return self._asked("login_begin")
+
+    async def login_finish(self, challenge_id: str, credential: JsonObject) -> SignedIn:
+        return self._sign_in("login_finish", challenge_id, credential)
+
+    async def enrol_begin(self, token: str, name: str) -> JsonObject:
+        return self._asked("enrol_begin", token, name)
+
+    async def enrol_finish(self, challenge_id: str, credential: JsonObject, token: str) -> SignedIn:
+        return self._sign_in("enrol_finish", challenge_id, credential, token)
+
+    async def logout(self, session: Session) -> JsonObject:
+        self.sessions.clear()
+        return self._asked("logout", session)
+
+    async def me(self, session: Session) -> JsonObject:
+        return self._asked("me", session)
+
+    async def envelopes(self, session: Session) -> JsonObject:
+        return self._asked("envelopes", session)
+
+    async def clock(self, envelope_id: str) -> JsonObject:
+        return self._asked("clock", envelope_id)
+
+    async def envelope(self, session: Session, envelope_id: str) -> JsonObject:
+        return self._asked("envelope", session, envelope_id)
+
+    async def sign(self, session: Session, envelope_id: str) -> JsonObject:
+        return self._asked("sign", session, envelope_id)
+
+    async def approve(
+        self, session: Session, envelope_id: str, challenge_id: str, credential: JsonObject
+    ) -> JsonObject:
+        return self._asked("approve", session, envelope_id, challenge_id, credential)
+
+    async def deny(self, session: Session, envelope_id: str, note: str | None) -> JsonObject:
+        return self._asked("deny", session, envelope_id, note)
+
+    async def withdraw(self, session: Session, envelope_id: str) -> JsonObject:
+        return self._asked("withdraw", session, envelope_id)
+
+    async def reveal(self, session: Session, envelope_id: str, selector: str) -> JsonObject:
+        return self._asked("reveal", session, envelope_id, selector)
+
+    async def mismatch(self, session: Session, envelope_id: str, expected: str, shown: str) -> JsonObject:
+        return self._asked("mismatch", session, envelope_id, expected, shown)
+
+    async def rows(self, session: Session, chosen: str | None, before: int | None, limit: int) -> JsonObject:
+        return self._asked("rows", session, chosen, before, limit)
+
+    async def subscribe(self, session: Session, last_event_id: int | None) -> AsyncIterator[Event]:
+        self._asked("subscribe", session, last_event_id)
+        self.subscribers += 1
+        try:
+            yield Event(last_event_id or 0, "hello", {})
+            number = 0
+            while self.flood:
+                number += 1
+                yield Event(number, "envelope", {"id": ENVELOPE, "state": "x" * 8000})
+            while event := await self.events.get():
+                yield event
+        finally:
+            self.subscribers -= 1
+
+    async def ready(self) -> tuple[bool, str]:
+        return self.is_ready
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+    json: Any
+
+
+@dataclass
+class Browser:
+    """Sends what the gateway's own page would send, but for what a test changes; None leaves a header out."""
+
+    origin: str
+    client: aiohttp.ClientSession
+
+    async def get(self, path: str, **headers: str | None) -> Reply:
+        return await self.send("GET", path, **headers)
+
+    async def post(self, path: str, body: object = None, **headers: str | None) -> Reply:
+        return await self.send("POST", path, BODIES.get(path, {}) if body is None else body, **headers)
+
+    async def send(self, method: str, path: str, body: object = None, **headers: str | None) -> Reply:
+        kept = self.headers(method, **headers)
+        data = body if isinstance(body, bytes) else None
+        json = None if data is not None or method != "POST" else body
+        async with self.client.request(
+            method, self.origin + path, data=data, json=json, headers=kept, allow_redirects=False
+        ) as reply:
+            raw = await reply.read()
+            read = await reply.json() if reply.content_type == "application/json" and raw else None
+            return Reply(reply.status, reply.headers, raw, read)
+
+    def headers(self, method: str = "GET", **changed: str | None) -> dict[str, str]:
+        usual: dict[str, str | None] = {
+            "Sec-Fetch-Site": "same-origin",
+            "Cookie": f"secondsig_session={COOKIE}",
+            "Secondsig-Tab": TAB,
+        }
+        if method == "POST":
+            usual |= {"Origin": self.origin, "Content-Type": "application/json"}
+        usual |= {name.replace("_", "-"): value for name, value in changed.items()}
+        return {name: value for name, value in usual.items() if value is not None}
+
+
+@dataclass
+class Server:
+    desk: FakeDesk
+    pages: Pages
+    port: int
+    origin: str
+
+
+def write_ui(folder: Path) -> Path:
+    (folder / "pages").mkdir()
+    (folder / "static" / "js").mkdir(parents=True)
+    for name in ("login", "enrol", "approve", "approvals", "audit"):
+        (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
+    (folder / "static" / "app.css").write_text("body{}")
+    (folder / "static" / "js" / "main.js").write_text("export {}")
+    (folder / "static" / "icons.svg").write_text("<svg/>")
+    (folder / "static" / "notes.txt").write_text("not for the web")
+    (folder / "outside.js").write_text("secret")
+    (folder / "static" / "link.js").symlink_to(folder / "outside.js")
+    return folder
+
+
+async def serve(desk: FakeDesk, ui: Path, *, https: bool = False, trusted_proxy: bool = False) -> Server:
+    """`https` here is a TLS proxy's view: the sockets speak plain HTTP, the pages believe in TLS."""
+    sockets = loopback_sockets(0)
+    port = sockets[0].getsockname()[1]
+    origin = f"http://localhost:{port}"
+    app = build_app(desk, ui=ui, origins=[origin], https=https, trusted_proxy=trusted_proxy)
+    pages = Pages(app)
+    await pages.start(sockets)
+    return Server(desk, pages, port, origin)
+
+
+async def raw(port: int, request: bytes, *, until: bytes | None = None) -> bytes:
+    """What comes back for bytes that no client library would send."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    async with asyncio.timeout(5):
+        answer = await (reader.readuntil(until) if until else reader.read())
+    writer.close()
+    return answer

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import UsageError
+from gateway.web.pages import Pages
+from tests.gateway.web.fake_desk import ENVELOPE, PAGES, Browser, FakeDesk
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_signed_out_pages_are_shells_without_data(path: str, browser: Browser, desk: FakeDesk):
+    reply = await browser.get(path, Cookie=None, Secondsig_Tab=None)
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert reply.body.startswith(b"<!doctype html><title>")
+    assert ENVELOPE.encode() not in reply.body
+    assert desk.calls == []
+
+
+async def test_root_leads_to_the_queue(browser: Browser):
+    reply = await browser.get("/")
+    assert (reply.status, reply.headers["Location"]) == (302, "/app/approvals")
+
+
+async def test_page_nobody_knows_is_a_plain_sentence(browser: Browser):
+    reply = await browser.get("/app/<script>alert(1)</script>")
+    assert (reply.status, reply.headers["Content-Type"]) == (404, "text/plain; charset=utf-8")
+    assert reply.body == b"There is nothing at this address.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("app.css", "text/css; charset=utf-8"),
+        ("js/main.js", "text/javascript; charset=utf-8"),
+        ("icons.svg", "image/svg+xml"),
+    ],
+)
+async def test_static_files_are_checked_again_and_not_sent_twice(name: str, kind: str, browser: Browser):
+    first = await browser.get(f"/static/{name}")
+    assert (first.status, first.headers["Content-Type"]) == (200, kind)
+    again = await browser.get(f"/static/{name}", If_None_Match=first.headers["ETag"])
+    assert (again.status, again.body) == (304, b"")
+    assert (await browser.get(f"/static/{name}", If_None_Match='"other"')).body == first.body
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..%2Foutside.js",
+        "%2e%2e/outside.js",
+        "..%5coutside.js",
+        "js/..%2f..%2foutside.js",
+        "%2Fetc%2Fpasswd",
+        "link.js",
+        "notes.txt",
+        "js",
+        "js/",
+        "app.css%00.js",
+    ],
+)
+async def test_path_that_climbs_out_finds_nothing(name: str, browser: Browser):
+    reply = await browser.get(f"/static/{name}")
+    assert reply.status == 404
+    assert b"secret" not in reply.body
+
+
+async def test_file_changed_after_the_start_is_not_served(browser: Browser, ui: Path):
+    (ui / "static" / "app.css").write_text("body{display:none}")
+    assert (await browser.get("/static/app.css")).body == b"body{}"
+
+
+def test_missing_page_stops_the_start_with_a_sentence(ui: Path):
+    (ui / "pages" / "approve.html").unlink()
+    with pytest.raises(UsageError, match=r"approve\.html.*install Secondsig again"):
+        Pages.read(ui)
