@@ -65,7 +65,7 @@ class Board:
         for waiter in self._waiting.get(envelope.id, ()):
             waiter.woken.set()
         for watcher in self._watchers:
-            watcher.put_nowait(change)
+            _tell(watcher, change)
 
     @property
     def last(self) -> int:
@@ -73,7 +73,7 @@ class Board:
 
     async def watch(self, after: int | None) -> AsyncIterator[Change]:
         """What came after that change, then what comes; ends when the gateway stops."""
-        queue: asyncio.Queue[Change | None] = asyncio.Queue()
+        queue: asyncio.Queue[Change | None] = asyncio.Queue(2 * REMEMBERED)
         if after is not None:
             for change in self._recent:
                 if change.id > after:
@@ -92,4 +92,13 @@ class Board:
             for waiter in waiters:
                 waiter.woken.set()
         for watcher in self._watchers:
-            watcher.put_nowait(None)
+            _tell(watcher, None)
+
+
+def _tell(watcher: asyncio.Queue[Change | None], change: Change | None) -> None:
+    """A watcher that does not keep up is let go: it comes back and says what it saw last."""
+    if watcher.full():
+        while not watcher.empty():
+            watcher.get_nowait()
+        change = None
+    watcher.put_nowait(change)

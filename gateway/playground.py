@@ -76,7 +76,7 @@ class File:
 
 
 def _accounts() -> dict[str, str]:
-    return {"acme": "Acme Ltd", "globex": "Globex", "initech": "Initech"}
+    return {"acct_main": "Main account", "acct_tea": "Tea money", "acct_treasury": "Treasury"}
 
 
 @dataclass

@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -40,7 +40,7 @@ from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
 from gateway.rules import Rules, with_directory
-from gateway.settings import Address, Settings
+from gateway.settings import Address, Listen, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
 from gateway.timekeeper import Timekeeper, recover
@@ -125,7 +125,7 @@ class Service:
         await self._open_network()
         timekeeper = Timekeeper(self.store, self.board, self._now_rules)
         self._tasks.append(asyncio.create_task(timekeeper.run()))
-        log.info("gateway.started", proxy=str(self.proxy_address), pages=self.settings.origin)
+        log.info("gateway.started", proxy=str(self.settings.listen.proxy), pages=self.settings.origin)
 
     async def open(self) -> None:
         """Everything but the network: enough for the command line while no gateway runs."""
@@ -194,8 +194,11 @@ class Service:
         self._rules = Rules(rules.settings, rules.library, policy, rules.digest)
 
     async def reload(self) -> str:
-        """The files as they are now, whole; if anything is wrong in them, what was in force stays."""
-        settings = load_settings(self.settings.file)
+        """The files as they are now, whole; if anything is wrong in them, what was in force stays.
+
+        Where the gateway listens does not change: that needs a restart.
+        """
+        settings = replace(load_settings(self.settings.file), listen=self.settings.listen)
         rules = load_rules(settings, self.directory)
         self.settings, self._rules = settings, rules
         await self._configure()
@@ -206,7 +209,7 @@ class Service:
         proxy = _sockets(self.settings.listen.proxy)
         pages = _sockets(self.settings.listen.pages)
         own = [sock.getsockname()[:2] for sock in (*proxy, *pages)]
-        self.proxy_address = Address(self.settings.listen.proxy.host, own[0][1])
+        self._use_ports(proxy[0].getsockname()[1], pages[0].getsockname()[1])
         connect_to = {
             _host_port(name): (to.host, to.port) for name, to in self.settings.upstream.connect_to.items()
         }
@@ -223,6 +226,13 @@ class Service:
         operator = OperatorSocket(self.paths.socket, self.operating, self.reload)
         await operator.start()
         self._undo.append(operator.stop)
+
+    def _use_ports(self, proxy: int, pages: int) -> None:
+        """Port 0 took any free one; from here on the settings name it."""
+        old = self.settings.listen
+        listen = Listen(Address(old.proxy.host, proxy), Address(old.pages.host, pages))
+        self.settings = replace(self.settings, listen=listen)
+        self._rules = replace(self._rules, settings=self.settings)
 
     async def _start_playground(self) -> int:
         authority = _authority(self.paths.playground, (PLAYGROUND_HOST,))

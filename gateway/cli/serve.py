@@ -29,7 +29,7 @@ def serve(arguments: argparse.Namespace) -> int:
     return asyncio.run(_serve(path))
 
 
-def configure_logging(*, machine: bool) -> None:
+def configure_logging(*, machine: bool, quiet: bool = False) -> None:
     renderer = structlog.processors.JSONRenderer() if machine else structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[
@@ -39,7 +39,7 @@ def configure_logging(*, machine: bool) -> None:
             renderer,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL if quiet else logging.INFO),
     )
 
 
@@ -77,7 +77,9 @@ async def _reload(service: Service) -> None:
 async def _welcome(service: Service) -> None:
     if DEFAULT_AGENT not in service.directory.agents and not service.directory.agents:
         await service.operating.agent_add(DEFAULT_AGENT)
-    print(f"Agents:  http://{service.proxy_address} (secondsig run -- COMMAND, or secondsig agent add NAME)")
+    print(
+        f"Agents:  http://{service.settings.listen.proxy} (put a command behind it: secondsig run -- COMMAND)"
+    )
     print(f"People:  {service.settings.origin}")
     if not service.directory.people:
         invitation = await service.operating.approver_invite()

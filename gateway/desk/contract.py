@@ -1,3 +1,104 @@
-from gateway.web.contract import Desk, DeskError, Event, Session, SignedIn
+"""What the pages ask of the gateway, and nothing else: the server above it knows HTTP, the desk knows people.
 
-__all__ = ["Desk", "DeskError", "Event", "Session", "SignedIn"]
+Every coroutine returns a body that `json.dumps` can write. What a person may not do, and what they come too
+late for, is a DeskError; anything else that is raised is a fault, and people see 503 without a word of it.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from gateway.errors import SecondsigError
+
+type JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A person who is signed in, in one tab, and the passkey that did it."""
+
+    id: str
+    person: str
+    credential_id: bytes
+    signed_in_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """`body` holds the tab's token and goes to the page; `cookie` is a new token, never one seen before."""
+
+    body: JsonObject
+    cookie: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that changed; ids rise, so a page that was away names the last one it saw."""
+
+    id: int
+    name: Literal["hello", "envelope"]
+    data: JsonObject
+
+
+class DeskError(SecondsigError):
+    """The answer is no: the HTTP status, a word for the page, a sentence for the person."""
+
+    def __init__(self, status: int, word: str, detail: str, extra: Mapping[str, Any] | None = None) -> None:
+        self.status, self.word, self.detail, self.extra = status, word, detail, dict(extra or {})
+        super().__init__(detail)
+
+
+class Desk(Protocol):
+    async def state(self) -> JsonObject: ...
+
+    async def login_begin(self) -> JsonObject: ...
+
+    async def login_finish(self, challenge_id: str, credential: JsonObject) -> SignedIn: ...
+
+    async def enrol_begin(self, token: str, name: str) -> JsonObject: ...
+
+    async def enrol_finish(self, challenge_id: str, credential: JsonObject, token: str) -> SignedIn: ...
+
+    def session(self, cookie_token: str, tab_token: str) -> Session | None:
+        """The session of which these are the two halves, still valid; None for anything else."""
+        ...
+
+    async def logout(self, session: Session) -> JsonObject: ...
+
+    async def me(self, session: Session) -> JsonObject: ...
+
+    async def envelopes(self, session: Session) -> JsonObject: ...
+
+    async def clock(self, envelope_id: str) -> JsonObject: ...
+
+    async def envelope(self, session: Session, envelope_id: str) -> JsonObject: ...
+
+    async def sign(self, session: Session, envelope_id: str) -> JsonObject: ...
+
+    async def approve(
+        self, session: Session, envelope_id: str, challenge_id: str, credential: JsonObject
+    ) -> JsonObject: ...
+
+    async def deny(self, session: Session, envelope_id: str, note: str | None) -> JsonObject: ...
+
+    async def withdraw(self, session: Session, envelope_id: str) -> JsonObject: ...
+
+    async def reveal(self, session: Session, envelope_id: str, selector: str) -> JsonObject: ...
+
+    async def mismatch(self, session: Session, envelope_id: str, expected: str, shown: str) -> JsonObject: ...
+
+    async def rows(self, session: Session, chosen: str | None, before: int | None, limit: int) -> JsonObject:
+        """The log's rows, newest first; `chosen` is the filter, as `decision:step_up`."""
+        ...
+
+    def subscribe(self, session: Session, last_event_id: int | None) -> AsyncIterator[Event]:
+        """First `hello`, whose id is the place the page is at now; then what it missed and what comes.
+
+        The iterator may be abandoned at any point. What it keeps for a page that is slow to take it has a
+        bound, and beyond that it ends: the page comes back.
+        """
+        ...
+
+    async def ready(self) -> tuple[bool, str]:
+        """Whether requests can be decided now, and a sentence that names nothing secret."""
+        ...

@@ -78,16 +78,25 @@ def _parse_error(source: Source, piece: Tokens, fault: str) -> ConfigError:
         hint = 'Is a bracket or the ";" at its end missing?'
         return source.error("This policy stops before it is complete.", piece[-1].start, hint)
     if fault.startswith(("unexpected token", "invalid token")):
-        culprit = _first_wrong(source, piece)
-        message = f'"{culprit.text}" cannot stand here.'
-    else:
-        culprit = _quoted(fault, piece) or piece[0]
-        message = f"{_sentence(fault)}."
-    return source.error(message, culprit.start, did_you_mean(culprit.text, _GRAMMAR))
+        return _wrong_token(source, piece)
+    culprit = _quoted(fault, piece) or piece[0]
+    return source.error(f"{_sentence(fault)}.", culprit.start, did_you_mean(culprit.text, _GRAMMAR))
 
 
-def _first_wrong(source: Source, piece: Tokens) -> Token:
-    """The token up to which the text fails for another reason than that it goes on."""
+def _wrong_token(source: Source, piece: Tokens) -> ConfigError:
+    """Cedar takes a second `permit` for a condition's word, and is surprised only after it."""
+    at = _first_wrong(source, piece)
+    culprit, before = piece[at], piece[at - 1]
+    if at > 0 and before.text in {"permit", "forbid"}:
+        hint = 'Is the ";" before it missing?'
+        return source.error(f'"{before.text}" cannot stand here.', before.start, hint)
+    return source.error(
+        f'"{culprit.text}" cannot stand here.', culprit.start, did_you_mean(culprit.text, _GRAMMAR)
+    )
+
+
+def _first_wrong(source: Source, piece: Tokens) -> int:
+    """The index of the token that Cedar did not expect; it may read one more before it says so."""
     low, high = 0, len(piece) - 1
     while low < high:
         middle = (low + high) // 2
@@ -95,7 +104,8 @@ def _first_wrong(source: Source, piece: Tokens) -> Token:
             low = middle + 1
         else:
             high = middle
-    return piece[low]
+    fault = _fault(text_of(source, piece[: low + 1])) or ""
+    return low - 1 if low > 0 and fault == f"unexpected token `{piece[low - 1].text}`" else low
 
 
 def _sentence(fault: str) -> str:

@@ -204,7 +204,7 @@ class SqliteStore:
         wanted = [str(state) for state in states or tuple(State)]
         rows = await self._all(
             f"SELECT * FROM envelopes WHERE state IN ({_marks(wanted)}) "  # noqa: S608  # question marks only
-            "ORDER BY opened_at DESC, id LIMIT ?",
+            "ORDER BY opened_at DESC, rowid DESC LIMIT ?",
             (*wanted, limit),
         )
         return [records.envelope_from(row) for row in rows]

@@ -186,4 +186,4 @@ def _read_tag(node: Yaml, *, typed: bool) -> str:
         return f"s:{node.text}"
     if isinstance(node.value, bool):
         return tag_of(node.value)
-    return f"n:{node.text}"
+    return f"n:{node.value if isinstance(node.value, int) else node.text}"

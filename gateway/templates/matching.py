@@ -11,7 +11,7 @@ from gateway.templates.language import escape, overlap
 from gateway.templates.params import Param
 from gateway.templates.patterns import SEPARATOR, Pattern, Segment, parse_path
 from gateway.templates.hosts import HostPattern, parse_service_host
-from gateway.templates.selectors import BodyPresence, FormPlace, Header, JsonPlace, QueryPlace, key_tokens
+from gateway.templates.selectors import BodyPresence, FormPlace, JsonPlace, QueryPlace, key_tokens
 from gateway.templates.view import View
 from gateway.templates.yaml12 import Yaml
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from gateway.web.contract import DeskError, JsonObject
+from gateway.desk.contract import DeskError, JsonObject
 
 API = "/api/"
 UNAVAILABLE = DeskError(

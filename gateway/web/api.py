@@ -7,8 +7,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway import __version__
+from gateway.desk.contract import Desk, DeskError, JsonObject, Session
 from gateway.web.answers import json_answer, text_answer
-from gateway.web.contract import Desk, DeskError, JsonObject, Session
 from gateway.web.events import EventStreams
 from gateway.web.incoming import bad, query, read_body, whole_number
 from gateway.web.limits import RateLimit, address_key
@@ -19,7 +19,7 @@ from gateway.web.sessions import Sessions
 V1 = "/api/v1"
 ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
 
-CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 1000, 512, 200, 100_000
+CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
 ROWS, MOST_ROWS = 50, 200
 
 type SignedInHandler = Callable[[web.Request, Session], Awaitable[JsonObject]]

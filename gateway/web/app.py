@@ -10,9 +10,9 @@ from socket import socket
 import structlog
 from aiohttp import web
 
+from gateway.desk.contract import Desk
 from gateway.web.answers import protect, text_answer
 from gateway.web.api import Api
-from gateway.web.contract import Desk
 from gateway.web.events import EventStreams
 from gateway.web.limits import RateLimit
 from gateway.web.pages import Pages as Shells
@@ -95,7 +95,7 @@ class Connection(web.RequestHandler):
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002  # may quote the client's bytes
+        message: str | None = None,
     ) -> web.StreamResponse:
         log.info("pages_unreadable", peer=request.remote, error=type(exc).__name__)
         response = text_answer("That could not be read as a request.", status)

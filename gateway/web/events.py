@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Coroutine
 import structlog
 from aiohttp import web
 
-from gateway.web.contract import Desk, Event, Session
+from gateway.desk.contract import Desk, Event, Session
 from gateway.web.incoming import whole_number
 from gateway.web.security import sole
 from gateway.web.sessions import Sessions

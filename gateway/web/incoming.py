@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.bodies import parse_json
+from gateway.desk.contract import DeskError, JsonObject
 from gateway.errors import Refusal
-from gateway.web.contract import DeskError, JsonObject
 
 BODY_SECONDS = 20.0
 NUMBER = re.compile(r"[0-9]{1,18}")

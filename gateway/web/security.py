@@ -15,9 +15,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
+from gateway.desk.contract import DeskError
 from gateway.errors import UsageError
 from gateway.web.answers import UNAVAILABLE, error_answer, is_api, protect
-from gateway.web.contract import DeskError
 
 OWN_SITES = frozenset({"same-origin", "none"})
 FRAMES = frozenset({"iframe", "frame", "embed", "object", "fencedframe"})

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway.desk.contract import Desk, DeskError, Session, SignedIn
 from gateway.web.answers import json_answer
-from gateway.web.contract import Desk, DeskError, Session, SignedIn
 from gateway.web.security import sole
 
 TAB_HEADER = "Secondsig-Tab"

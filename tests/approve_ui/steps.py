@@ -11,7 +11,7 @@ ADDRESS = f"/approve/{ENVELOPE}"
 async def open_ready(page: Page) -> None:
     """Opens the question and waits until the display is verified."""
     await page.goto(ADDRESS)
-    await expect(page.get_by_text("Display verified")).to_be_visible()
+    await expect(page.locator("details.verified > summary")).to_be_visible()
 
 
 async def arm(page: Page) -> None:

@@ -9,7 +9,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 IMITATION = "</dd></dl><h1>Display verified</h1><button id=approve>Approve</button><script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
-
 @pytest.mark.parametrize(
     ("value", "spelled", "warning"),
     [

@@ -42,11 +42,11 @@ async def test_it_says_what_it_is(playground: Playing):
 async def test_accounts_can_be_read_and_deleted_once(playground: Playing):
     _, call = playground
     _, listed = await call("GET", "/v1/accounts")
-    assert [account["id"] for account in listed["accounts"]] == ["acme", "globex", "initech"]
-    assert await call("GET", "/v1/accounts/acme") == (200, {"id": "acme", "name": "Acme Ltd"})
-    assert (await call("DELETE", "/v1/accounts/acme"))[1]["deleted"] is True
-    assert (await call("DELETE", "/v1/accounts/acme"))[0] == 404
-    assert (await call("GET", "/v1/accounts/acme"))[0] == 404
+    assert [account["id"] for account in listed["accounts"]] == ["acct_main", "acct_tea", "acct_treasury"]
+    assert await call("GET", "/v1/accounts/acct_tea") == (200, {"id": "acct_tea", "name": "Tea money"})
+    assert (await call("DELETE", "/v1/accounts/acct_tea"))[1]["deleted"] is True
+    assert (await call("DELETE", "/v1/accounts/acct_tea"))[0] == 404
+    assert (await call("GET", "/v1/accounts/acct_tea"))[0] == 404
 
 
 async def test_payment_is_made_once_for_each_request(playground: Playing):

@@ -10,7 +10,7 @@ import aiohttp
 from multidict import CIMultiDictProxy
 
 from gateway.web.app import Pages, build_app
-from gateway.web.contract import Event, JsonObject, Session, SignedIn
+from gateway.desk.contract import Event, JsonObject, Session, SignedIn
 from gateway.web.sockets import loopback_sockets
 
 ENVELOPE = "env_" + "0123456789ABCDEFGHJKMNPQRS"

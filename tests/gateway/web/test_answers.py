@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.web.answers import error_answer, is_api, json_answer, protect, text_answer
-from gateway.web.contract import DeskError
+from gateway.desk.contract import DeskError
 
 
 @given(st.dictionaries(st.text(), st.text()))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.web import incoming
-from gateway.web.contract import DeskError
+from gateway.desk.contract import DeskError
 from gateway.web.incoming import Body, whole_number
 from tests.gateway.web.fake_desk import ENVELOPE, Browser, FakeDesk, Server
 

@@ -1,7 +1,9 @@
+import re
 from pathlib import Path
 
 import pytest
 
+import approve_ui
 from gateway.errors import UsageError
 from gateway.web.pages import Pages
 from tests.gateway.web.fake_desk import ENVELOPE, PAGES, Browser, FakeDesk
@@ -68,6 +70,14 @@ async def test_path_that_climbs_out_finds_nothing(name: str, browser: Browser):
 async def test_file_changed_after_the_start_is_not_served(browser: Browser, ui: Path):
     (ui / "static" / "app.css").write_text("body{display:none}")
     assert (await browser.get("/static/app.css")).body == b"body{}"
+
+
+def test_every_file_that_the_pages_name_is_served():
+    pages = Pages.read(Path(approve_ui.__path__[0]))
+    for shell in pages.shells.values():
+        named = re.findall(r'(?:src|href)="/static/([^"#?]+)', shell.decode())
+        assert named
+        assert set(named) <= set(pages.assets)
 
 
 def test_missing_page_stops_the_start_with_a_sentence(ui: Path):

@@ -2,7 +2,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.errors import StoreError, UsageError
-from gateway.web.contract import DeskError
+from gateway.desk.contract import DeskError
 from gateway.web.security import hosts_of
 from tests.gateway.web.fake_desk import (
     BODIES,

@@ -1,5 +1,5 @@
 from gateway.errors import SecondsigError
-from gateway.web.contract import Desk, DeskError, SignedIn
+from gateway.desk.contract import Desk, DeskError, SignedIn
 from tests.gateway.web.fake_desk import FakeDesk
 
 

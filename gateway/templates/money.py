@@ -1,0 +1,91 @@
+"""Money: an amount as it was written becomes a whole number of the currency's smallest unit, or is refused."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.errors import ambiguous
+from gateway.model import Money
+
+MAX_MINOR = 2**63 - 1
+
+_NONE = "bif clp djf gnf isk jpy kmf krw pyg rwf ugx uyi vnd vuv xaf xof xpf"
+_TWO = (
+    "aed afn all amd aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob bov brl bsd btn bwp byn bzd cad cdf che chf "
+    "chw cny cop cou crc cup cve czk dkk dop dzd egp ern etb eur fjd fkp gbp gel ghs gip gmd gtq gyd hkd hnl htg "
+    "huf idr ils inr irr jmd kes kgs khr kpw kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mru mur mvr "
+    "mwk mxn mxv myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr sdg sek sgd "
+    "shp sle sos srd ssp stn svc syp szl thb tjs tmt top try ttd twd tzs uah usd usn uyu uzs ved ves wst xcd yer "
+    "zar zmw zwg"
+)
+_THREE = "bhd iqd jod kwd lyd omr tnd"
+_FOUR = "clf uyw"
+
+EXPONENTS: Mapping[str, int] = {
+    code: exponent
+    for exponent, codes in ((0, _NONE), (2, _TWO), (3, _THREE), (4, _FOUR))
+    for code in codes.split()
+}
+"""ISO 4217's decimal places; a template's `exponents` say where a service differs."""
+
+_CODE = re.compile(r"[A-Za-z]{3,10}")
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,18}")
+_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyRule:
+    """How a service writes amounts."""
+
+    unit: Literal["minor", "major"]
+    exponents: Mapping[str, int]
+
+    def exponent(self, currency: str) -> int | None:
+        """None for a currency that nobody told us about."""
+        return self.exponents.get(currency, EXPONENTS.get(currency))
+
+    def read(self, amount: str, currency: str) -> Money | None:
+        """None where the currency's decimal places are needed and unknown: then no limit can apply."""
+        if not _CODE.fullmatch(currency):
+            raise ambiguous("The currency is not a currency's code; send one such as usd.")
+        code = currency.lower()
+        exponent = self.exponent(code)
+        if self.unit == "minor":
+            minor: int | None = _whole(amount)
+        else:
+            minor = None if exponent is None else _scaled(amount, exponent)
+        if minor is None:
+            return None
+        if minor > MAX_MINOR:
+            raise ambiguous("The amount is larger than any amount of money.")
+        return Money(code, minor, exponent or 0)
+
+    def check_alone(self, amount: str) -> None:
+        """An amount without a currency has no limit, but it must be one: a negative one is refused all the same."""
+        if not _DECIMAL.fullmatch(amount):
+            raise ambiguous("The amount is not a plain number; write it in digits.")
+
+
+def _whole(amount: str) -> int:
+    if not _WHOLE.fullmatch(amount):
+        raise ambiguous("The amount is not a plain whole number of the smallest unit; write it in digits only.")
+    return int(amount)
+
+
+def _scaled(amount: str, exponent: int) -> int:
+    found = _DECIMAL.fullmatch(amount)
+    fraction = (found[2] or "") if found else ""
+    if found is None or len(fraction) > exponent:
+        raise ambiguous(f"The amount is not a plain number with at most {exponent} decimal places.")
+    return int(found[1] + fraction.ljust(exponent, "0"))
+
+
+def format_money(money: Money, *, known: bool = True) -> str:
+    """As people write it: 600 JPY, 1234.56 EUR."""
+    if not known:
+        return f"{money.minor} of the smallest unit of {money.currency.upper()}"
+    digits = str(money.minor).rjust(money.exponent + 1, "0")
+    whole = digits[: len(digits) - money.exponent]
+    fraction = f".{digits[-money.exponent :]}" if money.exponent else ""
+    return f"{whole}{fraction} {money.currency.upper()}"

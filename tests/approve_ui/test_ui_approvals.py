@@ -1,0 +1,112 @@
+import asyncio
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.approve_ui.fake_gateway import FakeGateway, payload, row_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+ROWS = "#waiting tbody tr"
+
+
+def waiting(number: int, **changes: object) -> dict[str, object]:
+    return row_of(payload(envelope=f"env_{number:016}"), **changes)
+
+
+async def listening(gateway: FakeGateway) -> None:
+    while not gateway.listeners:
+        await asyncio.sleep(0.02)
+
+
+async def test_the_empty_queue_teaches(page: Page, gateway: FakeGateway) -> None:
+    await page.goto("/app/approvals")
+    await expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
+    command = await page.locator("#try").inner_text()
+    assert command.startswith("secondsig run -- curl https://playground.secondsig.internal/v1/payments")
+    assert '\'{"amount":600,"currency":"jpy","to":"acct_tea"}\'' in command
+    await expect(page.locator("#live")).to_have_text("Live")
+
+
+async def test_a_request_appears_by_itself_and_leads_to_its_page(page: Page, gateway: FakeGateway) -> None:
+    await page.goto("/app/approvals")
+    await listening(gateway)
+    gateway.waiting = [waiting(1)]
+    gateway.announce(41, "env_1", "pending")
+    await expect(page.locator(ROWS)).to_have_count(1)
+    await expect(page).to_have_title("(1) Approvals · Secondsig")
+    link = page.locator(f"{ROWS} a")
+    assert await link.text_content() == "Write public/index.html on main of acme/site"
+    await link.click()
+    await page.wait_for_url("**/approve/env_0000000000000001")
+
+
+async def test_rows_do_not_move_under_the_pointer(page: Page, gateway: FakeGateway) -> None:
+    gateway.waiting = [waiting(1), waiting(2)]
+    await page.goto("/app/approvals")
+    await listening(gateway)
+    await page.locator(ROWS).nth(1).hover()
+    before = await page.locator(ROWS).nth(1).bounding_box()
+    gateway.waiting = [waiting(3), waiting(4), waiting(2)]
+    gateway.announce(41, "env_3", "pending")
+    button = page.get_by_role("button", name="2 new requests, show")
+    await expect(button).to_be_visible()
+    assert await page.locator(ROWS).nth(1).bounding_box() == before
+    await expect(page.locator(ROWS).nth(0)).to_contain_text("Ended")
+    await button.click()
+    await expect(page.locator(ROWS)).to_have_count(3)
+    await expect(button).to_be_hidden()
+
+
+async def test_rows_do_not_move_under_the_focus_and_follow_when_it_leaves(page: Page, gateway: FakeGateway) -> None:
+    gateway.waiting = [waiting(1)]
+    await page.goto("/app/approvals")
+    await listening(gateway)
+    await page.locator(f"{ROWS} a").focus()
+    gateway.waiting = [waiting(1), waiting(2)]
+    gateway.announce(41, "env_2", "pending")
+    await expect(page.get_by_role("button", name="1 new request, show")).to_be_visible()
+    await page.locator(".wordmark").focus()
+    await expect(page.locator(ROWS)).to_have_count(2)
+
+
+async def test_hostile_values_in_a_row_stay_text(page: Page, gateway: FakeGateway) -> None:
+    summary = [{"text": "Call "}, {"value": "<img src=x onerror=alert(1)>\u202efdp.exe\nnext"}]
+    gateway.waiting = [waiting(1, summary=summary, agent="<b>bot</b>", purpose="</q><h1>Approved</h1>")]
+    await page.goto("/app/approvals")
+    row = page.locator(ROWS)
+    await expect(row).to_contain_text("<img src=x onerror=alert(1)>U+202Efdp.exeU+000Anext")
+    await expect(row).to_contain_text("</q><h1>Approved</h1>")
+    await expect(row).to_contain_text("Marked: look closely")
+    assert await row.locator("img, h1").count() == 0
+
+
+async def test_a_broken_connection_is_said_and_resumes_where_it_was(page: Page, gateway: FakeGateway) -> None:
+    gateway.stream_breaks = 1
+    await page.goto("/app/approvals")
+    await expect(page.locator("#live")).to_contain_text("Connection lost at")
+    await expect(page.locator("#live")).to_have_text("Live")
+    assert gateway.resumed_from == [None, "40"]
+
+
+async def test_how_things_ended_is_told_in_words(page: Page, gateway: FakeGateway) -> None:
+    gateway.recent = [
+        waiting(1, state="completed", status=200, decided_by="jonas", decision_method="passkey"),
+        waiting(2, state="denied", decided_by="mika", note="Wrong target."),
+        waiting(3, state="expired"),
+        waiting(4, state="unknown", decided_by="priya", decision_method="passkey"),
+        waiting(5, state="lapsed", outcome="not_sent", decided_by="priya"),
+    ]
+    await page.goto("/app/approvals")
+    rows = page.locator("#recent tbody tr")
+    for number, words in enumerate(
+        ["Sent, 200", "denied: “Wrong target.”", "Nobody in time", "Sent, answer unknown", "Nothing was sent"]
+    ):
+        await expect(rows.nth(number)).to_contain_text(words)
+
+
+async def test_signing_out_leads_to_sign_in(page: Page, gateway: FakeGateway) -> None:
+    await page.goto("/app/approvals")
+    await page.click("#sign-out")
+    await page.wait_for_url("**/login?next=%2Fapp%2Fapprovals")
+    assert gateway.posted["logout"] == [{}]

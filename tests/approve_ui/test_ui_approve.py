@@ -1,0 +1,310 @@
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import rfc8785
+from playwright.async_api import Page, expect
+
+from tests.approve_ui.fake_gateway import ENVELOPE, FakeGateway, payload, text, unb64u, utc
+from tests.approve_ui.steps import ADDRESS, APPROVE, approve, arm, focused_heading, heading, open_ready
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_approving_signs_the_challenge_of_this_payload(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await approve(page)
+    await focused_heading(page, "Approved and sent. api.github.com answered 200")
+    sent = gateway.posted["approve"][0]
+    client = json.loads(unb64u(sent["credential"]["response"]["clientDataJSON"]))
+    assert client["type"] == "webauthn.get"
+    assert client["challenge"] == gateway.challenge(rfc8785.dumps(gateway.sample))
+    assert sent["challenge_id"] == "ch_1"
+    assert unb64u(sent["credential"]["response"]["authenticatorData"])[32] & 0b101 == 0b101
+    await expect(page.locator("#sheet .who")).to_contain_text("asked to")
+    await expect(page.locator("#receipt")).to_contain_text("Mika Sato")
+    await expect(page.locator(APPROVE)).to_be_hidden()
+
+
+async def test_nothing_has_the_focus_when_the_page_opens(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await arm(page)
+    assert await page.evaluate("document.activeElement === document.body")
+
+
+@pytest.mark.parametrize(
+    ("after", "title"),
+    [
+        ({"state": "completed", "status": 204, "outcome": "completed"}, "answered 204"),
+        ({"state": "approved", "outcome": "not_sent"}, "Approved, but nothing was sent"),
+        ({"state": "unknown", "outcome": "unknown"}, "Sent, but the answer never came"),
+        ({"state": "spent"}, "Approved. Sending it to"),
+        ({"state": "approved"}, "Approved. Sending it to"),
+        ({"state": "lapsed", "outcome": "policy_denied"}, "Signed, but the policy has changed"),
+        ({"state": "lapsed"}, "Signed, but never used"),
+        ({"state": "pending", "quorum": 2}, "Signed by you. One more signature is needed"),
+    ],
+)
+async def test_what_became_of_it_is_told(page: Page, gateway: FakeGateway, after: dict[str, Any], title: str) -> None:
+    gateway.after_approve = after
+    await open_ready(page)
+    await approve(page)
+    await focused_heading(page, title)
+
+
+async def test_an_approval_that_nobody_waits_for_can_be_withdrawn(page: Page, gateway: FakeGateway) -> None:
+    gateway.after_approve = {"state": "approved"}
+    await open_ready(page)
+    await approve(page)
+    await focused_heading(page, "Approved. Waiting for ci-bot to ask again")
+    await page.get_by_role("button", name="Withdraw my approval").click()
+    await focused_heading(page, "The approval was withdrawn")
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({"state": "expired"}, "Time ran out. It was refused"),
+        ({"state": "cancelled"}, "This question was cancelled"),
+        ({"state": "revoked", "decided_by": "mika"}, "The approval was withdrawn"),
+        ({"state": "denied", "decided_by": "mika", "note": "Wrong target."}, "Denied by you"),
+        ({"state": "denied", "decided_by": "jonas", "note": "Freeze."}, "jonas denied this first"),
+        ({"state": "approved", "decided_by": "jonas"}, "jonas approved this first"),
+    ],
+)
+async def test_a_question_that_has_ended_says_how(
+    page: Page, gateway: FakeGateway, changes: dict[str, Any], title: str
+) -> None:
+    gateway.changes = changes
+    await page.goto(ADDRESS)
+    await heading(page, title)
+    await expect(page.locator(APPROVE)).to_be_hidden()
+    assert "sign" not in gateway.posted
+    if changes.get("note"):
+        await expect(page.locator(".outcome .claim:visible")).to_contain_text(changes["note"])
+
+
+@pytest.mark.parametrize(
+    ("why", "deny", "title"),
+    [
+        ("not_allowed", False, "You can read this, not decide it"),
+        ("own_request", True, "You cannot approve your own request"),
+    ],
+)
+async def test_who_may_not_approve_is_told_and_gets_no_button(
+    page: Page, gateway: FakeGateway, why: str, deny: bool, title: str
+) -> None:
+    gateway.may = {"approve": False, "deny": deny, "why": why}
+    await page.goto(ADDRESS)
+    await heading(page, title)
+    await expect(page.locator("#sheet h1")).to_contain_text("public/index.html")
+    await expect(page.locator("#deny-it")).to_be_visible(visible=deny)
+    assert await page.locator(APPROVE).get_attribute("aria-disabled") == "true"
+    assert "sign" not in gateway.posted
+
+
+async def test_without_a_passkey_approve_stays_shut(page: Page, gateway: FakeGateway) -> None:
+    gateway.may = {"approve": False, "deny": True, "why": "no_passkey"}
+    await page.goto(ADDRESS)
+    await expect(page.get_by_text("No passkey of yours can sign here")).to_be_visible()
+    await page.locator(APPROVE).click(force=True)
+    assert "sign" not in gateway.posted
+
+
+async def test_a_passkey_that_does_not_sign_approves_nothing(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await arm(page)
+    await page.evaluate("navigator.credentials.get = async () => { throw new DOMException('', 'NotAllowedError'); }")
+    await page.click(APPROVE)
+    await expect(page.get_by_text("Your passkey did not sign. Nothing was approved. Try again or deny.")).to_be_visible()
+    assert "approve" not in gateway.posted
+    await arm(page)
+
+
+async def test_cancelling_the_ceremony_approves_nothing(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await arm(page)
+    await page.evaluate(
+        "navigator.credentials.get = ({signal}) => new Promise((_, no) => "
+        "signal.addEventListener('abort', () => no(signal.reason)))"
+    )
+    await page.click(APPROVE)
+    await page.click("#cancel")
+    await expect(page.get_by_text("You cancelled. Nothing was approved.")).to_be_visible()
+    assert "approve" not in gateway.posted
+
+
+async def test_who_comes_second_is_told_who_was_first(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    gateway.changes = {"state": "denied", "decided_by": "jonas", "note": "Release freeze until Monday."}
+    gateway.approve_reply = (409, {"error": "decided", "detail": "jonas was first.", "row": gateway.row()})
+    await approve(page)
+    await focused_heading(page, "jonas denied this first")
+    await expect(page.locator(".outcome .claim:visible")).to_contain_text("Release freeze until Monday.")
+
+
+async def test_a_refused_signature_leads_to_a_new_challenge(page: Page, gateway: FakeGateway) -> None:
+    gateway.approve_reply = (400, {"error": "passkey", "detail": "The sign count went backwards."})
+    await open_ready(page)
+    await approve(page)
+    await expect(page.get_by_text("The sign count went backwards. Nothing was approved.")).to_be_visible()
+    assert len(gateway.posted["sign"]) == 2
+    gateway.approve_reply = None
+    await approve(page)
+    await focused_heading(page, "Approved and sent")
+
+
+async def test_somebody_elses_decision_arrives_live(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    gateway.changes = {"state": "denied", "decided_by": "jonas"}
+    gateway.announce(41, ENVELOPE, "denied")
+    await focused_heading(page, "jonas denied this first")
+
+
+async def test_time_runs_out_on_the_gateways_clock(page: Page, gateway: FakeGateway) -> None:
+    gateway.sample = payload(expires_at=utc(datetime.now(UTC) + timedelta(seconds=4)))
+    await page.clock.install(time=datetime.now(UTC) + timedelta(days=300))
+    await page.clock.resume()
+    await open_ready(page)
+    await expect(page.locator(".decide")).to_be_visible()
+    await focused_heading(page, "Time ran out. It was refused")
+    await expect(page.locator(APPROVE)).to_be_hidden()
+
+
+async def test_the_time_left_is_read_aloud_at_a_minute_only_then(page: Page, gateway: FakeGateway) -> None:
+    gateway.sample = payload(expires_at=utc(datetime.now(UTC) + timedelta(seconds=63)))
+    await open_ready(page)
+    assert await page.locator("#aloud").inner_text() == ""
+    await expect(page.locator("#aloud")).to_have_text("60 seconds left")
+
+
+async def test_offline_nothing_can_be_pressed_and_coming_back_heals(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await arm(page)
+    await page.context.set_offline(True)
+    await expect(page.get_by_text("You are offline. Nothing was sent.")).to_be_visible()
+    assert await page.locator(APPROVE).get_attribute("aria-disabled") == "true"
+    assert await page.locator("#deny-it").get_attribute("aria-disabled") == "true"
+    await page.context.set_offline(False)
+    await approve(page)
+    await focused_heading(page, "Approved and sent")
+
+
+async def test_a_lost_answer_is_not_called_nothing_sent(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await page.route("**/approve", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    await approve(page)
+    await expect(page.get_by_text("whether your signature arrived is not known")).to_be_visible()
+    await expect(page.get_by_text("Nothing was sent.", exact=False).locator("visible=true")).to_have_count(0)
+
+
+# Deny
+
+
+async def test_denying_sends_the_note(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await arm(page)
+    await page.click("#deny-it")
+    await page.get_by_label("Wrong target").check()
+    await page.locator("#deny-sure").click()
+    await focused_heading(page, "Denied by you")
+    assert gateway.posted["deny"] == [{"note": "Wrong target. Check the resource and ask again."}]
+    assert "approve" not in gateway.posted
+
+
+async def test_enter_in_the_deny_dialog_goes_back(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await arm(page)
+    await page.locator("#deny-it").press("Enter")
+    await page.get_by_label("Not now").press("Enter")
+    await expect(page.locator("#deny")).to_be_hidden()
+    assert "deny" not in gateway.posted
+
+
+async def test_the_whole_way_can_be_gone_with_the_keyboard(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await arm(page)
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement.id") == "approve":
+            break
+    await page.keyboard.press("Enter")
+    await focused_heading(page, "Approved and sent")
+
+
+# Signed out
+
+
+async def test_signed_out_only_the_time_left_is_shown(page: Page, gateway: FakeGateway) -> None:
+    gateway.signed_in = False
+    await page.goto(ADDRESS)
+    await heading(page, "Sign in to go on")
+    content = await page.locator("main").inner_text()
+    assert "left. Refused at" in content
+    assert "ci-bot" not in content
+    assert "acme/site" not in content
+    assert not [path for path in gateway.got if path.endswith(ENVELOPE)]
+
+
+async def test_after_signing_in_the_page_goes_on_in_place(page: Page, gateway: FakeGateway) -> None:
+    gateway.signed_in = False
+    gateway.needs_tab = True
+    await page.goto(ADDRESS)
+    await page.click("#sign-in")
+    await expect(page.locator("details.verified > summary")).to_be_visible()
+    assert page.url.endswith(ADDRESS)
+    assert await page.evaluate("document.activeElement.id") == "what"
+    await approve(page)
+    await focused_heading(page, "Approved and sent")
+
+
+async def test_signing_in_as_somebody_else_hides_the_question(page: Page, gateway: FakeGateway) -> None:
+    gateway.may = {"approve": False, "deny": False, "why": "not_allowed"}
+    await page.goto(ADDRESS)
+    await page.click("#somebody-else")
+    await heading(page, "Sign in to go on")
+    assert await page.locator("#sheet").text_content() == ""
+    assert gateway.posted["logout"] == [{}]
+
+
+async def test_a_session_that_ends_hides_the_question(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    gateway.signed_in = False
+    gateway.announce(41, ENVELOPE, "pending")
+    await heading(page, "Sign in to go on")
+    assert await page.locator("#sheet").text_content() == ""
+
+
+async def test_an_unknown_question_says_so(page: Page, gateway: FakeGateway) -> None:
+    await page.goto("/approve/env_00000000000000000000")
+    await heading(page, "This question cannot be shown")
+    await expect(page.get_by_text("There is no such question.")).to_be_visible()
+
+
+async def test_several_things_at_once_are_all_in_the_heading(page: Page, gateway: FakeGateway) -> None:
+    first = gateway.sample["units"][0]
+    second = first | {"summary": [{"text": "Delete "}, {"value": "everything"}], "undo": {"how": "never", "note": None}}
+    gateway.sample = payload(units=[first, second], intent_risk={"level": "high", "reasons": ["new address"]})
+    await open_ready(page)
+    await expect(page.locator("#sheet h1")).to_have_text("do 2 things at once")
+    await expect(page.locator(".several li")).to_have_count(2)
+    await expect(page.locator(".ask .risk")).to_contain_text(["High risk.", "Hard to take back.", "Cannot be taken back."])
+
+
+async def test_two_events_at_once_build_one_page(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    for number in range(41, 46):
+        gateway.announce(number, ENVELOPE, "pending")
+    await asyncio.sleep(0.5)
+    assert len(gateway.posted["sign"]) == 1
+    await arm(page)
+
+
+async def test_the_raw_payload_can_be_read(page: Page, gateway: FakeGateway) -> None:
+    gateway.sample["request"]["body"]["fields"].append(["json:/x", text("a\u202eb")])
+    await open_ready(page)
+    await page.locator("details.verified > summary").click()
+    shown = await page.locator("#raw").text_content()
+    assert shown == rfc8785.dumps(gateway.sample).decode().replace("\u202e", "U+202E")

@@ -1,0 +1,35 @@
+from mitmproxy.test import tflow
+
+from gateway.proxy.exchange import begin, exchange_of
+from gateway.proxy.gate import Release
+from tests.gateway.proxy.harness import Outcomes
+
+
+def test_an_outcome_is_told_once_and_the_first_one_counts():
+    exchange, outcomes = begin(tflow.tflow(), inside=False), Outcomes()
+    exchange.failed("nothing was released yet")
+    exchange.release = Release("env_1", "GET", "/", (), b"", outcomes)
+    exchange.sent = True
+    exchange.settle("completed", 200)
+    exchange.failed("too late")
+    assert outcomes.seen == [("completed", 200)]
+
+
+def test_a_failure_before_the_first_byte_is_not_sent_and_after_it_unknown():
+    for sent, expected in ((False, "not_sent"), (True, "unknown")):
+        exchange, outcomes = begin(tflow.tflow(), inside=False), Outcomes()
+        exchange.release = Release("env_1", "GET", "/", (), b"", outcomes)
+        exchange.sent = sent
+        exchange.failed("x")
+        assert outcomes.seen == [(expected, None)]
+
+
+def test_the_head_is_noted_before_anything_changes_it():
+    flow = tflow.tflow()
+    flow.request.data.authority = b"API.test:1"
+    exchange = begin(flow, inside=False)
+    flow.request.data.authority = b""
+    assert exchange_of(flow) is exchange
+    assert (exchange.where, exchange.request_line) == ("API.test:1", "GET /path")
+    exchange.host, exchange.port = "::1", 1
+    assert exchange.where == "[::1]:1"

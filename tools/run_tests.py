@@ -1,0 +1,36 @@
+"""`make test`: lint and types, then every test on two cores, then what the tests left uncovered."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+PYTHON = sys.executable
+STEPS: tuple[tuple[str, Sequence[str]], ...] = (
+    ("lint", (PYTHON, "-m", "ruff", "check", ".")),
+    ("format", (PYTHON, "-m", "ruff", "format", "--check", ".")),
+    ("types", (PYTHON, "-m", "mypy")),
+    ("clean", (PYTHON, "-m", "coverage", "erase")),
+    ("tests", (PYTHON, "-m", "coverage", "run", "-m", "pytest", "-n", "2", "--dist", "loadfile")),
+    ("combine", (PYTHON, "-m", "coverage", "combine", "-q")),
+    ("coverage", (PYTHON, "-m", "coverage", "report")),
+)
+
+
+def main() -> int:
+    """The exit code of the first step that failed; the tests' own closing line comes last but the report."""
+    failed = 0
+    for name, command in STEPS:
+        began = time.monotonic()
+        print(f"== {name}", flush=True)
+        code = subprocess.run(command, check=False).returncode
+        print(
+            f"== {name}: {'ok' if code == 0 else f'failed ({code})'}, {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+        failed = failed or code
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

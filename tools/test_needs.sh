@@ -1,0 +1,20 @@
+#!/bin/sh
+# What the tests need besides Python: Chromium, curl, git, Node. Installed by apt where we are root.
+set -eu
+
+missing=""
+command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || missing="$missing chromium"
+command -v curl >/dev/null 2>&1 || missing="$missing curl"
+command -v git >/dev/null 2>&1 || missing="$missing git"
+command -v npm >/dev/null 2>&1 || missing="$missing npm"
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing for the tests:$missing"
+    apt-get update -qq
+    # shellcheck disable=SC2086  # the names are meant to be split
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+    echo "The tests need these programs: install them first:$missing" >&2
+    exit 1
+fi
