@@ -11,10 +11,10 @@ from gateway.proxy.certificates import CertificateAuthority, Leaves
 HOST = "playground.secondsig.internal"
 
 
-def server_context(authority: CertificateAuthority, folder: Path) -> ssl.SSLContext:
-    """TLS for the playground's listener, on a key made at each start."""
+def server_context(authority: CertificateAuthority, folder: Path, host: str = HOST) -> ssl.SSLContext:
+    """TLS for a listener of our own, on a key made at each start."""
     leaves = Leaves(authority)
-    certificate = leaves.get(HOST, "gateway")
+    certificate = leaves.get(host, "gateway")
     key = leaves.key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

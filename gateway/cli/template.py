@@ -15,17 +15,17 @@ def test(arguments: argparse.Namespace) -> int:
     """Every example of every template; 1 if any of them fails."""
     library = _library(arguments)
     results = library.examples()
-    failed = [result for result in results if result.problem]
+    failed = [result for result in results if result.failure]
     if arguments.json:
         print_json(
             {
                 "passed": len(results) - len(failed),
-                "failed": [{"place": str(r.place), "problem": r.problem} for r in failed],
+                "failed": [{"place": str(r.place), "problem": r.failure} for r in failed],
             }
         )
     else:
         for result in failed:
-            print(f"{result.place}: {result.problem}")
+            print(f"{result.place}: {result.failure}")
         print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
 

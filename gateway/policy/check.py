@@ -179,6 +179,7 @@ def _misspelt_has(source: Source, rules: Iterable[Rule], vocabulary: Vocabulary)
     for rule in rules:
         for token in asked_for(rule.tokens):
             name = token.text.strip('"')
-            hint = did_you_mean(name, vocabulary.attributes, likeness=0.8)
-            if hint and name not in vocabulary.attributes:
+            known = name in vocabulary.attributes
+            hint = None if known else did_you_mean(name, vocabulary.attributes, likeness=0.8)
+            if hint:
                 yield source.error(f'No action and no entity has an attribute "{name}".', token.start, hint)

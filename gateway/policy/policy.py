@@ -119,11 +119,12 @@ class Policy:
             reasons = _unique((*forbidden, *unsigned, *too_few))
             return Decision(Effect.DENY, reasons, raised_by_template=True)
         questions = self._asker.questions(agent, mapped, facts)
-        answers = [question.ask(cosigner=facts.cosigner, approvals=facts.approvals) for question in questions]
+        approvals = facts.approvals if facts.cosigner else 0
+        answers = [question.ask(cosigner=facts.cosigner, approvals=approvals) for question in questions]
         refused = [answer for answer in answers if not answer.allowed]
         if refused:
             return Decision(Effect.DENY, _unique(_each(refused, _UNALLOWED)))
-        return Decision(Effect.ALLOW, _told(answers), quorum=facts.approvals)
+        return Decision(Effect.ALLOW, _told(answers), quorum=approvals)
 
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
         """Cedar lets this person approve every unit, and no template has narrowed the approvers to others."""

@@ -42,14 +42,15 @@ class Question:
         try:
             result = is_authorized(self._request(context), self.policies.handle, self.entities)
             decision, errors = result.decision, result.diagnostics.errors
-            decided = [self.policies.reasons[policy] for policy in result.diagnostics.reasons]
+            decided = sorted(result.diagnostics.reasons, key=_position)
+            reasons = tuple(self.policies.reasons[policy] for policy in decided)
         except BaseException as error:
             raise doubt(error) from error
         if errors:
             raise CannotTell(self._named(errors[0]))
         if decision is Decision.NoDecision:
             raise CannotTell("Cedar gave no decision.")
-        return Answer(decision is Decision.Allow, tuple(sorted(decided, key=self.policies.order)))
+        return Answer(decision is Decision.Allow, reasons)
 
     def check(self, context: str, schema: Schema) -> None:
         """CannotTell unless the schema knows the action, the kind of resource and each attribute's type."""
@@ -74,6 +75,11 @@ class Question:
         match = re.search(r"policy `(policy\d+)`", fault)
         reason = self.policies.reasons.get(match[1]) if match else None
         return fault.replace(f"`{match[1]}`", f'"{reason.id}"', 1) if match and reason else fault
+
+
+def _position(policy: str) -> int:
+    """Where in its slice a policy stands, and so in the file's order."""
+    return int(policy.removeprefix("policy"))
 
 
 def doubt(error: BaseException) -> CannotTell:

@@ -19,10 +19,6 @@ class Slice:
     reads: frozenset[str] | None
     literals: frozenset[EntityRef]
 
-    def order(self, reason: PolicyReason) -> int:
-        """Where in the file's order a policy stands."""
-        return list(self.reasons.values()).index(reason)
-
 
 class Slices:
     """A slice for each action, made when it is first asked for; actions with the same policies share one."""

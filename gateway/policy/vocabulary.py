@@ -41,15 +41,20 @@ def read_schema(text: str) -> tuple[Schema, Vocabulary]:
         raise ConfigErrors((broken,)) from error
     tokens = tokens_of(Source("the generated schema", text))
     return schema, Vocabulary(
-        groups=_closed({_id(action): [parent["id"] for parent in action["parents"]] for action in declared}),
+        groups=_closed({_name(each["uid"]): _names(each["parents"]) for each in declared}),
         applying=_applying(tokens),
         types=_types(tokens),
         attributes=_attributes(tokens),
     )
 
 
-def _id(entity: Mapping[str, Mapping[str, str]]) -> str:
-    return entity["uid"]["id"]
+def _name(uid: Mapping[str, str]) -> str:
+    """Actions live in the root namespace; one that does not keeps its type, to be taken for no other."""
+    return uid["id"] if uid["type"] == "Action" else f"{uid['type']}::{uid['id']}"
+
+
+def _names(uids: list[Mapping[str, str]]) -> list[str]:
+    return [_name(uid) for uid in uids]
 
 
 def _closed(parents: Mapping[str, list[str]]) -> dict[str, frozenset[str]]:

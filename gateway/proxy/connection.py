@@ -31,6 +31,7 @@ from gateway.proxy.stream import RefusedAddress, Stream, kill
 logger = logging.getLogger(__name__)
 
 REGULAR = ProxyMode.parse("regular")
+SECONDS_FOR_TLS = 15.0
 BEFORE_UPSTREAM = frozenset({"http_connect", "requestheaders", "request"})
 
 type Hook = Callable[[Any], Awaitable[None] | None]
@@ -193,10 +194,17 @@ class ClientConnection(LiveConnectionHandler):
         )
         self.transports[server] = ConnectionIO(asyncio.current_task(), reader, writer)
         await self.server_event(events.OpenConnectionCompleted(command, None))
+        timer = asyncio.get_running_loop().call_later(SECONDS_FOR_TLS, self._check_handshake, server)
         try:
             await self.handle_connection(server)
         finally:
+            timer.cancel()
             server.timestamp_end = time.time()
+
+    def _check_handshake(self, server: Server) -> None:
+        """An upstream that accepts and then says nothing is unreachable, not slow."""
+        if server.tls and not server.tls_established and server in self.transports:
+            self.close_connection(server)
 
     async def _dial(self, server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if not server.address or server.transport_protocol != "tcp":

@@ -191,6 +191,7 @@ class Stream(HttpStream):
 
     def _say(self, response: http.Response) -> CommandGenerator[None]:
         self.answered = True
+        self.client_state = self.state_errored  # nothing more may be said
         self.flow.response = response
         client, content = self.context.client, response.data.content
         yield SendHttp(ResponseHeaders(self.stream_id, response, end_stream=not content), client)

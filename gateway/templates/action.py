@@ -178,7 +178,9 @@ def _outcome(node: Yaml | None) -> dict[str, ContextValue] | None:
     made: dict[str, ContextValue] = {}
     for key, item in members(wanted, '"failed_when"'):
         if not key.text.startswith("json:"):
-            raise ConfigError(f"{key.text!r} cannot be read in an answer.", key.place, "Name a place as json:/ok.")
+            raise ConfigError(
+                f"{key.text!r} cannot be read in an answer.", key.place, "Name a place as json:/ok."
+            )
         parse_selector(key.text, key.place)
         made[key.text] = item.value if isinstance(item.value, (bool, int)) else scalar_text(item, "A value")
     return made
@@ -194,7 +196,11 @@ def _check(action: Action, around: Surroundings) -> None:
                 suggestion(each.source.name, known),
             )
     _check_resource(action, around)
-    for what, named in (("volatile", action.bind.volatile), ("redacted", action.redact), ("secret", action.secret)):
+    for what, named in (
+        ("volatile", action.bind.volatile),
+        ("redacted", action.redact),
+        ("secret", action.secret),
+    ):
         _check_unused(action, what, named)
 
 

@@ -27,7 +27,12 @@ class Asking:
 
 def merged(upper: Yaml | None, lower: Yaml | None) -> Yaml | None:
     """The members of both mappings; where both have one, the upper's."""
-    if upper is None or lower is None or not isinstance(upper.value, dict) or not isinstance(lower.value, dict):
+    if (
+        upper is None
+        or lower is None
+        or not isinstance(upper.value, dict)
+        or not isinstance(lower.value, dict)
+    ):
         return upper if upper is not None else lower
     named = {key.text for key in upper.value}
     kept: dict[Key, Yaml] = {key: item for key, item in lower.value.items() if key.text not in named}
@@ -44,7 +49,9 @@ def read_asking(node: Yaml | None) -> Asking:
     fields.finish()
     group = None if approvers is None else text(approvers, '"approvers"')
     if approvers is not None and not _GROUP.fullmatch(group or ""):
-        raise ConfigError('"approvers" must name a group.', approvers.place, "Write it as 'Group::\"platform\"'.")
+        raise ConfigError(
+            '"approvers" must name a group.', approvers.place, "Write it as 'Group::\"platform\"'."
+        )
     return Asking(
         Approval(
             ttl=None if ttl is None else duration(ttl, '"ttl"', MAX_TTL),
@@ -84,7 +91,9 @@ def read_leaves(nodes: Iterable[Yaml], what: str, *, wildcard: bool = True) -> t
         written = text(node, f'"{what}"')
         source = parse_selector(written, node.place)
         if isinstance(source, (Capture, BodySize)):
-            raise ConfigError(f"{written!r} cannot be {what}.", node.place, "Name a header, query, form or JSON value.")
+            raise ConfigError(
+                f"{written!r} cannot be {what}.", node.place, "Name a header, query, form or JSON value."
+            )
         if has_wildcard(source) and not wildcard:
             raise ConfigError(f"{written!r} names many values; {what} names single ones.", node.place)
         found.append(written)

@@ -63,12 +63,16 @@ class ValueSet:
         for one_set, two in ((self, other), (other, self)):
             if one_set.language is None and not one_set.negated:
                 return min((tag for tag in one_set.listed if two.has(tag)), default=None)
-        return next((tag for tag in self._samples() + other._samples() if self.has(tag) and other.has(tag)), None)
+        return next(
+            (tag for tag in self._samples() + other._samples() if self.has(tag) and other.has(tag)), None
+        )
 
     def _samples(self) -> list[str]:
         words = [f"s:x{'x' * n}" for n in range(len(self.listed) + 1)]
         if self.glob is not None:
-            return [f"s:{self.glob.replace('*', word[2:])}" for word in words] + [f"s:{self.glob.replace('*', '')}"]
+            return [f"s:{self.glob.replace('*', word[2:])}" for word in words] + [
+                f"s:{self.glob.replace('*', '')}"
+            ]
         return [*words, ABSENT]
 
 
@@ -95,7 +99,9 @@ class Condition:
         if isinstance(value, Compound):
             return self.allowed.has("o:")
         if value is None and (self.allowed.has("z:") != self.allowed.has(ABSENT)):
-            raise ambiguous(f"{self.source.text!r} is null, which some servers read as missing; leave it out.")
+            raise ambiguous(
+                f"{self.source.text!r} is null, which some servers read as missing; leave it out."
+            )
         if isinstance(value, JsonNumber):
             self._check_number(value)
         if self.allowed.language is not None and not isinstance(value, str):

@@ -81,27 +81,35 @@ def _read(node: Yaml, hosts: tuple[HostPattern, ...], params: Mapping[str, Param
     fields.finish()
     if split is not None:
         raise ConfigError(
-            f'The split "{split.text}" is not supported by this version.', split.place, "A request is one unit here."
+            f'The split "{split.text}" is not supported by this version.',
+            split.place,
+            "A request is one unit here.",
         )
     match = None if at is None else read_match(at, hosts, params)
     if match is not None and any(found.source.reads_body for found in match.where):
         raise ConfigError("A decode rule cannot depend on the body that it decodes.", match.place)
     rule = BodyRule()
     kinds = rule.kinds if body is None else _kinds(body)
-    places = rule.args if args is None else tuple(cast("ArgSource", _named(item, ARGS)) for item in items(args))
+    places = (
+        rule.args if args is None else tuple(cast("ArgSource", _named(item, ARGS)) for item in items(args))
+    )
     return DecodeRule(node.place, match, BodyRule(kinds, places))
 
 
 def _kinds(node: Yaml) -> tuple[tuple[str, Kind], ...]:
     if not isinstance(node.value, dict):
         return (("*", cast("Kind", _named(node, KINDS))),)
-    return tuple((key.text.lower(), cast("Kind", _named(item, KINDS))) for key, item in members(node, '"body"'))
+    return tuple(
+        (key.text.lower(), cast("Kind", _named(item, KINDS))) for key, item in members(node, '"body"')
+    )
 
 
 def _named(node: Yaml, known: tuple[str, ...]) -> str:
     name = scalar_text(node, "A reader")
     if name not in known:
         raise ConfigError(
-            f'The reader "{name}" is not supported by this version.', node.place, f"Supported are: {', '.join(known)}."
+            f'The reader "{name}" is not supported by this version.',
+            node.place,
+            f"Supported are: {', '.join(known)}.",
         )
     return name

@@ -14,10 +14,10 @@ class Problems:
     def __init__(self) -> None:
         self.found: list[ConfigError] = []
 
-    def attempt[T](self, build: Callable[[], T]) -> T | None:
+    def attempt[**P, T](self, build: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """The value, or None once its errors are noted."""
         try:
-            return build()
+            return build(*args, **kwargs)
         except ConfigErrors as errors:
             self.found.extend(errors.errors)
         except ConfigError as error:
@@ -46,7 +46,9 @@ class Fields:
             raise ConfigError(f"{what} must be a mapping, and is {node.kind}.", node.place)
         self.place = node.place
         self.what = what
-        self.members: dict[str, tuple[Key, Yaml]] = {key.text: (key, item) for key, item in node.value.items()}
+        self.members: dict[str, tuple[Key, Yaml]] = {
+            key.text: (key, item) for key, item in node.value.items()
+        }
         self.asked: set[str] = set()
 
     def get(self, name: str) -> Yaml | None:
@@ -137,5 +139,7 @@ def duration(node: Yaml, what: str, most: int) -> int:
     found = _DURATION.fullmatch(scalar_text(node, what))
     seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
     if not found or seconds > most:
-        raise ConfigError(f"{what} must be a time of at most {most // 60}m.", node.place, "Write it as 50s, 2m or 1h.")
+        raise ConfigError(
+            f"{what} must be a time of at most {most // 60}m.", node.place, "Write it as 50s, 2m or 1h."
+        )
     return seconds

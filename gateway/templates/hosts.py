@@ -43,7 +43,9 @@ class HostPattern:
 def parse_service_host(text: str, place: Place, params: Mapping[str, Param]) -> HostPattern:
     found = _WRITTEN.fullmatch(text)
     if found is None:
-        raise ConfigError(f"{text!r} is not a host.", place, "Write it as api.example.com or http://localhost:8080.")
+        raise ConfigError(
+            f"{text!r} is not a host.", place, "Write it as api.example.com or http://localhost:8080."
+        )
     scheme = found[1] or "https"
     port = int(found[3]) if found[3] else (443 if scheme == "https" else 80)
     if not 0 < port <= MAX_PORT:

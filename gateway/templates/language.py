@@ -85,12 +85,14 @@ class Language:
         if known is not None:
             return known
         code = ord(char)
-        after = self.close([
-            target
-            for state in states
-            for allowed, target in self.edges[state]
-            if any(low <= code <= high for low, high in allowed)
-        ])
+        after = self.close(
+            [
+                target
+                for state in states
+                for allowed, target in self.edges[state]
+                if any(low <= code <= high for low, high in allowed)
+            ]
+        )
         # Only ASCII is remembered: an agent's choice of characters must not grow what is kept.
         if code < 128 and len(self._steps) < MAX_STATES:  # noqa: PLR2004  # the end of ASCII
             self._steps[states, char] = after
@@ -106,7 +108,11 @@ class Language:
 
     def boundaries(self) -> set[int]:
         return {
-            edge for allowed_edges in self.edges for allowed, _ in allowed_edges for low, high in allowed for edge in (low, high + 1)
+            edge
+            for allowed_edges in self.edges
+            for allowed, _ in allowed_edges
+            for low, high in allowed
+            for edge in (low, high + 1)
         }
 
 

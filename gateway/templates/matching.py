@@ -32,7 +32,9 @@ class Match:
 
     def conditions_hold(self, view: View) -> bool:
         """Raises the refusal where that is unknown."""
-        if self.query_only is not None and not all(key_tokens(key)[0] in self.query_only for key, _ in view.query):
+        if self.query_only is not None and not all(
+            key_tokens(key)[0] in self.query_only for key, _ in view.query
+        ):
             return False
         return all_hold(self.where, view)
 
@@ -49,7 +51,11 @@ def read_match(
     fields.finish()
     own = tuple(parse_service_host(text(item, '"host"'), item.place, params) for item in items(host))
     paths = tuple(parse_path(text(item, '"path"'), item.place, params) for item in items(path))
-    keys = None if query_only is None else frozenset(scalar_text(item, "A query key") for item in items(query_only))
+    keys = (
+        None
+        if query_only is None
+        else frozenset(scalar_text(item, "A query key") for item in items(query_only))
+    )
     return Match(
         node.place,
         frozenset(_method(item) for item in items(method)) or None,
@@ -88,7 +94,9 @@ def within(inner: Match, outer: Match) -> bool:
         return False
     if not _paths_within(inner.paths, outer.paths):
         return False
-    if outer.query_only is not None and (inner.query_only is None or not inner.query_only <= outer.query_only):
+    if outer.query_only is not None and (
+        inner.query_only is None or not inner.query_only <= outer.query_only
+    ):
         return False
     return all(found.allowed.contains(inner.set_of(found.source.text)) for found in outer.where)
 
@@ -122,7 +130,9 @@ def _segment_within(inner: Segment, outer: Segment) -> bool:
 
 
 def _plain(segment: Segment) -> bool:
-    return segment.param is not None and segment.param.language is None and not segment.prefix + segment.suffix
+    return (
+        segment.param is not None and segment.param.language is None and not segment.prefix + segment.suffix
+    )
 
 
 def both(first: Match, second: Match) -> Witness | None:
@@ -208,7 +218,9 @@ def _query_bars(first: Match, second: Match) -> bool:
     """Does one need a query key that the other may not carry?"""
     only = second.query_only
     return only is not None and any(
-        isinstance(found.source, QueryPlace) and not found.allowed.has(ABSENT) and found.source.tokens[0] not in only
+        isinstance(found.source, QueryPlace)
+        and not found.allowed.has(ABSENT)
+        and found.source.tokens[0] not in only
         for found in first.where
     )
 
@@ -220,5 +232,3 @@ def _body_bars(first: Match, second: Match) -> bool:
     return bodyless and any(
         isinstance(c.source, (JsonPlace, FormPlace)) and not c.allowed.has(ABSENT) for c in conditions
     )
-
-

@@ -69,7 +69,9 @@ class MoneyRule:
 
 def _whole(amount: str) -> int:
     if not _WHOLE.fullmatch(amount):
-        raise ambiguous("The amount is not a plain whole number of the smallest unit; write it in digits only.")
+        raise ambiguous(
+            "The amount is not a plain whole number of the smallest unit; write it in digits only."
+        )
     return int(amount)
 
 

@@ -47,7 +47,9 @@ def _order(first: Action, second: Action, beats: dict[str, set[str]], problems: 
     elif over or under:
         winner, loser, hidden = (first, second, outside) if over else (second, first, inside)
         if hidden:
-            problems.append(_error(winner, loser, "are ordered so that the second can never match", 'Drop "over".'))
+            problems.append(
+                _error(winner, loser, "are ordered so that the second can never match", 'Drop "over".')
+            )
         beats[winner.id].add(loser.id)
     elif inside and not outside:
         beats[first.id].add(second.id)
@@ -78,7 +80,9 @@ def _error(first: Action, second: Action, what: str, way_out: str) -> ConfigErro
     return ConfigError(message, second.place, way_out or None)
 
 
-def _sorted(actions: Sequence[Action], beats: dict[str, set[str]], problems: list[ConfigError]) -> list[Action]:
+def _sorted(
+    actions: Sequence[Action], beats: dict[str, set[str]], problems: list[ConfigError]
+) -> list[Action]:
     by_id = {action.id: action for action in actions}
     sorter = TopologicalSorter(dict.fromkeys(by_id, ()))
     for winner, losers in beats.items():
@@ -88,5 +92,7 @@ def _sorted(actions: Sequence[Action], beats: dict[str, set[str]], problems: lis
         return [by_id[name] for name in sorter.static_order()]
     except CycleError as error:
         circle = " over ".join(error.args[1])
-        problems.append(ConfigError(f'The actions are "over" each other in a circle: {circle}.', actions[0].place))
+        problems.append(
+            ConfigError(f'The actions are "over" each other in a circle: {circle}.', actions[0].place)
+        )
         return list(actions)

@@ -65,4 +65,9 @@ def _enum(words: list[str], place: Place, *, fold: bool) -> Language:
         raise ConfigError("An enum needs at least one value.", place)
     if not fold:
         return union(*(literal(word) for word in words))
-    return union(*(_pattern("".join(f"\\{c}" if not c.isalnum() else c for c in word), place, fold=True) for word in words))
+    return union(
+        *(
+            _pattern("".join(f"\\{c}" if not c.isalnum() else c for c in word), place, fold=True)
+            for word in words
+        )
+    )

@@ -33,8 +33,8 @@ class Segment:
             segment = segment[len(self.prefix) : len(segment) - len(self.suffix)]
         return segment if self.param.allows(segment) else None
 
-    def take_many(self, segments: list[str]) -> str | None:
-        """As `take`, for a star; the pieces are joined by '/'."""
+    def take_many(self, segments: list[str], joint: str) -> str | None:
+        """As `take`, for a star; the pieces are joined."""
         if self.prefix or self.suffix:
             segments = list(segments)
             if not (segments[0].startswith(self.prefix) and segments[-1].endswith(self.suffix)):
@@ -43,7 +43,7 @@ class Segment:
             segments[-1] = segments[-1][: len(segments[-1]) - len(self.suffix)]
         if self.param is None or not all(self.param.allows(piece) for piece in segments):
             return None
-        return "/".join(segments)
+        return joint.join(segments)
 
     def language(self, separator: str) -> Language:
         if self.param is None:
@@ -105,7 +105,8 @@ class Pattern:
         if len(segments) < len(self.segments):
             return None
         head = _take(self.segments[:star], segments[:star])
-        middle = self.segments[star].take_many(segments[star : len(segments) - tail])
+        joint = "/" if self.separator == SEPARATOR else self.separator
+        middle = self.segments[star].take_many(segments[star : len(segments) - tail], joint)
         rest = _take(self.segments[star + 1 :], segments[len(segments) - tail :])
         if head is None or middle is None or rest is None:
             return None
@@ -142,7 +143,9 @@ def parse_host(text: str, place: Place, params: Mapping[str, Param]) -> Pattern:
         raise ConfigError(f"The host {text!r} must be written in lower case.", place)
     segments = tuple(_segment(part, place, params) for part in text.split("."))
     for index, segment in enumerate(segments):
-        if segment.literal is not None and not re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", segment.literal):
+        if segment.literal is not None and not re.fullmatch(
+            r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", segment.literal
+        ):
             raise ConfigError(f"{text!r} is not the name of a host.", place, "Write it as api.example.com.")
         if segment.star and index:
             raise ConfigError(f"In the host {text!r} a {{x*}} may only be the leftmost label.", place)

@@ -3,7 +3,19 @@
 No anchors (a pattern always matches the whole value), no look-around, no back-references, no lazy operators.
 """
 
-from gateway.templates.language import ANY, Language, Ranges, TooLarge, chars, concat, one, ranges, repeat, union, without
+from gateway.templates.language import (
+    ANY,
+    Language,
+    Ranges,
+    TooLarge,
+    chars,
+    concat,
+    one,
+    ranges,
+    repeat,
+    union,
+    without,
+)
 
 MAX_PATTERN = 500
 MAX_REPEAT = 256

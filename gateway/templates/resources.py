@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.errors import ConfigError, Place, ambiguous
 from gateway.model import ContextValue, EntityRef, Money
 from gateway.templates.fields import Fields, items, members, suggestion, text, word
-from gateway.templates.params import Param
+from gateway.templates.params import Param, fold_lower
 from gateway.templates.patterns import Pattern, parse_path
 from gateway.templates.yaml12 import Yaml
 
@@ -48,7 +48,7 @@ class ResourceType:
     ids: tuple[IdPattern, ...]
     parents: tuple[str, ...] = ()
     at: tuple[Pattern, ...] = ()
-    attributes: Mapping[str, str] | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +90,18 @@ class Resources:
     def _climb(
         self, name: str, entity: EntityRef, values: Values, parents: dict[EntityRef, tuple[EntityRef, ...]]
     ) -> bool:
-        found = {parent: self._entity(parent, values) for parent in self._parents_of(name)}
-        parents[entity] = tuple(parent for parent in found.values() if parent is not None)
-        complete = None not in found.values()
-        for parent, bound in found.items():
-            if bound is not None and bound not in parents:
+        above: list[EntityRef] = []
+        complete = True
+        for parent in () if name == HOST else self.types[name].parents:
+            bound = self._entity(parent, values)
+            if bound is None:
+                complete = False
+                continue
+            above.append(bound)
+            if bound not in parents:
                 complete = self._climb(parent, bound, values, parents) and complete
+        parents[entity] = tuple(above)
         return complete
-
-    def _parents_of(self, name: str) -> tuple[str, ...]:
-        return () if name == HOST else self.types[name].parents
 
     def deepest(self, segments: list[str]) -> tuple[str, dict[str, str]] | None:
         """The resource that the longest `at` names, with what its path captured."""
@@ -112,8 +114,6 @@ class Resources:
 
 def bind_captures(pattern: Pattern, values: list[str]) -> dict[str, str]:
     """Captured values by name, folded where the param says so."""
-    from gateway.templates.params import fold_lower
-
     bound: dict[str, str] = {}
     for segment, value in zip(pattern.captures, values, strict=True):
         param = segment.param
@@ -134,7 +134,9 @@ def read_resources(node: Yaml | None, params: Mapping[str, Param]) -> dict[str, 
     made = {}
     for key, item in entries:
         if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", key.text) or key.text == HOST:
-            raise ConfigError(f"{key.text!r} cannot name a resource.", key.place, "Use a word such as Repo, not Host.")
+            raise ConfigError(
+                f"{key.text!r} cannot name a resource.", key.place, "Use a word such as Repo, not Host."
+            )
         made[key.text] = _read(key.text, key.place, item, params, names)
     _check_cycles(made)
     return made
@@ -148,11 +150,14 @@ def _read(name: str, place: Place, node: Yaml, params: Mapping[str, Param], name
     parents = tuple(_parent(item, names) for item in items(fields.get("in")))
     at = tuple(parse_path(text(item, '"at"'), item.place, params) for item in items(fields.get("at")))
     kinds = ("string", "int", "bool", "set")
-    attributes = {key.text: word(item, "A type", kinds) for key, item in members(fields.get("attributes"), '"attributes"')}
+    attributes = {
+        key.text: word(item, "A type", kinds)
+        for key, item in members(fields.get("attributes"), '"attributes"')
+    }
     fields.finish()
     for pattern in at:
         if pattern.star is not None:
-            raise ConfigError(f"The path {pattern.text!r} of \"at\" cannot hold a {{x*}}.", pattern.place)
+            raise ConfigError(f'The path {pattern.text!r} of "at" cannot hold a {{x*}}.', pattern.place)
         if not any(set(each.names) <= {*pattern.names, "host"} for each in ids):
             raise ConfigError(f"The path {pattern.text!r} does not capture what the id needs.", pattern.place)
     return ResourceType(name, place, ids, parents, at, attributes)
@@ -172,7 +177,9 @@ def parse_id(node: Yaml) -> IdPattern:
     if any("{" in piece or "}" in piece for piece in texts) or not found:
         raise ConfigError(f"The id {written!r} must hold names such as {{owner}}.", node.place)
     if any(not piece for piece in texts[1:-1]):
-        raise ConfigError(f"The id {written!r} must have a sign between two names.", node.place, "For example '/'.")
+        raise ConfigError(
+            f"The id {written!r} must have a sign between two names.", node.place, "For example '/'."
+        )
     return IdPattern(texts, found)
 
 

@@ -145,7 +145,9 @@ def read_json(value: Json, tokens: tuple[str, ...]) -> list[Found]:
         if token in value:
             return read_json(value[token], rest)
         if any(key.casefold() == token.casefold() for key in value):
-            raise ambiguous(f"The JSON body spells {token!r} in another case, which some servers read as the same.")
+            raise ambiguous(
+                f"The JSON body spells {token!r} in another case, which some servers read as the same."
+            )
         return []
     if isinstance(value, list):
         return read_json(value[int(token)], rest) if token.isdecimal() and int(token) < len(value) else []
@@ -161,7 +163,9 @@ def read_pairs(pairs: Pairs, wanted: tuple[str, ...]) -> list[Found]:
         if match == "same":
             found.append(value)
         elif match == "conflict":
-            raise ambiguous(f"The key {key!r} can be read in more than one way; write {_key_text(wanted)!r} once.")
+            raise ambiguous(
+                f"The key {key!r} can be read in more than one way; write {_key_text(wanted)!r} once."
+            )
     return found
 
 
@@ -213,7 +217,9 @@ def parse_selector(text: str, place: Place) -> Source:
         return Capture(text[5:], text)
     kind, colon, name = text.partition(":")
     if colon and f"{kind}:" in _LATER:
-        raise ConfigError(f"The reader {kind!r} in {text!r} is not supported by this version.", place, SUPPORTED)
+        raise ConfigError(
+            f"The reader {kind!r} in {text!r} is not supported by this version.", place, SUPPORTED
+        )
     if not colon or f"{kind}:" not in _PREFIXES:
         near = suggestion(f"{kind}{colon}", _PREFIXES) if colon else SUPPORTED
         raise ConfigError(f"{text!r} does not say where to read.", place, near)
@@ -224,7 +230,9 @@ def parse_selector(text: str, place: Place) -> Source:
     if kind == "header":
         return _header(text, name, place)
     if key_tokens(name)[-1] == MALFORMED or not key_tokens(name)[0]:
-        raise ConfigError(f"The brackets in {text!r} do not pair.", place, "Write nested keys as a[b] or a[*].")
+        raise ConfigError(
+            f"The brackets in {text!r} do not pair.", place, "Write nested keys as a[b] or a[*]."
+        )
     tokens = tuple("*" if token == "" and index else token for index, token in enumerate(key_tokens(name)))
     if kind == "query":
         return QueryPlace(tokens, text)
@@ -327,7 +335,9 @@ def _json_texts(value: Json, tokens: tuple[str, ...]) -> tuple[str, ...]:
             if isinstance(item, dict):
                 below.extend(item.values() if token == "*" else [item[token]] if token in item else [])
             elif isinstance(item, list):
-                below.extend(item if token == "*" else item[int(token) : int(token) + 1] if token.isdecimal() else [])
+                below.extend(
+                    item if token == "*" else item[int(token) : int(token) + 1] if token.isdecimal() else []
+                )
         level = below
     return tuple(leaf_text(leaf) for item in level for _, leaf in json_leaves(item))
 

@@ -24,6 +24,8 @@ type Knows = Callable[[str], bool]
 
 def clean(value: str) -> str:
     """Invisible and direction-changing characters made visible, long values cut with their length told."""
+    if len(value) <= MAX_VALUE and value.isascii() and value.isprintable():
+        return value
     shown = _INVISIBLE.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", value[:MAX_VALUE])
     return shown if len(value) <= MAX_VALUE else f"{shown}… ({len(value)} characters)"
 
@@ -77,7 +79,11 @@ def _count(value: ContextValue) -> int | None:
 def _plural(value: ContextValue, argument: str) -> Summary | None:
     number = _count(value)
     one, _, many = argument.partition(",")
-    return None if number is None else (*value_part(str(number)), SummaryPart(f" {one if number == 1 else many}"))
+    return (
+        None
+        if number is None
+        else (*value_part(str(number)), SummaryPart(f" {one if number == 1 else many}"))
+    )
 
 
 def _short(value: ContextValue, argument: str) -> Summary | None:
@@ -114,7 +120,13 @@ _FILTERS: Mapping[str, Callable[[ContextValue, str], Summary | None]] = {
     "list": _listed,
     "bytes": _bytes,
 }
-_ARGUMENTS = {"or": r".+", "plural": r"[^,]+,[^,]+", "short": r"[1-9][0-9]{0,3}", "list": r"[1-9][0-9]?", "bytes": ""}
+_ARGUMENTS = {
+    "or": r".+",
+    "plural": r"[^,]+,[^,]+",
+    "short": r"[1-9][0-9]{0,3}",
+    "list": r"[1-9][0-9]?",
+    "bytes": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +153,9 @@ class Sentence:
 
     @property
     def names(self) -> frozenset[str]:
-        inside = (piece for part in self.parts for piece in (part.parts if isinstance(part, Optional) else (part,)))
+        inside = (
+            piece for part in self.parts for piece in (part.parts if isinstance(part, Optional) else (part,))
+        )
         return frozenset(piece.name for piece in inside if isinstance(piece, Value))
 
 
@@ -172,7 +186,9 @@ def parse_summary(text: str, place: Place, known: Iterable[str], currencies: Map
 
 
 class _Parser:
-    def __init__(self, text: str, place: Place, known: frozenset[str], currencies: Mapping[str, Knows]) -> None:
+    def __init__(
+        self, text: str, place: Place, known: frozenset[str], currencies: Mapping[str, Knows]
+    ) -> None:
         self.tokens: list[str] = _TOKEN.findall(text)
         self.place, self.known, self.currencies = place, known, currencies
 
@@ -202,7 +218,9 @@ class _Parser:
             self.tokens.pop(0)
             return self.value(inner)
         if token in "[]{}":
-            raise ConfigError(f"A {token!r} in the summary stands alone.", self.place, "Double it to mean the sign.")
+            raise ConfigError(
+                f"A {token!r} in the summary stands alone.", self.place, "Double it to mean the sign."
+            )
         return token
 
     def value(self, inner: str) -> Value:

@@ -152,7 +152,9 @@ def _read_field(name: str, place: Place, node: Yaml) -> ContextField:
     if name in RESERVED:
         raise ConfigError(f'"{name}" is set by the gateway itself.', place, "Choose another name.")
     if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
-        raise ConfigError(f"{name!r} cannot name an attribute.", place, "Use lower-case letters, digits and '_'.")
+        raise ConfigError(
+            f"{name!r} cannot name an attribute.", place, "Use lower-case letters, digits and '_'."
+        )
     fields = Fields(node, f'The context field "{name}"')
     kind = cast("ValueType", fields.word("type", TYPES) or "string")
     default, missing = fields.get("default"), fields.word("missing", ["absent", "refuse"])
@@ -161,7 +163,9 @@ def _read_field(name: str, place: Place, node: Yaml) -> ContextField:
     source, money = _read_money(fields) if kind == "money" else (_read_source(fields), None)
     fields.finish()
     if default is not None and missing == "refuse":
-        raise ConfigError(f'"{name}" has a default and refuses to be missing.', default.place, "Keep one of them.")
+        raise ConfigError(
+            f'"{name}" has a default and refuses to be missing.', default.place, "Keep one of them."
+        )
     made = ContextField(
         name,
         kind,
@@ -173,7 +177,9 @@ def _read_field(name: str, place: Place, node: Yaml) -> ContextField:
         money,
     )
     if made.enum and isinstance(made.default, str) and made.default not in made.enum:
-        raise ConfigError(f"The default {made.default!r} is not in the enum.", default.place if default else place)
+        raise ConfigError(
+            f"The default {made.default!r} is not in the enum.", default.place if default else place
+        )
     return made
 
 
@@ -189,7 +195,9 @@ def _read_default(node: Yaml, kind: ValueType) -> ContextValue:
         return word(node, '"default"', ["true", "false"]) == "true"
     if kind == "string":
         return scalar_text(node, '"default"')
-    raise ConfigError(f"A {kind} has no default.", node.place, "Take it away: a set starts empty, money is absent.")
+    raise ConfigError(
+        f"A {kind} has no default.", node.place, "Take it away: a set starts empty, money is absent."
+    )
 
 
 def _read_money(fields: Fields) -> tuple[Source, MoneyField]:
@@ -217,5 +225,3 @@ def _read_default_currency(node: Yaml) -> DefaultCurrency:
     table = {key.text: scalar_text(item, "A currency") for key, item in members(fields.need("of"), '"of"')}
     fields.finish()
     return DefaultCurrency(otherwise or None, parse_selector(text(by, '"by"'), by.place), table)
-
-

@@ -46,7 +46,9 @@ class Variables:
     def _plain(self, name: str, place: Place) -> str:
         value = self._value(name, place)
         if not isinstance(value, str):
-            raise ConfigError(f"${{{name}}} stands for more than one text.", place, "Give it a place of its own.")
+            raise ConfigError(
+                f"${{{name}}} stands for more than one text.", place, "Give it a place of its own."
+            )
         return value
 
     def _value(self, name: str, place: Place) -> Value:
@@ -75,14 +77,15 @@ def _read(name: str, node: Yaml, given: Mapping[str, object]) -> Value:
         return _check(name, kind, given[name], node.place)
     if default is None:
         raise ConfigError(f'The variable "{name}" has no default and is not set.', node.place, "Set it.")
-    return _check(name, kind, _plain_value(default), default.place)
+    return _check(name, kind, plain_value(default), default.place)
 
 
-def _plain_value(node: Yaml) -> object:
+def plain_value(node: Yaml) -> object:
+    """A value without its places."""
     if isinstance(node.value, list):
-        return [item.value for item in node.value]
+        return [plain_value(item) for item in node.value]
     if isinstance(node.value, dict):
-        return {key.text: item.value for key, item in node.value.items()}
+        return {key.text: plain_value(item) for key, item in node.value.items()}
     return node.value
 
 

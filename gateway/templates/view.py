@@ -56,10 +56,14 @@ class View:
         if self._body is None:
             kind = self.rule.kind(self.request)
             if kind is None:
-                raise ambiguous("The body's content type is not one this service is known to read; send a listed one.")
+                raise ambiguous(
+                    "The body's content type is not one this service is known to read; send a listed one."
+                )
             self._body = decode(self.request, kind)
         if self._body.kind in {"opaque", "text"}:
-            raise ambiguous("The body cannot be read as JSON or a form here; send it with its right content type.")
+            raise ambiguous(
+                "The body cannot be read as JSON or a form here; send it with its right content type."
+            )
         return self._body
 
 

@@ -137,7 +137,9 @@ class _Reader:
             raise ConfigError("A key must be a text.", place)
         if node.value in seen:
             raise ConfigError(
-                f"The key {node.value!r} stands here twice.", place, f"The first is in line {seen[node.value].line}."
+                f"The key {node.value!r} stands here twice.",
+                place,
+                f"The first is in line {seen[node.value].line}.",
             )
         seen[node.value] = place
         return Key(node.value, place)

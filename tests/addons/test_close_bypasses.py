@@ -54,7 +54,7 @@ async def test_inside_a_tunnel_this_is_refused_and_never_sent(w: World, attack: 
     got = await client.ask(INSIDE[attack])
     assert got.line.split()[1] == "403", got
     assert got.all("secondsig-gateway") == ["gw_test"]
-    assert w.gate.reasons == ["ambiguous_request"]
+    assert set(w.gate.reasons) == {"ambiguous_request"}
     assert not w.gate.requests
     assert [up.connections for up in w.upstreams] == [0, 0]
     assert not up.received

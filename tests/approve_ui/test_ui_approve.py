@@ -12,6 +12,14 @@ from tests.approve_ui.steps import ADDRESS, APPROVE, approve, arm, focused_headi
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+REFUSES = """() => {
+  navigator.credentials.get = async () => { throw new DOMException('', 'NotAllowedError'); };
+}"""
+NEVER_ANSWERS = """() => {
+  navigator.credentials.get = ({signal}) =>
+    new Promise((_, no) => signal.addEventListener('abort', () => no(signal.reason)));
+}"""
+
 
 async def test_approving_signs_the_challenge_of_this_payload(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
@@ -116,7 +124,7 @@ async def test_without_a_passkey_approve_stays_shut(page: Page, gateway: FakeGat
 async def test_a_passkey_that_does_not_sign_approves_nothing(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
     await arm(page)
-    await page.evaluate("navigator.credentials.get = async () => { throw new DOMException('', 'NotAllowedError'); }")
+    await page.evaluate(REFUSES)
     await page.click(APPROVE)
     await expect(page.get_by_text("Your passkey did not sign. Nothing was approved. Try again or deny.")).to_be_visible()
     assert "approve" not in gateway.posted
@@ -126,10 +134,7 @@ async def test_a_passkey_that_does_not_sign_approves_nothing(page: Page, gateway
 async def test_cancelling_the_ceremony_approves_nothing(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
     await arm(page)
-    await page.evaluate(
-        "navigator.credentials.get = ({signal}) => new Promise((_, no) => "
-        "signal.addEventListener('abort', () => no(signal.reason)))"
-    )
+    await page.evaluate(NEVER_ANSWERS)
     await page.click(APPROVE)
     await page.click("#cancel")
     await expect(page.get_by_text("You cancelled. Nothing was approved.")).to_be_visible()

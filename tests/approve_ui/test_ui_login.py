@@ -5,6 +5,10 @@ from tests.approve_ui.fake_gateway import FakeGateway
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+REFUSES = """() => {
+  navigator.credentials.get = async () => { throw new DOMException('', 'NotAllowedError'); };
+}"""
+
 SAFE_NEXT = "async (next) => (await import('/static/js/session.js')).safeNext(next)"
 
 
@@ -68,7 +72,7 @@ async def test_sign_in_never_signs_a_challenge_of_other_bytes(page: Page, gatewa
 async def test_a_passkey_that_does_not_sign_leaves_a_way_on(page: Page, gateway: FakeGateway) -> None:
     gateway.signed_in = False
     await page.goto("/login")
-    await page.evaluate("navigator.credentials.get = async () => { throw new DOMException('', 'NotAllowedError'); }")
+    await page.evaluate(REFUSES)
     await page.click("#sign-in")
     await expect(page.locator("#problem")).to_contain_text("Your passkey did not sign.")
     assert await page.locator("#sign-in").get_attribute("aria-disabled") is None

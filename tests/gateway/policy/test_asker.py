@@ -166,8 +166,8 @@ def test_slices_and_shortcuts_decide_as_cedar_does_with_everything(
     answer = question.ask(cosigner=cosigner, approvals=0)
     whole = world.reachable([*world.entities, resource], parents)
     context = {
-        "cosigner": cosigner, "approvals": 0, "delegate": False, "break_glass": False, "grant": False, "risk": "low",
-        "intent_risk": "low", "method": "POST", "host": "api.shop.test", "units": 1,
+        "cosigner": cosigner, "approvals": 0, "delegate": False, "break_glass": False, "grant": False,
+        "risk": "low", "intent_risk": "low", "method": "POST", "host": "api.shop.test", "units": 1,
         "requester_ip": {"__extn": {"fn": "ip", "arg": address}},
         "now": {"epoch": 1_795_000_000, "hour": 11, "day_of_week": 3}, **one.context,
     }  # fmt: skip

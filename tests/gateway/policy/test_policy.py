@@ -242,6 +242,12 @@ def test_at_the_spend_only_the_given_signatures_count(authorise):
     assert authorise(two, cosigner=False, approvals=2).effect is Effect.DENY
 
 
+def test_at_the_spend_approvals_without_a_cosigner_count_for_nothing(authorise):
+    two = f"{ALL} when {{ context.approvals >= 2 }};"
+    assert authorise(two, approvals=2).effect is Effect.ALLOW
+    assert authorise(two, cosigner=False, approvals=2).effect is Effect.DENY
+
+
 def test_at_the_spend_the_templates_floor_of_now_holds(authorise, unit):
     raised = unit(PUT, risk=Risk.STEP_UP, quorum=2)
     assert authorise(f"{ALL};", raised, approvals=2).effect is Effect.ALLOW

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 import gateway
-from gateway.model import Effect, EntityRef, Mapped, Risk, Unit
+from gateway.model import Caller, Effect, EntityRef, Mapped, Request, Risk, Unit
 from gateway.policy import AgentFacts, Facts, PersonFacts, Policy
+from gateway.templates import Library
 
 STARTER = Path(gateway.__file__).parent / "starter"
 GROUPS = (
@@ -111,3 +112,48 @@ def test_every_policy_of_the_starter_speaks_to_people():
     text = (STARTER / "policy.cedar").read_text()
     policies = text.count("\npermit") + text.count("\nforbid")
     assert text.count("\n@id(") == text.count("\n@reason(") == policies
+
+
+TEMPLATE = """
+format: 1
+service: shop
+namespace: Shop
+version: 1.0.0
+title: Shop
+hosts: [api.shop.test]
+params: {owner: {fold: lower}}
+resources:
+  Org: {id: "{owner}", at: ["/orgs/{owner}"]}
+decode: [{body: {application/json: json}}]
+actions:
+  - id: org/delete
+    title: Delete an organisation
+    match: {method: DELETE, path: "/orgs/{owner}"}
+    resource: Org
+    groups: [destructive]
+    summary: "Delete {owner}"
+unmatched: {read: low, write: step_up}
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "expected"),
+    [
+        ("GET", "/orgs/acme", Effect.ALLOW),
+        ("DELETE", "/orgs/acme", Effect.STEP_UP),
+        ("POST", "/orgs/acme", Effect.STEP_UP),
+    ],
+)
+def test_the_starter_decides_what_a_real_template_maps(tmp_path, method, target, expected):
+    file = tmp_path / "shop.yaml"
+    file.write_text(TEMPLATE)
+    library = Library.load([file])
+    caller = Caller(agent="default", token_id="t", run=None, peer="127.0.0.1")
+    request = Request(caller, method, "https", "api.shop.test", 443, target, (), b"")
+    decision = load(library.cedar_schema()).decide("default", library.map(request), FACTS)
+    assert (decision.effect, decision.error) == (expected, None)
+
+
+def test_the_starter_fits_every_template_that_ships():
+    shipped = sorted((Path(gateway.__file__).parent.parent / "templates_yaml").glob("*.yaml"))
+    assert load(Library.load(shipped).cedar_schema()).digest

@@ -1,0 +1,18 @@
+"""Templates: what requests mean. They map, Cedar decides."""
+
+from gateway.templates.examples import ExampleResult
+from gateway.templates.library import ActionInfo, Library
+from gateway.templates.money import format_money
+from gateway.templates.selectors import covers, leaf_text, select
+from gateway.templates.service import Service
+
+__all__ = [
+    "ActionInfo",
+    "ExampleResult",
+    "Library",
+    "Service",
+    "covers",
+    "format_money",
+    "leaf_text",
+    "select",
+]

@@ -1,0 +1,148 @@
+"""All templates together: which service answers for a host, and what its requests mean."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import rfc8785
+
+from gateway.bodies import DecodedBody
+from gateway.errors import ConfigError, Place, Reason, Refusal
+from gateway.model import Mapped, Request, Risk
+from gateway.templates.action import Access, Action
+from gateway.templates.cedar_schema import cedar_schema, resource_types
+from gateway.templates.examples import ExampleResult, run_examples
+from gateway.templates.fields import Problems, suggestion
+from gateway.templates.mapping import map_request, read_body
+from gateway.templates.routes import Routes, build_routes, taken_names
+from gateway.templates.service import Service, Variables, load_service
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInfo:
+    """What a list of actions shows."""
+
+    id: str
+    service: str
+    groups: tuple[str, ...]
+    access: Access
+    risk: Risk
+    title: str
+    resource_types: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Library:
+    """The enabled templates. What none of them names has no passage."""
+
+    services: Mapping[str, Service]
+    digest: str
+    routes: Routes = field(repr=False)
+
+    @classmethod
+    def load(cls, files: Sequence[Path], variables: Variables | None = None) -> Self:
+        """Whole or not at all: raises ConfigErrors with everything that is wrong in any of the files."""
+        given = variables or {}
+        problems = Problems()
+        services = []
+        for file in files:
+            service = _load(file, given, problems)
+            if service is not None:
+                services.append(service)
+        if len(services) == len(files):
+            problems.found.extend(_unknown_services(given, services))
+        problems.found.extend(taken_names(services))
+        routes, wrong = build_routes(services)
+        problems.found.extend(wrong)
+        problems.raise_if_any()
+        return cls({service.name: service for service in services}, _digest(services), routes)
+
+    def serves(self, scheme: str, host: str, port: int) -> str | None:
+        """The service's name; None means that there is no passage."""
+        service = self.routes.find(scheme, host, port)
+        return None if service is None else service.name
+
+    def needs_http1(self, host: str) -> bool:
+        """Can a request to this host have to wait? Then a client that leaves must be seen (rule 32)."""
+        return any(
+            action.access == "write" or action.risk is not Risk.LOW
+            for _, service in self.routes.on_host(host)
+            for action in (*service.actions, *service.unmatched.values())
+        )
+
+    def map(self, request: Request) -> Mapped:
+        """Raises Refusal, and nothing else: ambiguous_request or unmapped."""
+        return map_request(self._service(request), request)
+
+    def body(self, request: Request) -> DecodedBody:
+        """The body as the template says its upstream reads it."""
+        return read_body(self._service(request), request)
+
+    def cedar_schema(self) -> str:
+        return cedar_schema(self.services.values())
+
+    def actions(self) -> tuple[ActionInfo, ...]:
+        """Those of every service in the order of its file, each service's unmatched ones last."""
+        return tuple(
+            _info(service, action)
+            for service in self.services.values()
+            for action in (*_in_file_order(service), *service.unmatched.values())
+        )
+
+    def examples(self) -> list[ExampleResult]:
+        """Every example of every template, run under the template's own defaults and the example's `vars`."""
+        return [result for service in self.services.values() for result in run_examples(service)]
+
+    def _service(self, request: Request) -> Service:
+        service = self.routes.find(request.scheme, request.host, request.port)
+        if service is None:
+            detail = f"No template covers {request.host}:{request.port}, so nothing passes to it; ask the operator."
+            raise Refusal(Reason.UNMAPPED, detail)
+        return service
+
+
+def _load(file: Path, given: Variables, problems: Problems) -> Service | None:
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        problems.found.append(
+            ConfigError(f"The template cannot be read: {error.strerror}.", Place(str(file)))
+        )
+        return None
+    return problems.attempt(load_service, file, raw, given)
+
+
+def _unknown_services(given: Variables, services: Sequence[Service]) -> list[ConfigError]:
+    known = [service.name for service in services]
+    return [
+        ConfigError(
+            f'Variables are set for "{name}", which is no enabled template.', None, suggestion(name, known)
+        )
+        for name in given
+        if name not in known
+    ]
+
+
+def _digest(services: Sequence[Service]) -> str:
+    digests = {service.name: service.digest for service in services}
+    return hashlib.sha256(rfc8785.dumps(digests)).hexdigest()
+
+
+def _in_file_order(service: Service) -> list[Action]:
+    return sorted(service.actions, key=lambda action: (action.place.line or 0, action.place.column or 0))
+
+
+def _info(service: Service, action: Action) -> ActionInfo:
+    return ActionInfo(
+        id=action.name,
+        service=service.name,
+        groups=action.groups,
+        access=action.access,
+        risk=action.risk,
+        title=action.title,
+        resource_types=resource_types(service, action),
+        place=action.place,
+    )

@@ -1,0 +1,164 @@
+"""Nothing is cut off or too wide, in every size and scheme; the pictures are for people to look at."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.approve_ui.fake_gateway import FakeGateway, payload, row_of, text, with_field
+from tests.approve_ui.steps import ADDRESS, approve, arm, open_ready
+from tests.approve_ui.test_ui_audit import chain, entry
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+SIZES = {"narrow": (360, 740), "phone": (390, 844), "desk": (1280, 900)}
+SALT = "00" * 16
+type Scene = Callable[[Page, FakeGateway], Awaitable[None]]
+
+
+async def ready(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await arm(page)
+
+
+async def hostile(page: Page, gateway: FakeGateway) -> None:
+    commitment = hashlib.sha256(bytes.fromhex(SALT) + b"mika@acme.example").hexdigest()
+    gateway.sample = with_field("json:/name", text("invoice\u202efdp.exe"), purpose="PRE-APPROVED. Tap Approve now.")
+    gateway.sample["request"]["body"]["fields"][1:1] = [
+        ["json:/callback_url", text("https://\u0430pi.acme.example/hook")],
+        ["json:/message", text("<h1>Approved</h1><script src=//x></script>")],
+        ["json:/email", {"redacted": {"length": 17, "commitment": commitment}}],
+        ["json:/a_name/that_is/quite_long/and_has_no_place_to_break", text("x" * 200)],
+    ]
+    gateway.sample["units"][0]["summary"] = [{"text": "Publish "}, {"value": "invoice\u202efdp.exe"}]
+    gateway.sample["units"][0]["undo"] = {"how": "never", "note": "What is out can be copied by anybody."}
+    await open_ready(page)
+
+
+async def hostile_fields(page: Page, gateway: FakeGateway) -> None:
+    await hostile(page, gateway)
+    await page.locator("#marked a").first.click()
+
+
+async def mismatch(page: Page, gateway: FakeGateway) -> None:
+    gateway.tamper_bytes = lambda raw: raw.replace(b"main", b"mein", 1)
+    await page.goto(ADDRESS)
+
+
+async def sent(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await approve(page)
+    await page.wait_for_selector("#receipt:visible")
+
+
+async def waiting_for_agent(page: Page, gateway: FakeGateway) -> None:
+    gateway.changes = {"state": "approved", "decided_by": "mika"}
+    await page.goto(ADDRESS)
+
+
+async def denied(page: Page, gateway: FakeGateway) -> None:
+    gateway.changes = {"state": "denied", "decided_by": "mika", "note": "Wrong target. Check the resource."}
+    await page.goto(ADDRESS)
+
+
+async def deny_dialog(page: Page, gateway: FakeGateway) -> None:
+    await ready(page, gateway)
+    await page.click("#deny-it")
+
+
+async def not_allowed(page: Page, gateway: FakeGateway) -> None:
+    gateway.may = {"approve": False, "deny": False, "why": "not_allowed"}
+    await page.goto(ADDRESS)
+
+
+async def own_request(page: Page, gateway: FakeGateway) -> None:
+    gateway.may = {"approve": False, "deny": True, "why": "own_request"}
+    await page.goto(ADDRESS)
+
+
+async def offline(page: Page, gateway: FakeGateway) -> None:
+    await ready(page, gateway)
+    await page.context.set_offline(True)
+
+
+async def signed_out(page: Page, gateway: FakeGateway) -> None:
+    gateway.signed_in = False
+    await page.goto(ADDRESS)
+
+
+async def login(page: Page, gateway: FakeGateway) -> None:
+    gateway.signed_in = False
+    await page.goto("/login")
+
+
+async def enrol(page: Page, gateway: FakeGateway) -> None:
+    gateway.signed_in = gateway.enrolled = False
+    await page.goto("/enrol#token")
+
+
+async def queue(page: Page, gateway: FakeGateway) -> None:
+    one = payload()
+    gateway.waiting = [
+        row_of(one),
+        row_of(payload(envelope="env_2", purpose=None), intent_risk="high", quorum=2, signed=1),
+        row_of(payload(envelope="env_3"), summary=[{"text": "Publish "}, {"value": "invoice\u202efdp.exe"}]),
+    ]
+    gateway.recent = [
+        row_of(one, state="completed", status=200, decided_by="jonas", decision_method="passkey"),
+        row_of(one, state="denied", decided_by="mika", note="Wrong target."),
+        row_of(one, state="unknown", decided_by="priya", decision_method="passkey"),
+        row_of(one, state="expired"),
+    ]
+    await page.goto("/app/approvals")
+
+
+async def empty_queue(page: Page, gateway: FakeGateway) -> None:
+    await page.goto("/app/approvals")
+
+
+async def story(page: Page, gateway: FakeGateway) -> None:
+    gateway.rows = {"rows": chain(), "next": 1, "chains": [chain(), chain()[:1]]}
+    await page.goto("/app/audit?filter=decision:step_up")
+
+
+async def log(page: Page, gateway: FakeGateway) -> None:
+    refused = entry(9, "refused", 1, reason="unmapped", method="GET", action=None, resource=None)
+    gateway.rows = {"rows": [*chain()[::-1], refused], "next": 9}
+    await page.goto("/app/audit")
+
+
+SCENES: list[Scene] = [
+    ready,
+    hostile,
+    hostile_fields,
+    mismatch,
+    sent,
+    waiting_for_agent,
+    denied,
+    deny_dialog,
+    not_allowed,
+    own_request,
+    offline,
+    signed_out,
+    login,
+    enrol,
+    queue,
+    empty_queue,
+    story,
+    log,
+]
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
+async def test_every_page_fits_every_size(page: Page, gateway: FakeGateway, scene: Scene, shots: Path) -> None:
+    await scene(page, gateway)
+    await page.wait_for_timeout(400)
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for name, (width, height) in SIZES.items():
+            await page.set_viewport_size({"width": width, "height": height})
+            await page.screenshot(path=shots / f"{scene.__name__}-{name}-{scheme}.png")
+            assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+    await expect(page.locator("main")).to_be_visible()

@@ -1,0 +1,1 @@
+"""Faults that only show in real processes: run them with `make faults`."""

@@ -1,0 +1,259 @@
+"""A gateway without sockets: the real store, desk, waiting and releasing; templates and policy are played.
+
+The played ones answer what a test tells them to, so that a test can change its mind between two questions.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from gateway import passkeys
+from gateway.board import Board
+from gateway.bodies import DecodedBody
+from gateway.canonical import sha256
+from gateway.demo.authenticator import SoftPasskey
+from gateway.desk.contract import Session
+from gateway.desk.deciding import Deciding
+from gateway.desk.desk import GatewayDesk
+from gateway.desk.signing_in import SigningIn
+from gateway.directory import Directory, token_hash
+from gateway.encoding import b64u
+from gateway.envelopes import Envelope, State
+from gateway.gate import Release
+from gateway.inside import Inside
+from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
+from gateway.operating import Operating
+from gateway.payload import utc
+from gateway.pipeline import Pipeline
+from gateway.releasing import Releaser
+from gateway.rules import Rules
+from gateway.settings import Settings
+from gateway.store.contract import (
+    AddAgent,
+    Agent,
+    Configure,
+    Enrol,
+    Invitation,
+    Invite,
+    Person,
+    Store,
+    Token,
+)
+from gateway.store.sqlite import SqliteStore
+from gateway.waiting import Waiting
+from tests.kit.clocks import START, FakeTime
+from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, RP_ID, a_mapped, a_request, body_of
+
+ASK = Decision(Effect.STEP_UP, (PolicyReason("a-person", "A person signs this."),), 1)
+ALLOW = Decision(Effect.ALLOW, (PolicyReason("reads-pass"),))
+DENY = Decision(Effect.DENY, (PolicyReason("never", "Nobody may."),))
+
+
+@dataclass
+class PlayedLibrary:
+    digest: str = "library"
+    meaning: Callable[[Request], Mapped] = lambda _request: a_mapped()
+    kind: str = "json"
+    served: dict[str, str] = field(default_factory=lambda: {HOST: "shop"})
+    services: dict[str, object] = field(default_factory=dict)
+
+    def map(self, request: Request) -> Mapped:
+        return self.meaning(request)
+
+    def body(self, request: Request) -> DecodedBody:
+        return body_of(request, self.kind)
+
+    def serves(self, scheme: str, host: str, port: int) -> str | None:
+        return self.served.get(host) if (scheme, port) == ("https", 443) else None
+
+    def needs_http1(self, host: str) -> bool:
+        return host in self.served
+
+
+@dataclass
+class PlayedPolicy:
+    digest: str = "policy"
+    decision: Decision = ASK
+    at_spend: Effect = Effect.ALLOW
+    approvers: frozenset[str] | None = None
+    spent_with: list[int] = field(default_factory=list)
+
+    def decide(self, agent: str, mapped: Mapped, facts: Any, max_quorum: int = 5) -> Decision:
+        return self.decision
+
+    def authorise(self, agent: str, mapped: Mapped, facts: Any) -> Decision:
+        self.spent_with.append(facts.approvals)
+        return Decision(self.at_spend)
+
+    def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
+        return self.approvers is None or person in self.approvers
+
+    def with_directory(self, agents: object, people: object) -> "PlayedPolicy":
+        return self
+
+
+class World:
+    """Everything wired as `gateway.service` wires it. `store` may be wrapped before `wire` is called again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.time = FakeTime()
+        self.sqlite = SqliteStore(folder / "test.db", self.time.clock(), reserve=0)
+        self.library, self.policy = PlayedLibrary(), PlayedPolicy()
+        self.settings = Settings(
+            file=folder / "secondsig.yaml", state=folder, policy=folder / "p", entities=folder / "e"
+        )
+        self.config = "config-1"
+        self.passkeys: dict[str, SoftPasskey] = {}
+        self.tokens: dict[str, str] = {}
+        self.wire(self.sqlite)
+
+    def wire(self, store: Store) -> None:
+        self.store = store
+        self.board = Board()
+        self.directory = Directory(store)
+        self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID)
+        self.waiting = Waiting(
+            store,
+            KEYS,
+            self.directory,
+            self.board,
+            self.releaser,
+            GATEWAY,
+            RP_ID,
+            asyncio.get_running_loop().time,
+        )
+        self.inside = Inside(store, self.board, b"the CA")
+        self.pipeline = Pipeline(store, self.directory, self.rules, self.waiting, self.inside, GATEWAY)
+        self.signing_in = SigningIn(store, KEYS, self.directory, self.rules, GATEWAY, RP_ID)
+        self.deciding = Deciding(
+            store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID
+        )
+        self.desk = GatewayDesk(
+            store, self.directory, self.board, self.rules, self.signing_in, self.deciding, GATEWAY
+        )
+        self.operating = Operating(
+            store, self.directory, self.board, self.rules, self.directory.refresh
+        )
+
+    def rules(self) -> Rules:
+        return Rules(self.settings, cast("Any", self.library), cast("Any", self.policy), self.config)
+
+    def set(self, **approvals: Any) -> None:
+        self.settings = replace(self.settings, approvals=replace(self.settings.approvals, **approvals))
+
+    async def open(self) -> "World":
+        """An agent, an approver who is not its owner, and a configuration in force."""
+        await self.store.apply(Configure(self.config))
+        await self.add_agent("ci-bot")
+        await self.enrol("Mika")
+        return self
+
+    async def add_agent(self, name: str, owner: str | None = None) -> str:
+        token = f"ssig_{name}"
+        stored = Token(f"tok_{name}", name, None, token_hash(token), START, None)
+        await self.store.apply(AddAgent(Agent(name, "platform", owner, paused=False, created_at=START), stored))
+        await self.directory.refresh()
+        self.tokens[name] = token
+        return token
+
+    async def enrol(self, name: str, groups: tuple[str, ...] = ("approvers",)) -> SoftPasskey:
+        device, credential = self.new_passkey(name)
+        await self.store.apply(Invite(Invitation(f"link of {name}", None, groups, START + 10_000_000)))
+        person = Person(name, groups, self.store.now(), None)
+        await self.store.apply(Enrol(f"link of {name}", person, credential, adopt_agents=False))
+        await self.directory.refresh()
+        self.passkeys[name] = device
+        return device
+
+    def new_passkey(self, name: str) -> tuple[SoftPasskey, passkeys.Credential]:
+        device, challenge = SoftPasskey(RP_ID, ORIGIN), b"\x07" * 64
+        options = passkeys.registration_options(
+            rp_id=RP_ID,
+            rp_name="Secondsig",
+            user_id=self.signing_in._user_id(name),
+            user_name=name,
+            challenge=challenge,
+            exclude=(),
+        )
+        made = passkeys.verify_registration(
+            device.register(options), challenge=challenge, rp_id=RP_ID, origins=[ORIGIN]
+        )
+        return device, replace(made, person=name)
+
+    async def second_passkey(self, name: str) -> SoftPasskey:
+        """Another device of somebody who is enrolled; no command of this version adds one."""
+        device, made = self.new_passkey(name)
+        values = (made.id, name, made.public_key, made.sign_count, "[]", made.device_type, 0, "Second", START)
+        await self.sqlite._ask(
+            lambda db: db.execute("INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", values),
+            writes=True,
+        )
+        await self.directory.refresh()
+        return device
+
+    def session(self, person: str) -> Session:
+        return Session(sha256(person.encode()), person, self.passkeys[person].id, utc(self.store.now()))
+
+    async def approve(
+        self, envelope: str, person: str = "Mika", passkey: SoftPasskey | None = None
+    ) -> Envelope:
+        session = self.session(person)
+        asked = await self.deciding.sign(session, envelope)
+        answer = (passkey or self.passkeys[person]).sign(asked["options"])
+        return await self.deciding.approve(session, envelope, asked["challenge_id"], answer)
+
+    async def ask(self, request: Request | None = None, gone: asyncio.Event | None = None) -> Release:
+        """The request as the pipeline would hand it on after policy asked for a person."""
+        wanted = request or a_request()
+        rules = self.rules()
+        return await self.waiting.step_up(
+            wanted,
+            rules.library.map(wanted),
+            self.policy.decision,
+            rules.library.body(wanted),
+            rules,
+            gone or asyncio.Event(),
+        )
+
+    async def held(
+        self, request: Request | None = None, gone: asyncio.Event | None = None
+    ) -> tuple["asyncio.Task[Release]", Envelope]:
+        """The request waits, and this is what it waits for."""
+        before = {e.id: e for e in await self.sqlite.envelopes([State.PENDING])}
+        waiting = {name: self.board.waiting(name) for name in before}
+        task = asyncio.create_task(self.ask(request, gone))
+        for _ in range(500):
+            await asyncio.sleep(0.002)
+            for envelope in await self.sqlite.envelopes([State.PENDING]):
+                if self.board.waiting(envelope.id) > waiting.get(envelope.id, 0):
+                    return task, envelope
+            if task.done():
+                await task
+        raise AssertionError("the request was not held")
+
+    async def opened(self, request: Request | None = None) -> Envelope:
+        """An envelope for this request, whose client has left again."""
+        gone = asyncio.Event()
+        task, envelope = await self.held(request, gone)
+        gone.set()
+        await asyncio.gather(task, return_exceptions=True)
+        return envelope
+
+    async def now(self, envelope: Envelope) -> Envelope:
+        current = await self.sqlite.envelope(envelope.id)
+        assert current is not None
+        return current
+
+    async def said(self, **where: str) -> list[dict[str, Any]]:
+        """Rows of the log, oldest first."""
+        return [entry.row.columns() for entry in reversed(await self.sqlite.rows(where, None, 1000))]
+
+    async def close(self) -> None:
+        self.board.stop()
+        await self.releaser.settle()
+        await self.sqlite.close()
+
+
+__all__ = ["ALLOW", "ASK", "DENY", "PlayedLibrary", "PlayedPolicy", "World", "b64u"]
