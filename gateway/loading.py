@@ -9,7 +9,8 @@ from gateway.policy import Policy
 from gateway.rules import Rules, rules_digest, with_directory
 from gateway.settings import Settings
 from gateway.templates import Library
-from gateway.templates.fields import suggestion
+from gateway.templates.fields import Fields, suggestion
+from gateway.templates.yaml12 import parse_yaml
 
 
 def shipped_templates() -> dict[str, Path]:
@@ -24,7 +25,7 @@ def ui_folder() -> Path:
 
 def load_library(settings: Settings) -> Library:
     shipped = shipped_templates()
-    own = {path.stem: path for path in settings.template_files}
+    own = {_service_of(path): path for path in settings.template_files}
     for name in settings.templates:
         if name not in shipped and name not in own:
             raise ConfigError(
@@ -33,9 +34,18 @@ def load_library(settings: Settings) -> Library:
                 suggestion(name, {*shipped, *own}),
             )
     chosen = [own.get(name) or shipped[name] for name in settings.templates]
-    chosen += [path for path in settings.template_files if path.stem not in settings.templates]
+    chosen += [path for name, path in own.items() if name not in settings.templates]
     variables = {name: service.vars for name, service in settings.templates.items() if service.vars}
     return Library.load(chosen, variables)
+
+
+def _service_of(path: Path) -> str:
+    """The name a template gives itself; what else is wrong with it is said when it is loaded."""
+    try:
+        document = parse_yaml(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ConfigError(f"the template cannot be read ({error.strerror}).", Place(str(path))) from error
+    return Fields(document, "A template").text("service") or path.stem
 
 
 def load_rules(settings: Settings, directory: Directory) -> Rules:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -21,6 +21,8 @@ from gateway.waiting import Waiting
 log = structlog.get_logger()
 
 INSIDE = "secondsig.internal"
+WORTH_A_ROW = frozenset({Reason.DUPLICATE, Reason.COSIGNER_INVALID, Reason.APPROVAL_DENIED})
+"""Refusals about an envelope that its own rows do not tell; the others would only repeat them."""
 
 
 @dataclass
@@ -100,9 +102,12 @@ class Pipeline:
             self.store.note(_row(request, rules, mapped, decision, "allow"))
             return Forward()
         if decision.effect is Effect.DENY:
-            raise _Denied(request, rules, mapped, decision)
+            raise _denied(request, rules, mapped, decision)
         body = rules.library.body(request)
-        return await self.waiting.step_up(request, mapped, decision, body, rules, gone)
+        try:
+            return await self.waiting.step_up(request, mapped, decision, body, rules, gone)
+        except Refusal as refusal:
+            raise _recorded(refusal, request, rules, mapped, decision) from refusal
 
     def _ask(self, request: Request, mapped: Mapped, rules: Rules) -> Decision:
         facts = facts_of(request, mapped, self.store.now())
@@ -137,7 +142,7 @@ class Pipeline:
         return _answer(problem(refusal, pages=self.rules().settings.origin, gateway=self.gateway, path=path))
 
     def _note_refusal(self, caller: Caller | None, refusal: Refusal, where: str, request_line: str) -> None:
-        if refusal.about and not isinstance(refusal, _Denied):
+        if refusal.about and refusal.reason not in WORTH_A_ROW:
             return
         method = request_line.partition(" ")[0]
         row = Row(
@@ -152,21 +157,47 @@ class Pipeline:
             config_digest=self.rules().digest,
             detail=refusal.detail,
         )
-        self.store.note(refusal.row if isinstance(refusal, _Denied) else row)
+        self.store.note(refusal.row if isinstance(refusal, _Recorded) else row)
 
 
-class _Denied(Refusal):
-    """Policy said no; carries the row that says which policy."""
+@dataclass(eq=False)
+class _Recorded(Refusal):
+    """A refusal that knows what the request meant, and so has a better row."""
 
-    def __init__(self, request: Request, rules: Rules, mapped: Mapped, decision: Decision) -> None:
-        why = decision.reasons[0] if decision.reasons else None
-        said = f" ({why.id}: {why.reason})" if why and why.reason else f" ({why.id})" if why else ""
-        super().__init__(
-            Reason.POLICY_DENIED,
-            f"Policy does not allow {mapped.units[0].action} here, and no approval can unlock it{said}. "
-            "Do something else or ask your operator.",
-        )
-        self.row = _row(request, rules, mapped, decision, "deny")
+    row: Row = field(default_factory=lambda: Row(Kind.REFUSED))
+
+
+def _denied(request: Request, rules: Rules, mapped: Mapped, decision: Decision) -> Refusal:
+    """Policy said no, and which policy."""
+    why = decision.reasons[0] if decision.reasons else None
+    said = f" ({why.id}: {why.reason})" if why and why.reason else f" ({why.id})" if why else ""
+    return _Recorded(
+        Reason.POLICY_DENIED,
+        f"Policy does not allow {mapped.units[0].action} here, and no approval can unlock it{said}. "
+        "Do something else or ask your operator.",
+        row=_row(request, rules, mapped, decision, "deny"),
+    )
+
+
+def _recorded(
+    refusal: Refusal, request: Request, rules: Rules, mapped: Mapped, decision: Decision
+) -> Refusal:
+    row = replace(
+        _row(request, rules, mapped, decision, "deny"),
+        kind=Kind.REFUSED,
+        reason=str(refusal.reason),
+        envelope=refusal.about.envelope if refusal.about else None,
+        detail=refusal.detail,
+    )
+    return _Recorded(
+        refusal.reason,
+        refusal.detail,
+        refusal.retryable,
+        refusal.retry_after,
+        refusal.about,
+        refusal.extra,
+        row,
+    )
 
 
 def _mode(rules: Rules, service: str) -> ServiceMode:
@@ -194,7 +225,7 @@ def _row(request: Request, rules: Rules, mapped: Mapped, decision: Decision, sai
         method=request.method,
         host=request.host,
         config_digest=rules.digest,
-        detail=decision.error or why,
+        detail=why,
     )
 
 

@@ -218,7 +218,7 @@ class Service:
         self._write_roots()
         dialer = Dialer(allowed=self.settings.upstream.allow, connect_to=connect_to, denied=own)
         self.engine = Engine(
-            self.pipeline, ca=self.ca, dialer=dialer, upstream_roots=self.paths.upstream_roots, sockets=proxy
+            self.pipeline, ca=self.ca, dialer=dialer, upstream_roots=self._extra_roots(), sockets=proxy
         )
         await self.engine.start()
         self._undo.append(lambda: self.engine.stop(GRACE))
@@ -240,12 +240,16 @@ class Service:
         self._undo.append(self.playground.stop)
         return port
 
+    def _extra_roots(self) -> Path | None:
+        """The engine trusts the public roots by itself."""
+        return self.paths.upstream_roots if self.paths.upstream_roots.read_bytes().strip() else None
+
     def _write_roots(self) -> None:
-        system = Path(certifi.where()).read_bytes()
+        """Upstream: the public roots, the operator's, the playground's. Agents: the system's and ours."""
         own = self.settings.upstream.ca.read_bytes() if self.settings.upstream.ca else b""
         playground = self.paths.playground / "ca.pem"
         extra = playground.read_bytes() if playground.exists() else b""
-        write_private(self.paths.upstream_roots, b"\n".join((system, own, extra)))
+        write_private(self.paths.upstream_roots, b"\n".join((own, extra)))
         write_private(self.paths.bundle, b"\n".join((_system_roots(), self.ca.pem)))
 
     async def _open_pages(self, sockets: list[socket.socket]) -> None:

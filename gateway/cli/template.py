@@ -15,17 +15,17 @@ def test(arguments: argparse.Namespace) -> int:
     """Every example of every template; 1 if any of them fails."""
     library = _library(arguments)
     results = library.examples()
-    failed = [result for result in results if result.failure]
+    failed = [result for result in results if not result.ok]
     if arguments.json:
         print_json(
             {
                 "passed": len(results) - len(failed),
-                "failed": [{"place": str(r.place), "problem": r.failure} for r in failed],
+                "failed": [{"place": str(r.place), "name": r.name, "wrong": list(r.wrong)} for r in failed],
             }
         )
     else:
         for result in failed:
-            print(f"{result.place}: {result.failure}")
+            print(f"{result.place}: {result.name}: {' '.join(result.wrong)}")
         print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
 

@@ -1,7 +1,6 @@
 """A client connection: carries out what the layers ask for, runs the hooks, and fails closed."""
 
 import asyncio
-import contextlib
 import inspect
 import logging
 import time
@@ -287,5 +286,4 @@ def _fail(flow: http.HTTPFlow, detail: str) -> None:
     exchange = flow.metadata.get(KEY)
     if isinstance(exchange, Exchange):
         exchange.cleared = False
-        with contextlib.suppress(Exception):
-            exchange.failed(detail)
+        exchange.failed(detail)

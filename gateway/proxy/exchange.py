@@ -1,6 +1,7 @@
 """What the engine knows about a tunnel and about each request, beside mitmproxy's own flow."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 
 from mitmproxy import http
@@ -8,6 +9,8 @@ from mitmproxy import http
 from gateway.model import Caller
 from gateway.proxy.authority import spell
 from gateway.proxy.gate import Outcome, Release
+
+logger = logging.getLogger(__name__)
 
 KEY = "secondsig"
 
@@ -60,7 +63,10 @@ class Exchange:
         """Tell the release how it ended; only the first call counts."""
         if self.release and not self._settled:
             self._settled = True
-            self.release.done(outcome, status, detail)
+            try:
+                self.release.done(outcome, status, detail)
+            except Exception:
+                logger.exception("the outcome of %s could not be recorded", self.release.id)
 
     def failed(self, detail: str) -> None:
         """No answer came: before the first byte nothing happened, after it nobody knows."""

@@ -81,6 +81,7 @@ class Stream(HttpStream):
             yield DropStream(self.stream_id)
         if self.exchange and not self.flow.live:
             self.owner.active.discard(self)
+            self.exchange.failed("the request ended without an answer")
 
     def _send(self, command: SendHttp) -> CommandGenerator[None]:
         event = command.event

@@ -48,11 +48,10 @@ class Tls(TlsConfig):
     def tls_start_client(self, tls_start: TlsData) -> None:
         mitmproxy.ctx.options = self.options
         super().tls_start_client(tls_start)
+        assert tls_start.ssl_conn  # noqa: S101 -- the base class made it
         tunnel = self.tunnels.get(tls_start.context.client.id)
-        if not tunnel or not tls_start.ssl_conn:
-            return  # TLS to the proxy itself: HTTP/1.1, as the base class has it
-        alpn = H1
-        if not self.needs_http1(tunnel.host):
+        alpn = H1  # to the proxy itself, and where a reset could not be seen while waiting
+        if tunnel and not self.needs_http1(tunnel.host):
             alpn = next((offer for offer in tls_start.conn.alpn_offers if offer in {H2, H1}), H1)
         tls_start.ssl_conn.set_app_data(AppData(client_alpn=alpn, server_alpn=None, http2=False))
 

@@ -9,8 +9,10 @@ from gateway.templates.patterns import Pattern, Segment
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
+    """`order` is the action's rank, then the place of the path in its list: the first that fits binds."""
+
     action: Action
-    rank: int
+    order: tuple[int, int]
     pattern: Pattern
 
 
@@ -47,8 +49,8 @@ class Index:
         if action.match is None:
             return
         methods = action.match.methods
-        for pattern in action.match.paths or ():
-            leaf = Leaf(action, rank, pattern)
+        for place, pattern in enumerate(action.match.paths or ()):
+            leaf = Leaf(action, (rank, place), pattern)
             if methods is None:
                 self._put(leaf, self._any, self._any_stars)
             for name in self._trees if methods is None else methods:
@@ -79,7 +81,7 @@ class Index:
             if values is not None:
                 found.append(Hit(leaf, values))
         if len(found) > 1:
-            found.sort(key=lambda hit: hit.leaf.rank)
+            found.sort(key=lambda hit: hit.leaf.order)
         return found
 
 

@@ -29,6 +29,9 @@ EXPONENTS: Mapping[str, int] = {
 }
 """ISO 4217's decimal places; a template's `exponents` say where a service differs."""
 
+UNKNOWN = "xxx"
+"""ISO 4217's code for no currency."""
+
 _CODE = re.compile(r"[A-Za-z]{3,10}")
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,18}")
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
@@ -45,26 +48,32 @@ class MoneyRule:
         """None for a currency that nobody told us about."""
         return self.exponents.get(currency, EXPONENTS.get(currency))
 
-    def read(self, amount: str, currency: str) -> Money | None:
-        """None where the currency's decimal places are needed and unknown: then no limit can apply."""
-        if not _CODE.fullmatch(currency):
-            raise ambiguous("The currency is not a currency's code; send one such as usd.")
-        code = currency.lower()
+    def read(self, amount: str, currency: str | None) -> Money:
+        """An amount whose decimals cannot be known is of UNKNOWN currency, for which nobody can set a limit."""
+        code = _code(currency)
         exponent = self.exponent(code)
         if self.unit == "minor":
-            minor: int | None = _whole(amount)
+            money = Money(code, _whole(amount), exponent or 0)
+        elif exponent is not None:
+            money = Money(code, _scaled(amount, exponent), exponent)
         else:
-            minor = None if exponent is None else _scaled(amount, exponent)
-        if minor is None:
-            return None
-        if minor > MAX_MINOR:
+            money = _of_unknown(amount)
+        if money.minor > MAX_MINOR:
             raise ambiguous("The amount is larger than any amount of money.")
-        return Money(code, minor, exponent or 0)
+        return money
 
-    def check_alone(self, amount: str) -> None:
-        """An amount without a currency has no limit, but it must be one: a negative one is refused all the same."""
-        if not _DECIMAL.fullmatch(amount):
-            raise ambiguous("The amount is not a plain number; write it in digits.")
+
+def _code(currency: str | None) -> str:
+    if currency is None:
+        return UNKNOWN
+    if not _CODE.fullmatch(currency):
+        raise ambiguous("The currency is not a currency's code; send one such as usd.")
+    return currency.lower()
+
+
+def _of_unknown(amount: str) -> Money:
+    decimals = len(amount.partition(".")[2])
+    return Money(UNKNOWN, _scaled(amount, decimals), decimals)
 
 
 def _whole(amount: str) -> int:
@@ -85,9 +94,15 @@ def _scaled(amount: str, exponent: int) -> int:
 
 def format_money(money: Money, *, known: bool = True) -> str:
     """As people write it: 600 JPY, 1234.56 EUR."""
+    if money.currency == UNKNOWN:
+        return f"{_decimal(money)} of an unknown currency"
     if not known:
         return f"{money.minor} of the smallest unit of {money.currency.upper()}"
+    return f"{_decimal(money)} {money.currency.upper()}"
+
+
+def _decimal(money: Money) -> str:
     digits = str(money.minor).rjust(money.exponent + 1, "0")
-    whole = digits[: len(digits) - money.exponent]
-    fraction = f".{digits[-money.exponent :]}" if money.exponent else ""
-    return f"{whole}{fraction} {money.currency.upper()}"
+    if not money.exponent:
+        return digits
+    return f"{digits[: -money.exponent]}.{digits[-money.exponent :]}"

@@ -130,9 +130,6 @@ class ContextField:
             return None
         if isinstance(amount, (bool, Compound)) or isinstance(currency, (bool, Compound, JsonNumber)):
             raise ambiguous(f"{self.source.text!r} and its currency cannot be read as money.")
-        if currency is None:
-            money.rule.check_alone(amount)
-            return None
         return money.rule.read(amount, currency)
 
 

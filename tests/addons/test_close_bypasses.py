@@ -91,7 +91,7 @@ CONNECTS = {
     "full-width digits": f"CONNECT \xef\xbc\x9127.0.0.1:443 HTTP/1.1\r\n{PROXY_AUTH}\r\n",
     "trailing dot": f"CONNECT {HOST}.:443 HTTP/1.1\r\nHost: {HOST}.\r\n{PROXY_AUTH}\r\n",
     "a body": f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 2\r\n{PROXY_AUTH}\r\nhi",
-    "a chunked body": f"CONNECT {HOST}:443 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n{PROXY_AUTH}\r\n0\r\n\r\n",
+    "chunks": f"CONNECT {HOST}:443 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n{PROXY_AUTH}\r\n0\r\n\r\n",
     "lower case": f"connect http://{HOST}:443/ HTTP/1.1\r\nHost: {HOST}\r\n{PROXY_AUTH}\r\n",
 }
 
@@ -169,7 +169,11 @@ async def test_host_and_authority_that_agree_pass_in_any_case_of_letters(w: Worl
     up = await w.upstream()
     await w.start()
     client = await w.tunnel()
-    for request in (get(host=HOST.upper()), get(host=f"{HOST}:443"), f"GET https://{HOST}/z HTTP/1.1\r\nHost: {HOST}\r\n\r\n"):
+    for request in (
+        get(host=HOST.upper()),
+        get(host=f"{HOST}:443"),
+        f"GET https://{HOST}/z HTTP/1.1\r\nHost: {HOST}\r\n\r\n",
+    ):
         assert " 200 " in (await client.ask(request)).line
     assert [got.target for got in up.received] == ["/", "/", "/z"]
 
@@ -188,7 +192,9 @@ async def test_raw_tcp_dns_and_nothing_else_pass_through_a_tunnel(w: World):
     await w.start()
     for port in (22, 53, 5353):
         client = await w.connect(port=port)
-        await client.send(b"\x00\x1d\xab\xcd\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x00\x00\x01\x00\x01\r\n\r\n")
+        await client.send(
+            b"\x00\x1d\xab\xcd\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x00\x00\x01\x00\x01\r\n\r\n"
+        )
         assert (await client.answer()).line.split()[1] == "403"
         await until(lambda: w.gate.refusals)
     assert [up.connections for up in w.upstreams] == [0, 0, 0]

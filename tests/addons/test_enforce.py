@@ -1,4 +1,5 @@
 import asyncio
+import ssl
 
 import pytest
 
@@ -50,7 +51,6 @@ async def test_an_answer_of_the_gate_never_reaches_upstream(w: World):
     client = await w.tunnel()
     got = await client.ask(get())
     assert (got.line, got.body, got.all("content-length")) == ("HTTP/1.1 202 Accepted, wait", b"later", ["5"])
-    got = await client.ask(f"HEAD / HTTP/1.1\r\nHost: {HOST}\r\n\r\n") if False else got
     await client.send(f"HEAD / HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
     head = await client.answer(head_only=True)
     assert head.all("content-length") == ["5"]
@@ -150,7 +150,9 @@ async def test_headers_for_the_gateway_stay_with_the_gateway(w: World):
     up = await w.upstream()
     await w.start()
     client = await w.tunnel()
-    await client.ask(get(extra="Secondsig-Purpose: deploy\r\nsecondsig-prefer: async\r\nAccept: */*\r\nKeep-Alive: 5\r\n"))
+    await client.ask(
+        get(extra="Secondsig-Purpose: deploy\r\nsecondsig-prefer: async\r\nAccept: */*\r\nKeep-Alive: 5\r\n")
+    )
     assert w.gate.requests[0].header("secondsig-purpose") == ("deploy",)
     assert up.received[0].headers == [("Host", HOST), ("Accept", "*/*")]
 
@@ -179,7 +181,10 @@ async def test_a_release_is_sent_once_exactly_as_approved(w: World, method: str,
     await w.start()
     outcomes = Outcomes()
     w.gate.verdict = release(
-        outcomes, target="/approved", body=b"approved", headers=(("X-Approved", "1"), ("Proxy-Authorization", "x"))
+        outcomes,
+        target="/approved",
+        body=b"approved",
+        headers=(("X-Approved", "1"), ("Proxy-Authorization", "x")),
     )
     if http2:
         client2 = await H2Client.through(w)
@@ -205,7 +210,9 @@ async def test_a_released_body_arrives_exact_however_the_client_sent_its_own(w: 
         head = f"POST /x HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n"
         got = await client.ask(head + "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n")
     elif how == "expect":
-        await client.send(f"POST /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        await client.send(
+            f"POST /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+        )
         assert (await client.answer(head_only=True)).line == "HTTP/1.1 100 Continue"
         got = await client.ask("abc")
     else:
@@ -259,16 +266,6 @@ async def test_the_target_is_sent_as_it_came(w: World):
     assert [request.target for request in w.gate.requests] == targets
 
 
-async def stream_slowly(got: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-    for number in range(3):
-        writer.write(b"9\r\ndata: %d\n\n\r\n" % number)
-        await writer.drain()
-        await reader.read(1)  # until the test says so
-    writer.write(b"0\r\n\r\n")
-    return True
-
-
 async def test_events_arrive_one_by_one(w: World):
     waiting = asyncio.Event()
 
@@ -299,8 +296,6 @@ async def test_a_host_that_is_switched_off_passes_unread_to_its_pinned_address(w
     await w.start()
     w.gate.untouched.add(OTHER)
     client = await w.connect(OTHER)
-    import ssl
-
     context = ssl.create_default_context(cafile=str(w.roots.pem))
     await client.writer.start_tls(context, server_hostname=OTHER)  # the upstream's own certificate
     for _ in range(2):

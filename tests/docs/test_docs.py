@@ -1,6 +1,7 @@
 """The documentation says what the code does: every name in a reference is held to the code it describes."""
 
 import argparse
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ def text_of(name: str) -> str:
 
 def section(text: str, heading: str) -> str:
     """What stands below a heading, up to the next of its rank or higher."""
-    rank = heading.split(" ")[0]
+    rank = heading.split(" ", maxsplit=1)[0]
     _, found, rest = text.partition(f"\n{heading}\n")
     assert found, f"there is no “{heading}”"
     return re.split(rf"\n#{{1,{len(rank)}}} ", rest)[0]
@@ -244,6 +245,36 @@ def anchors(page: Path) -> set[str]:
 def test_a_page_names_no_path_of_the_machine_it_was_written_on(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"/(?:work|root|tmp|home/\w+)/", text)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "A gateway that lies.",
+        "Another way out.",
+        "The same account.",
+        "Local actions.",
+        "Synced passkeys.",
+    ],
+)
+def test_the_readme_says_what_is_not_guaranteed(what: str) -> None:
+    said = section((ROOT / "README.md").read_text(encoding="utf-8"), "## What it does not guarantee")
+    assert f"**{what}**" in said
+
+
+def test_the_page_about_layers_names_every_module_in_its_layer() -> None:
+    tree = ast.parse((ROOT / "tests" / "test_layers.py").read_text(encoding="utf-8"))
+    levels = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LEVELS"
+    )
+    said = section(
+        (DOCS / "decisions" / "0001-layout-and-layers.md").read_text(encoding="utf-8"), "## Decision"
+    )
+    items = re.split(r"^\d\. ", said.partition("\n\n")[2].partition("\nWhere")[0], flags=re.MULTILINE)[1:]
+    named = [set(re.findall(r"`(\w+)(?:\.py|/)`", item)) for item in items]
+    assert named == [set(names) for _, names in levels]
 
 
 def test_every_guide_and_reference_can_be_reached_from_the_readme() -> None:

@@ -39,7 +39,8 @@ class Killer:
             f"listen: {{proxy: '127.0.0.1:0', pages: 'localhost:{free_port()}'}}\n"
             f"templates: {{orders: }}\ntemplate_files: ['{template}']\n"
             f"approvals: {{ttl: 30s, owner_may_approve: true}}\n"
-            f"upstream: {{ca: '{self.upstream.ca_file}', connect_to: {{'upstream.test:443': '127.0.0.1:{port}'}}}}\n",
+            f"upstream:\n  ca: '{self.upstream.ca_file}'\n"
+            f"  connect_to: {{'upstream.test:443': '127.0.0.1:{port}'}}\n",
             encoding="utf-8",
         )
         self.gateway = Gateway(self.config)
@@ -100,19 +101,28 @@ def check(database: Path, upstream: Upstream, answered: dict[str, int]) -> list[
     wrong = [f"{path} arrived {n} times" for (_, path), n in upstream.calls.items() if n > 1]
     with contextlib.closing(sqlite3.connect(database)) as db:
         db.row_factory = sqlite3.Row
-        wrong += [f"the database is damaged: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+        wrong += [
+            f"the database is damaged: {row[0]}"
+            for row in db.execute("PRAGMA integrity_check")
+            if row[0] != "ok"
+        ]
         states = {}
         for row in db.execute("SELECT id, state, resource FROM envelopes ORDER BY rowid"):
-            kinds = [r["kind"] for r in db.execute("SELECT kind FROM log WHERE envelope = ? ORDER BY seq", (row["id"],))]
+            kinds = [
+                r["kind"]
+                for r in db.execute("SELECT kind FROM log WHERE envelope = ? ORDER BY seq", (row["id"],))
+            ]
             wrong += rows_wrong(row["id"], row["state"], kinds)
             states.setdefault(row["resource"], []).append((row["state"], kinds))
-    for (_, path), _count in upstream.calls.items():
+    for _, path in upstream.calls:
         resource = f'Orders::Order::"{path.rpartition("/")[2]}"'
         if not any("authorised" in kinds for _, kinds in states.get(resource, [])):
             wrong.append(f"{path} arrived without a row that authorised it")
     for number, status in answered.items():
         if status == 201 and upstream.count("POST", f"/orders/{number}") != 1:
-            wrong.append(f"{number} was answered 201 and arrived {upstream.count('POST', f'/orders/{number}')} times")
+            wrong.append(
+                f"{number} was answered 201 and arrived {upstream.count('POST', f'/orders/{number}')} times"
+            )
     return wrong
 
 
@@ -145,7 +155,9 @@ def free_port() -> int:
     return port
 
 
-async def kill_rounds(folder: Path, rounds: int, seed: int, told: Callable[[int], None]) -> tuple[list[str], str]:
+async def kill_rounds(
+    folder: Path, rounds: int, seed: int, told: Callable[[int], None]
+) -> tuple[list[str], str]:
     killer = Killer(folder, seed)
     await killer.prepare()
     for number in range(rounds):
@@ -153,4 +165,6 @@ async def kill_rounds(folder: Path, rounds: int, seed: int, told: Callable[[int]
         told(number + 1)
     wrong = await killer.verdict()
     arrived = sum(killer.upstream.calls.values())
-    return wrong, json.dumps({"rounds": rounds, "orders": killer.orders, "arrived": arrived, "wrong": len(wrong)})
+    return wrong, json.dumps(
+        {"rounds": rounds, "orders": killer.orders, "arrived": arrived, "wrong": len(wrong)}
+    )

@@ -33,7 +33,9 @@ class Gateway:
         )
         while time.monotonic() - began < START_SECONDS:
             if self.process.returncode is not None:
-                raise RuntimeError(f"the gateway ended: {(self.config.parent / 'stderr').read_text()[-2000:]}")
+                raise RuntimeError(
+                    f"the gateway ended: {(self.config.parent / 'stderr').read_text()[-2000:]}"
+                )
             try:
                 await self.ask("agent_list")
             except (OSError, ValueError):

@@ -35,7 +35,9 @@ class Upstream:
     async def start(self) -> int:
         self._runner = web.ServerRunner(web.Server(self._answer))
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=server_context(self.authority, self.folder, self.host))
+        site = web.TCPSite(
+            self._runner, "127.0.0.1", 0, ssl_context=server_context(self.authority, self.folder, self.host)
+        )
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         return self.port

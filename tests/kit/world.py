@@ -127,15 +127,11 @@ class World:
         self.inside = Inside(store, self.board, b"the CA")
         self.pipeline = Pipeline(store, self.directory, self.rules, self.waiting, self.inside, GATEWAY)
         self.signing_in = SigningIn(store, KEYS, self.directory, self.rules, GATEWAY, RP_ID)
-        self.deciding = Deciding(
-            store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID
-        )
+        self.deciding = Deciding(store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID)
         self.desk = GatewayDesk(
             store, self.directory, self.board, self.rules, self.signing_in, self.deciding, GATEWAY
         )
-        self.operating = Operating(
-            store, self.directory, self.board, self.rules, self.directory.refresh
-        )
+        self.operating = Operating(store, self.directory, self.board, self.rules, self.directory.refresh)
 
     def rules(self) -> Rules:
         return Rules(self.settings, cast("Any", self.library), cast("Any", self.policy), self.config)
@@ -153,7 +149,9 @@ class World:
     async def add_agent(self, name: str, owner: str | None = None) -> str:
         token = f"ssig_{name}"
         stored = Token(f"tok_{name}", name, None, token_hash(token), START, None)
-        await self.store.apply(AddAgent(Agent(name, "platform", owner, paused=False, created_at=START), stored))
+        await self.store.apply(
+            AddAgent(Agent(name, "platform", owner, paused=False, created_at=START), stored)
+        )
         await self.directory.refresh()
         self.tokens[name] = token
         return token

@@ -1,7 +1,7 @@
 // The queue: live, and still while somebody's pointer or focus is in it.
 
 import { get } from "./api.js";
-import { secondsUntil, setServerTime, startClock, timeOfDay } from "./clock.js";
+import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
@@ -77,6 +77,7 @@ function showWaiting(rows) {
   one("#how-many").textContent = rows.length > 1 ? `${rows.length}, shortest time first` : "1";
   list.hidden = rows.length === 0;
   one("#empty").hidden = rows.length > 0;
+  tick();
 }
 
 function waitingLine(row) {
@@ -163,8 +164,8 @@ async function start() {
     if (error.status === 401) return toLogin();
     onLive(false);
   }
-  await refresh();
   startClock({ onEnd: (element) => { end(element.closest("tr")); soon(); } });
+  await refresh();
   listen({ onEvent: soon, onLive, onSignedOut: toLogin });
 }
 

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
-import { now, secondsUntil, setServerTime, startClock, timeOfDay } from "./clock.js";
+import { now, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
 import { listen } from "./events.js";
@@ -291,6 +291,7 @@ function runUntil(expires, ttl) {
   }
   if (ttl) for (const bar of all("progress")) bar.max = ttl;
   fill("refused-at", timeOfDay(expires, false));
+  tick();
 }
 
 async function signedIn() {

@@ -27,12 +27,14 @@ export function left(seconds) {
 
 /** Keeps every [data-until] on the page counting; `onEnd` is called once for each that runs out. */
 export function startClock({ aloud = false, onEnd = () => {} } = {}) {
-  const tick = () => {
+  tick = () => {
     for (const element of all('[data-until]:not([data-until=""])')) show(element, aloud, onEnd);
   };
-  tick();
-  return setInterval(tick, 500);
+  setInterval(() => tick(), 500);
 }
+
+/** Shows the time left at once where something new counts. */
+export let tick = () => {};
 
 function show(element, aloud, onEnd) {
   const seconds = secondsUntil(element.dataset.until);

@@ -312,7 +312,7 @@ def test_the_digest_cannot_be_kept_while_text_moves_between_files(load, schema_t
     digests = {
         load("").digest,
         load(" ").digest,
-        load("", "[] ").digest,
+        load("", " []").digest,
         load("", schema=schema_text + " ").digest,
         load("//x").digest,
     }

@@ -33,6 +33,7 @@ class H2Client:
     writer: asyncio.StreamWriter
     streams: dict[int, Stream2] = field(default_factory=dict)
     terminated: bool = False
+    task: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         config = h2.config.H2Configuration(
@@ -126,7 +127,10 @@ class H2Client:
 
 
 async def serve_h2(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: list[list[tuple[str, str]]], how: str = "ok"
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    seen: list[list[tuple[str, str]]],
+    how: str = "ok",
 ) -> None:
     """An HTTP/2 upstream: answers each request with 200 and `hello`, or misbehaves as told."""
     conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))

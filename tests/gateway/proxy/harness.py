@@ -365,7 +365,12 @@ class World:
         return client
 
     async def tunnel(
-        self, host: str = HOST, port: int = 443, *, sni: str | None = None, alpn: tuple[str, ...] = ("http/1.1",)
+        self,
+        host: str = HOST,
+        port: int = 443,
+        *,
+        sni: str | None = None,
+        alpn: tuple[str, ...] = ("http/1.1",),
     ) -> Client:
         client = await self.connect(host, port)
         await client.writer.start_tls(self.trusting(*alpn), server_hostname=sni or host)
@@ -398,7 +403,7 @@ async def world(directory: Path) -> AsyncIterator[World]:
 async def until(condition: Callable[[], object], seconds: float = 5) -> None:
     """Wait for something that another task brings about."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 -- whatever the condition looks at tells nobody
             await asyncio.sleep(0.005)
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gateway.errors import ConfigError, Refusal
@@ -66,6 +67,14 @@ def test_an_authority_that_cannot_be_trusted_is_an_error_with_the_way_out(
         key.unlink()
     elif damage == "garbage":
         key.write_text("nothing")
+    elif damage == "rsa":
+        key.write_bytes(
+            rsa.generate_private_key(65537, 2048).private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
     else:
         (tmp_path / "other").mkdir()
         make_ca(tmp_path / "other")
@@ -117,10 +126,10 @@ def test_an_agent_that_forges_very_many_names_is_refused_and_others_are_not(ca: 
         leaves.get(f"h{number}.test", "noisy")
     with pytest.raises(Refusal):
         leaves.get("one-more.test", "noisy")
-    assert leaves.get("h0.test", "noisy")
-    assert leaves.get("one-more.test", "quiet")
+    leaves.get("h0.test", "noisy")
+    leaves.get("one-more.test", "quiet")
     now[0] += certificates.PER_SECONDS
-    assert leaves.get("later.test", "noisy")
+    leaves.get("later.test", "noisy")
 
 
 def test_only_so_many_leaves_are_kept(ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch):

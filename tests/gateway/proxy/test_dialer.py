@@ -68,7 +68,16 @@ async def test_an_address_inside_is_refused_without_a_lookup(address: str):
 
 @pytest.mark.parametrize(
     "host",
-    ["127.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.0.0.1.", "localhost.", "１２７.0.0.1", "1.1.1.1."],
+    [
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.0.0.1.",
+        "localhost.",
+        "１２７.0.0.1",
+        "1.1.1.1.",
+    ],
 )
 async def test_an_address_in_another_spelling_is_refused(host: str):
     with pytest.raises(Refusal):

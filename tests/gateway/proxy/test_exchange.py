@@ -15,6 +15,15 @@ def test_an_outcome_is_told_once_and_the_first_one_counts():
     assert outcomes.seen == [("completed", 200)]
 
 
+def test_a_sink_that_fails_harms_nothing():
+    def fail(outcome: str, status: int | None, detail: str) -> None:
+        raise RuntimeError("disk full")
+
+    exchange = begin(tflow.tflow(), inside=False)
+    exchange.release = Release("env_1", "GET", "/", (), b"", fail)
+    exchange.settle("completed", 200)
+
+
 def test_a_failure_before_the_first_byte_is_not_sent_and_after_it_unknown():
     for sent, expected in ((False, "not_sent"), (True, "unknown")):
         exchange, outcomes = begin(tflow.tflow(), inside=False), Outcomes()

@@ -4,7 +4,16 @@ from hypothesis import strategies as st
 from gateway.proxy import headers
 
 NAMES = st.sampled_from(
-    [b"Accept", b"X-Y", b"Proxy-Authorization", b"Secondsig-Purpose", b"Connection", b"TE", b"Cookie", b"Expect"]
+    [
+        b"Accept",
+        b"X-Y",
+        b"Proxy-Authorization",
+        b"Secondsig-Purpose",
+        b"Connection",
+        b"TE",
+        b"Cookie",
+        b"Expect",
+    ]
 )
 FIELDS = st.lists(st.tuples(NAMES, st.binary(max_size=8)), max_size=8).map(tuple)
 

@@ -41,7 +41,7 @@ def test_only_tls_and_http_are_ever_spoken(data: bytes, expected: type):
 def test_the_client_of_a_context_is_who_sent_the_data():
     made, next_layer = asked(b"GET")
     assert isinstance(made.client, Client)
-    assert next_layer.data_client() == b"GET"  # type: ignore[no-untyped-call]
+    assert next_layer.data_client() == b"GET"
 
 
 async def test_a_proxy_behind_tls_serves_tunnels_inside_it(w: World):

@@ -12,11 +12,27 @@ CALLER = Caller("ci-bot", "tok_1", None, "127.0.0.1")
 
 
 def flow_of(version: bytes = b"HTTP/1.1", content: bytes = b"hi", **extra: bytes) -> http.HTTPFlow:
-    fields = ((b"Host", b"api.test"), (b"X-One", b"1"), (b"x-one", b"\xe9"), (b"Proxy-Authorization", b"Basic x"))
+    fields: tuple[tuple[bytes, bytes], ...] = (
+        (b"Host", b"api.test"),
+        (b"X-One", b"1"),
+        (b"x-one", b"\xe9"),
+        (b"Proxy-Authorization", b"Basic x"),
+    )
     fields += tuple((name.replace("_", "-").encode(), value) for name, value in extra.items())
     flow = tflow.tflow()
     flow.request = http.Request(
-        "api.test", 8443, b"PUT", b"https", b"", b"/a%2Fb?c=%C3%A9", version, http.Headers(fields), content, None, 1, 2
+        "api.test",
+        8443,
+        b"PUT",
+        b"https",
+        b"",
+        b"/a%2Fb?c=%C3%A9",
+        version,
+        http.Headers(fields),
+        content,
+        None,
+        1,
+        2,
     )
     return flow
 
@@ -27,7 +43,12 @@ def test_the_gate_sees_the_request_as_it_came_but_not_the_token():
     exchange.host, exchange.port = "api.test", 8443
     request = request_from(flow, exchange, CALLER)
     assert request.target == "/a%2Fb?c=%C3%A9"
-    assert request.headers == (("Host", "api.test"), ("X-One", "1"), ("x-one", "é"), ("Secondsig-Purpose", "deploy"))
+    assert request.headers == (
+        ("Host", "api.test"),
+        ("X-One", "1"),
+        ("x-one", "é"),
+        ("Secondsig-Purpose", "deploy"),
+    )
     assert (request.method, request.scheme, request.host, request.port, request.body) == (
         "PUT",
         "https",
@@ -61,7 +82,9 @@ def test_a_release_is_the_approved_request_and_nothing_of_the_flow(version: byte
     flow = flow_of(version)
     exchange = begin(flow, inside=True)
     exchange.host, exchange.port = "api.test", 8443
-    approved = Release("env_1", "POST", "/approved", (("Content-Type", "text/plain"),), b"\x00body", Outcomes())
+    approved = Release(
+        "env_1", "POST", "/approved", (("Content-Type", "text/plain"),), b"\x00body", Outcomes()
+    )
     sent = released(flow, exchange, approved)
     assert sent.headers.fields == (
         (b"Host", b"api.test:8443"),

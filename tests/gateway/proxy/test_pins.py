@@ -14,19 +14,37 @@ from mitmproxy.proxy.layers.http import _http1, _http2
 
 PINS: dict[str, tuple[Any, str]] = {
     "server.ConnectionHandler.handle_client": (server.ConnectionHandler.handle_client, "01f1b7cc991c4711"),
-    "server.ConnectionHandler.open_connection": (server.ConnectionHandler.open_connection, "5e0b3cbaf7a4030a"),
-    "server.ConnectionHandler.handle_connection": (server.ConnectionHandler.handle_connection, "95c3f93e9824e527"),
+    "server.ConnectionHandler.open_connection": (
+        server.ConnectionHandler.open_connection,
+        "5e0b3cbaf7a4030a",
+    ),
+    "server.ConnectionHandler.handle_connection": (
+        server.ConnectionHandler.handle_connection,
+        "95c3f93e9824e527",
+    ),
     "server.ConnectionHandler.server_event": (server.ConnectionHandler.server_event, "a2b42657ebe8bf6d"),
     "server.ConnectionHandler.hook_task": (server.ConnectionHandler.hook_task, "9ac7970160526268"),
-    "server.ConnectionHandler.close_connection": (server.ConnectionHandler.close_connection, "c0d10cc05dd65b80"),
+    "server.ConnectionHandler.close_connection": (
+        server.ConnectionHandler.close_connection,
+        "c0d10cc05dd65b80",
+    ),
     "server.ConnectionHandler.wakeup": (server.ConnectionHandler.wakeup, "6e42e075ee5fa3df"),
     "server.ConnectionHandler.log": (server.ConnectionHandler.log, "706760d6eecf10cd"),
     "server.LiveConnectionHandler.__init__": (server.LiveConnectionHandler.__init__, "2cb1077a21556ca9"),
     "http.HttpStream.__init__": (http.HttpStream.__init__, "9892a5f6b47b7b7b"),
     "http.HttpStream._handle_event": (http.HttpStream._handle_event, "e3cbfef7310ae81f"),
-    "http.HttpStream.state_wait_for_request_headers": (http.HttpStream.state_wait_for_request_headers, "3706d5d5ce01dcd4"),
-    "http.HttpStream.state_consume_request_body": (http.HttpStream.state_consume_request_body, "45459c1bbd8bdb1a"),
-    "http.HttpStream.state_wait_for_response_headers": (http.HttpStream.state_wait_for_response_headers, "10e32e91b2948164"),
+    "http.HttpStream.state_wait_for_request_headers": (
+        http.HttpStream.state_wait_for_request_headers,
+        "3706d5d5ce01dcd4",
+    ),
+    "http.HttpStream.state_consume_request_body": (
+        http.HttpStream.state_consume_request_body,
+        "45459c1bbd8bdb1a",
+    ),
+    "http.HttpStream.state_wait_for_response_headers": (
+        http.HttpStream.state_wait_for_response_headers,
+        "10e32e91b2948164",
+    ),
     "http.HttpStream.start_response_stream": (http.HttpStream.start_response_stream, "b0de9e9a5ee27276"),
     "http.HttpStream.send_response": (http.HttpStream.send_response, "d581bc106152e369"),
     "http.HttpStream.flow_done": (http.HttpStream.flow_done, "ad9969744785c572"),

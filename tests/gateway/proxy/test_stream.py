@@ -199,7 +199,9 @@ UNKNOWN: dict[str, Script] = {
     "odd status": answering(b"HTTP/1.1 0101 X\r\n\r\n"),
     "status beyond 599": answering(b"HTTP/1.1 999 X\r\nContent-Length: 0\r\n\r\n"),
     "two lengths": answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n"),
-    "length and chunks": answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    "length and chunks": answering(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ),
     "bad length": answering(b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"),
     "endless head": answering(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 80_000),
 }
@@ -207,7 +209,9 @@ UNKNOWN: dict[str, Script] = {
 
 @pytest.mark.parametrize("how", UNKNOWN)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-async def test_an_upstream_that_reads_and_misbehaves_executes_once_and_is_unknown(w: World, how: str, method: str):
+async def test_an_upstream_that_reads_and_misbehaves_executes_once_and_is_unknown(
+    w: World, how: str, method: str
+):
     up = await w.upstream(script=UNKNOWN[how])
     await w.start()
     outcomes = Outcomes()
@@ -271,7 +275,10 @@ async def test_http2_passes_to_http2_and_trailers_come_back_without_ours(w: Worl
     await w.start()
     client = await H2Client.through(w)
     got = await client.ask(
-        "/grpc", method="POST", body=b"x", extra=(("te", "trailers"), ("secondsig-purpose", "y"), ("cookie", "a=1"), ("cookie", "b=2"))
+        "/grpc",
+        method="POST",
+        body=b"x",
+        extra=(("te", "trailers"), ("secondsig-purpose", "y"), ("cookie", "a=1"), ("cookie", "b=2")),
     )
     assert (got.status, got.body) == (200, b"hello")
     assert got.all("secondsig-gateway") == []
@@ -401,7 +408,9 @@ async def test_a_body_over_the_limit_is_a_readable_413(w: World, how: str):
         head = f"POST /x HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n"
         await client.send(head.encode() + b"ffff\r\n" + b"x" * 65535 + b"\r\n")
     elif how == "expect":
-        await client.send(f"POST /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 5000000\r\nExpect: 100-continue\r\n\r\n")
+        await client.send(
+            f"POST /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 5000000\r\nExpect: 100-continue\r\n\r\n"
+        )
     else:
         await client.send(post(b"x" * 5_000_000))
     got = await client.answer()
@@ -438,7 +447,9 @@ async def test_a_head_that_is_refused_is_answered_before_its_body_comes(w: World
     await w.start()
     w.gate.refused_hosts.add(HOST)
     client = await w.tunnel()
-    got = await client.ask(f"POST /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+    got = await client.ask(
+        f"POST /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+    )
     assert got.line.split()[1] == "403"
     await client.send("body")
     w.gate.refused_hosts.clear()
@@ -446,7 +457,9 @@ async def test_a_head_that_is_refused_is_answered_before_its_body_comes(w: World
     assert not w.streams
 
 
-async def test_a_client_that_never_ends_its_refused_request_is_closed(w: World, monkeypatch: pytest.MonkeyPatch):
+async def test_a_client_that_never_ends_its_refused_request_is_closed(
+    w: World, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(stream, "LINGER_SECONDS", 0.1)
     await w.start()
     w.gate.refused_hosts.add(HOST)

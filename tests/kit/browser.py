@@ -1,0 +1,87 @@
+"""Chromium with a virtual authenticator, driven as a person would."""
+
+import shutil
+from typing import Any, Self
+
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
+
+
+class Chromium:
+    async def __aenter__(self) -> Self:
+        self._playwright = await async_playwright().start()
+        path = shutil.which("chromium") or shutil.which("chromium-browser")
+        self.browser: Browser = await self._playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.browser.close()
+        await self._playwright.stop()
+
+    async def person(self, **context: Any) -> "BrowserPerson":
+        made = await self.browser.new_context(**(context or PHONE))
+        return await BrowserPerson.open(made)
+
+
+class BrowserPerson:
+    """One page with a passkey of its own."""
+
+    def __init__(self, context: BrowserContext, page: Page) -> None:
+        self.context, self.page = context, page
+        self.trouble: list[str] = []
+
+    @classmethod
+    async def open(cls, context: BrowserContext) -> "BrowserPerson":
+        page = await context.new_page()
+        person = cls(context, page)
+        page.on("pageerror", lambda error: person.trouble.append(str(error)))
+        page.on("console", lambda said: person.trouble.append(said.text) if said.type == "error" else None)
+        session = await context.new_cdp_session(page)
+        await session.send("WebAuthn.enable")
+        await session.send(
+            "WebAuthn.addVirtualAuthenticator",
+            {
+                "options": {
+                    "protocol": "ctap2",
+                    "transport": "internal",
+                    "hasResidentKey": True,
+                    "hasUserVerification": True,
+                    "isUserVerified": True,
+                    "automaticPresenceSimulation": True,
+                }
+            },
+        )
+        return person
+
+    async def enrol(self, link: str, name: str) -> None:
+        await self.page.goto(link)
+        await self.page.get_by_label("name").first.fill(name)
+        await self.page.get_by_role("button", name="Enrol").click()
+        await self.page.wait_for_url("**/app/approvals")
+
+    async def approve_next(self) -> None:
+        """From the queue to the signature, at a person's pace."""
+        await self.page.goto(self.page.url.split("/app/")[0].split("/approve/")[0] + "/app/approvals")
+        link = self.page.locator("tbody a[href^='/approve/']").first
+        await link.click()
+        button = self.page.get_by_role("button", name="Approve", exact=True)
+        await expect(button).to_be_enabled()
+        await expect(button).not_to_have_attribute("aria-disabled", "true", timeout=10_000)
+        await self.page.wait_for_timeout(1100)
+        await button.click()

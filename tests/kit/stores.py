@@ -1,0 +1,130 @@
+"""A real store with time that a test moves, and a store that fails where a test says."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.audit import Row
+from gateway.envelopes import COSIGNER_LIFE, Envelope, Signature, State
+from gateway.errors import StoreError
+from gateway.store.contract import (
+    AddAgent,
+    Applied,
+    Change,
+    Configure,
+    Enrol,
+    Invitation,
+    Invite,
+    Open,
+    Sign,
+)
+from gateway.store.sqlite import SqliteStore
+from tests.kit.clocks import START, FakeTime
+from tests.kit.things import a_credential, a_person, a_row, a_token, an_agent, an_envelope
+
+
+class TimedStore(SqliteStore):
+    """The real one, on a clock of its own."""
+
+    def __init__(self, path: Path, reserve: int = 0) -> None:
+        self.time = FakeTime()
+        super().__init__(path, self.time.clock(), reserve)
+
+    async def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """What is really in the tables."""
+        return await self._ask(lambda db: [tuple(r) for r in db.execute(statement, values)], writes=True)  # type: ignore[no-any-return]
+
+    async def log(self) -> list[str | None]:
+        """The details of every row, oldest first."""
+        return [entry.row.detail for entry in reversed(await self.rows({}, None, 10_000))]
+
+    async def shake_out(self) -> None:
+        """Every note is written."""
+        for _ in range(400):
+            if not self._notes:
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError("the notes were not written")
+
+
+def row(detail: str) -> list[Row]:
+    return [a_row(detail=detail)]
+
+
+async def with_people(store: SqliteStore) -> None:
+    """An agent with a token, a person with a passkey, a configuration in force."""
+    await store.apply(Configure("config"))
+    await store.apply(AddAgent(an_agent(), a_token()))
+    await store.apply(Invite(Invitation("link", None, ("approvers",), START + 600)))
+    await store.apply(Enrol("link", a_person(), a_credential(), adopt_agents=False))
+
+
+def a_signature(person: str = "Mika", at: int = START, **changes: Any) -> Signature:
+    told: dict[str, Any] = {
+        "envelope": an_envelope().id,
+        "person": person,
+        "credential_id": a_credential(person).id,
+        "challenge": b"c" * 64,
+        "sealed_payload": b"sealed",
+        "payload_sha256": "p" * 64,
+        "assertion": {"id": "x"},
+        "at": at,
+    }
+    return Signature(**{**told, **changes})
+
+
+def a_sign(version: int = 1, **changes: Any) -> Sign:
+    """The signature that completes a quorum of one."""
+    told: dict[str, Any] = {
+        "version": version,
+        "signature": a_signature(),
+        "credential": a_credential(),
+        "cosigner": "bafycosigner",
+        "cosigner_token": b"token",
+        "cosigner_expires": START + COSIGNER_LIFE,
+    }
+    return Sign(**{**told, **changes})
+
+
+async def approved(store: SqliteStore) -> Envelope:
+    """An envelope that Mika signed."""
+    await store.apply(Open(an_envelope(), 20))
+    await store.apply(a_sign())
+    envelope = await store.envelope(an_envelope().id)
+    assert envelope is not None
+    assert envelope.state is State.APPROVED
+    return envelope
+
+
+class FailingStore:
+    """The store behind it, until the call whose turn it is: that one fails, before or after it was done."""
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+        self.calls: list[str] = []
+        self.fails: Callable[[int, str], bool] = lambda _number, _name: False
+        self.after = False
+        self.error: Exception = StoreError("The database could not do it: disk I/O error.")
+        self.before_apply: Callable[[Change], Awaitable[None]] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self.real, name)
+        if not asyncio.iscoroutinefunction(real):
+            return real
+
+        async def call(*args: Any, **named: Any) -> Any:
+            number = len(self.calls)
+            told = f"{name} {type(args[0]).__name__}" if name == "apply" else name
+            self.calls.append(told)
+            failing = self.fails(number, told)
+            if failing and not self.after:
+                raise self.error
+            if name == "apply" and self.before_apply:
+                await self.before_apply(args[0])
+            result: Applied = await real(*args, **named)
+            if failing:
+                raise self.error
+            return result
+
+        return call
