@@ -18,6 +18,7 @@ OVERRIDES = frozenset(
 REWRITES = frozenset({b"x-original-url", b"x-rewrite-url"})
 HOP_OPTIONS = frozenset({b"close", b"keep-alive", b"te", b"trailer", b"proxy-connection"})
 DEFAULT_PORT = {"https": 443, "http": 80}
+DESCRIBES_BODY = frozenset({b"content-type", b"content-encoding", b"transfer-encoding"})
 PREFACE = b"PRI"
 
 
@@ -38,7 +39,7 @@ class CloseBypasses:
         exchange, data = exchange_of(flow), flow.request.data
         check_line(data.method, data.path)
         check_fields(data.headers.fields)
-        check_framing(data.headers)
+        check_framing(data.headers.fields)
         if exchange.inside:
             self._check_inside(flow, exchange)
         else:
@@ -98,11 +99,16 @@ def options(value: bytes) -> set[bytes]:
     return {part.strip().lower() for part in value.split(b",") if part.strip()}
 
 
-def check_framing(headers: http.Headers) -> None:
-    if headers.get("transfer-encoding", "chunked").lower() != "chunked":
-        raise ambiguous("A request's body is sent plain or chunked, in no other transfer encoding.")
-    if len(headers.get_all("content-type")) > 1 or len(headers.get_all("content-encoding")) > 1:
-        raise ambiguous("The body is described twice.")
+def check_framing(fields: tuple[tuple[bytes, bytes], ...]) -> None:
+    seen: set[bytes] = set()
+    for name, value in fields:
+        low = name.lower()
+        if low == b"transfer-encoding" and value.lower() != b"chunked":
+            raise ambiguous("A request's body is sent plain or chunked, in no other transfer encoding.")
+        if low in DESCRIBES_BODY:
+            if low in seen:
+                raise ambiguous("The body is described twice.")
+            seen.add(low)
 
 
 def check_host_headers(request: http.Request, exchange: Exchange, *, needed: bool, default_port: int) -> None:

@@ -2,6 +2,7 @@
 
 from mitmproxy import http
 
+from addons.close_bypasses import check_fields, check_line
 from addons.identify_agent import credential
 from gateway.errors import ambiguous
 from gateway.model import Caller
@@ -47,6 +48,8 @@ class Enforce:
             raise RuntimeError("the gate answers for its own host itself")
         if isinstance(verdict, Release):
             flow.request = released(flow, exchange, verdict)
+            check_line(flow.request.data.method, flow.request.data.path)
+            check_fields(flow.request.headers.fields)
         elif isinstance(verdict, Forward):
             flow.request = forwarded(flow)
         else:

@@ -163,6 +163,15 @@ def json_leaves(value: Json) -> Iterator[tuple[str, JsonLeaf]]:
             yield pointer, item
 
 
+def leaf_text(leaf: JsonLeaf) -> str:
+    """A leaf as text; what is shown, compared and committed to."""
+    if leaf is None:
+        return "null"
+    if isinstance(leaf, bool):
+        return "true" if leaf else "false"
+    return str(leaf)
+
+
 def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 

@@ -81,6 +81,9 @@ class ClientConnection(LiveConnectionHandler):
         finally:
             self._over = True
             self.shared.tunnels.pop(self.client.id, None)
+            for io in self.transports.values():  # what was cancelled before it began closes nothing itself
+                if isinstance(io.writer, asyncio.StreamWriter):
+                    io.writer.close()
             for stream in self.active:
                 if stream.exchange:
                     stream.exchange.gone.set()

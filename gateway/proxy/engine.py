@@ -33,6 +33,7 @@ HOOKS = (
 )
 QUEUE = 1024
 POLL_SECONDS = 0.02
+KEPT_FOR_CLOSING = 0.2
 IDLE_BEFORE_PROBES, BETWEEN_PROBES, PROBES = 30, 10, 3
 
 
@@ -105,8 +106,9 @@ class Engine:
         """Take no new connections, let requests end for `grace` seconds, then close what is left."""
         for server in self._servers:
             server.close()
-        deadline = asyncio.get_running_loop().time() + grace
-        while self._connections and asyncio.get_running_loop().time() < deadline:
+        clock = asyncio.get_running_loop().time
+        end = clock() + grace
+        while self._connections and clock() < end - grace * KEPT_FOR_CLOSING:
             for connection in [known for known in self._connections if not known.active]:
                 connection.abort()
             await asyncio.sleep(POLL_SECONDS)
@@ -114,7 +116,7 @@ class Engine:
         for connection, _ in left:
             connection.give_up()
         if left:
-            await asyncio.wait([task for _, task in left], timeout=1)
+            await asyncio.wait([task for _, task in left], timeout=max(end - clock(), POLL_SECONDS))
         for task in self._connections.values():
             task.cancel()
         if self._own_roots:

@@ -1,5 +1,6 @@
 """Between mitmproxy's messages and the gateway's own values."""
 
+import copy
 import time
 from typing import Literal
 
@@ -56,22 +57,12 @@ def released(flow: http.HTTPFlow, exchange: Exchange, release: Release) -> http.
 def _request(
     flow: http.HTTPFlow, method: bytes, path: bytes, version: bytes, authority: bytes, fields: headers.Raw
 ) -> http.Request:
-    # A new object: the client's side of the connection still reads the one that came in.
-    data = flow.request.data
-    request = http.Request(
-        host=data.host,
-        port=data.port,
-        method=method,
-        scheme=data.scheme,
-        authority=authority,
-        path=path,
-        http_version=version,
-        headers=http.Headers(fields),
-        content=None,
-        trailers=None,
-        timestamp_start=data.timestamp_start,
-        timestamp_end=data.timestamp_end,
-    )
+    # A copy: the client's side of the connection still reads the one that came in. Not a new one either:
+    # mitmproxy's constructor checks every field's type, for a tenth of all the time a request takes.
+    request = copy.copy(flow.request)
+    data = request.data = copy.copy(flow.request.data)
+    data.method, data.path, data.http_version, data.authority = method, path, version, authority
+    data.headers, data.trailers = http.Headers(fields), None
     return _with_body(request, data.content or b"")
 
 

@@ -1,9 +1,10 @@
 """Templates: what requests mean. They map, Cedar decides."""
 
+from gateway.bodies import leaf_text
 from gateway.templates.examples import ExampleResult
+from gateway.templates.leaves import covers, select
 from gateway.templates.library import ActionInfo, Library
 from gateway.templates.money import format_money
-from gateway.templates.selectors import covers, leaf_text, select
 from gateway.templates.service import Service
 
 __all__ = [

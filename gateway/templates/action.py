@@ -10,10 +10,11 @@ from gateway.model import Bind, ContextValue, Risk, Undo
 from gateway.templates.asking import Asking, merged, read_asking, read_bind, read_leaves
 from gateway.templates.fields import Fields, items, members, scalar_text, suggestion, text, word
 from gateway.templates.hosts import HostPattern
+from gateway.templates.leaves import touches
 from gateway.templates.matching import Match, read_match
 from gateway.templates.params import Param
 from gateway.templates.resources import HOST, ResourceType
-from gateway.templates.selectors import Capture, parse_selector, touches
+from gateway.templates.selectors import Capture, parse_selector
 from gateway.templates.summary import Knows, Sentence, parse_summary
 from gateway.templates.values import ContextField, read_context
 from gateway.templates.yaml12 import Yaml
@@ -41,9 +42,9 @@ class Action:
     risk: Risk
     accepts_opaque: bool = False
     fields: tuple[ContextField, ...] = ()
-    sentence: Sentence = Sentence(())
-    asking: Asking = Asking()
-    bind: Bind = Bind()
+    sentence: Sentence = field(default_factory=lambda: Sentence(()))
+    asking: Asking = field(default_factory=Asking)
+    bind: Bind = field(default_factory=Bind)
     redact: tuple[str, ...] = ()
     secret: tuple[str, ...] = ()
     show: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from gateway.errors import ConfigError
@@ -21,7 +21,7 @@ _GROUP = re.compile(r'Group::"[^"\\\x00-\x1f]+"')
 class Asking:
     """`batch` is the name under which requests are approved together, still with its captures."""
 
-    approval: Approval = Approval()
+    approval: Approval = field(default_factory=Approval)
     batch: IdPattern | None = None
 
 

@@ -107,7 +107,7 @@ def resource_types(service: Service, action: Action) -> tuple[str, ...]:
     full = service.resources.full
     if action.resource is not None:
         return (full[action.resource],)
-    return tuple(full[kind.name] for kind in service.resources.types.values() if kind.at) + (full[HOST],)
+    return (*(full[kind.name] for kind in service.resources.types.values() if kind.at), full[HOST])
 
 
 def _quoted(text: str) -> str:

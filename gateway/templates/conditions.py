@@ -1,17 +1,16 @@
-"""Conditions: sets of values at a place, so that one can be compared with another. Each is true, false or unknown."""
+"""Conditions: sets of values at a place, comparable with one another; each is true, false or unknown."""
 
 from dataclasses import dataclass, field
 
-from gateway.bodies import JsonNumber, JsonLeaf
+from gateway.bodies import JsonLeaf, JsonNumber
 from gateway.errors import ConfigError, Refusal, ambiguous
 from gateway.templates.fields import Fields, items, members, text
 from gateway.templates.language import ANY, Language, concat, literal, one, repeat
 from gateway.templates.language import escape as escapes
 from gateway.templates.language import overlap as shared_text
+from gateway.templates.reading import Compound, Found
 from gateway.templates.selectors import (
     BodyPresence,
-    Compound,
-    Found,
     JsonPlace,
     Source,
     has_wildcard,
@@ -64,10 +63,10 @@ class ValueSet:
             if one_set.language is None and not one_set.negated:
                 return min((tag for tag in one_set.listed if two.has(tag)), default=None)
         return next(
-            (tag for tag in self._samples() + other._samples() if self.has(tag) and other.has(tag)), None
+            (tag for tag in self.samples() + other.samples() if self.has(tag) and other.has(tag)), None
         )
 
-    def _samples(self) -> list[str]:
+    def samples(self) -> list[str]:
         words = [f"s:x{'x' * n}" for n in range(len(self.listed) + 1)]
         if self.glob is not None:
             return [f"s:{self.glob.replace('*', word[2:])}" for word in words] + [

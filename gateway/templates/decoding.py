@@ -26,7 +26,7 @@ class DecodeRule:
 
 
 class Decoding:
-    """The rules of a service, the most specific first; without any, JSON and forms go by their content type."""
+    """The rules of a service, the most specific first; without any, the content type decides."""
 
     def __init__(self, rules: tuple[DecodeRule, ...]) -> None:
         self.special = _ordered([rule for rule in rules if rule.at is not None])

@@ -10,6 +10,7 @@ from gateway.templates.params import Param
 from gateway.templates.patterns import Pattern, parse_host
 
 _WRITTEN = re.compile(r"(?:(https?)://)?([^:/]+)(?::([0-9]{1,5}))?")
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 MAX_PORT = 65535
 
 
@@ -33,7 +34,7 @@ class HostPattern:
             return None
         if self.exact:
             return [] if host == self.text else None
-        return self.pattern.match(host.split("."))
+        return self.pattern.match(host.split(".")) if _NAME.fullmatch(host) else None
 
     def origin(self, host: str) -> str:
         usual = self.port == (443 if self.scheme == "https" else 80)

@@ -32,7 +32,7 @@ class _Node:
 
 
 class Index:
-    """Actions in the order of their ranks; a method that no action names has its own tree of any-method actions."""
+    """Actions by their ranks; a method that no action names finds those that take any method."""
 
     def __init__(self, actions: Sequence[Action]) -> None:
         self._trees: dict[str, _Node] = {}

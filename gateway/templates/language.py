@@ -1,4 +1,4 @@
-"""Regular languages: one automaton matches, compares and finds witnesses, so what matches is what was compared.
+"""Regular languages: one automaton matches, compares and finds witnesses, and they agree.
 
 Patterns of template authors are read into it, never given to a backtracking engine: matching takes one step a
 character, whatever the pattern.

@@ -99,7 +99,7 @@ class Library:
     def _service(self, request: Request) -> Service:
         service = self.routes.find(request.scheme, request.host, request.port)
         if service is None:
-            detail = f"No template covers {request.host}:{request.port}, so nothing passes to it; ask the operator."
+            detail = f"No template covers {request.host}:{request.port}, so nothing passes; ask the operator."
             raise Refusal(Reason.UNMAPPED, detail)
         return service
 

@@ -1,13 +1,13 @@
-"""From a request to its units: overrides refused, path, candidates, conditions, resource, context, summary."""
+"""From a request to its units: overrides, path, candidates, conditions, resource, context, summary."""
 
 import re
 from dataclasses import replace
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from gateway.bodies import DecodedBody, decode
 from gateway.errors import Refusal, ambiguous
 from gateway.model import Approval, ContextValue, Mapped, Request, Risk, Summary, SummaryPart, Unit
-from gateway.templates.action import Access, Action, READS
+from gateway.templates.action import READS, Access, Action
 from gateway.templates.index import Hit
 from gateway.templates.paths import parse_path, split_target
 from gateway.templates.resources import HOST, Bound, bind_captures
@@ -79,10 +79,15 @@ def _check_override(view: View) -> None:
         return
     kind = view.rule.kind(view.request)
     types = view.request.header("content-type")
-    if kind == "form" and _names_method(view.body.form):
+    if kind == "form" and _may_name_method(view.request) and _names_method(view.body.form):
         raise _override()
     if any("multipart/" in value.lower() for value in types) and b'"_method"' in view.request.body.lower():
         raise _override()
+
+
+def _may_name_method(request: Request) -> bool:
+    """A cheap look, so that a form is parsed only where it might matter."""
+    return bool(request.header("content-encoding")) or b"_method" in unquote_to_bytes(request.body).lower()
 
 
 def _unquoted(query: str) -> str:

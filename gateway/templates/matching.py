@@ -7,11 +7,12 @@ from urllib.parse import quote
 from gateway.errors import ConfigError, Place
 from gateway.templates.conditions import ABSENT, ANYTHING, Condition, ValueSet, all_hold, read_where
 from gateway.templates.fields import Fields, items, scalar_text, text
+from gateway.templates.hosts import HostPattern, parse_service_host
 from gateway.templates.language import escape, overlap
 from gateway.templates.params import Param
 from gateway.templates.patterns import SEPARATOR, Pattern, Segment, parse_path
-from gateway.templates.hosts import HostPattern, parse_service_host
-from gateway.templates.selectors import BodyPresence, FormPlace, JsonPlace, QueryPlace, key_tokens
+from gateway.templates.reading import key_tokens
+from gateway.templates.selectors import BodyPresence, FormPlace, JsonPlace, QueryPlace
 from gateway.templates.view import View
 from gateway.templates.yaml12 import Yaml
 
@@ -25,7 +26,6 @@ class Match:
     place: Place
     methods: frozenset[str] | None
     hosts: tuple[HostPattern, ...]
-    own_hosts: bool
     paths: tuple[Pattern, ...] | None
     where: tuple[Condition, ...] = ()
     query_only: frozenset[str] | None = None
@@ -59,8 +59,7 @@ def read_match(
     return Match(
         node.place,
         frozenset(_method(item) for item in items(method)) or None,
-        own or hosts,
-        bool(own),
+        hosts if host is None else own,
         paths or None,
         read_where(where),
         keys,

@@ -1,4 +1,4 @@
-"""Money: an amount as it was written becomes a whole number of the currency's smallest unit, or is refused."""
+"""Money: an amount as written becomes a whole number of the currency's smallest unit, or is refused."""
 
 import re
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ MAX_MINOR = 2**63 - 1
 
 _NONE = "bif clp djf gnf isk jpy kmf krw pyg rwf ugx uyi vnd vuv xaf xof xpf"
 _TWO = (
-    "aed afn all amd aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob bov brl bsd btn bwp byn bzd cad cdf che chf "
-    "chw cny cop cou crc cup cve czk dkk dop dzd egp ern etb eur fjd fkp gbp gel ghs gip gmd gtq gyd hkd hnl htg "
-    "huf idr ils inr irr jmd kes kgs khr kpw kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mru mur mvr "
-    "mwk mxn mxv myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr sdg sek sgd "
-    "shp sle sos srd ssp stn svc syp szl thb tjs tmt top try ttd twd tzs uah usd usn uyu uzs ved ves wst xcd yer "
-    "zar zmw zwg"
+    "aed afn all amd aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob bov brl bsd btn bwp byn bzd cad "
+    "cdf che chf chw cny cop cou crc cup cve czk dkk dop dzd egp ern etb eur fjd fkp gbp gel ghs gip "
+    "gmd gtq gyd hkd hnl htg huf idr ils inr irr jmd kes kgs khr kpw kyd kzt lak lbp lkr lrd lsl mad "
+    "mdl mga mkd mmk mnt mop mru mur mvr mwk mxn mxv myr mzn nad ngn nio nok npr nzd pab pen pgk php "
+    "pkr pln qar ron rsd rub sar sbd scr sdg sek sgd shp sle sos srd ssp stn svc syp szl thb tjs tmt "
+    "top try ttd twd tzs uah usd usn uyu uzs ved ves wst xcd yer zar zmw zwg"
 )
 _THREE = "bhd iqd jod kwd lyd omr tnd"
 _FOUR = "clf uyw"
@@ -49,7 +49,7 @@ class MoneyRule:
         return self.exponents.get(currency, EXPONENTS.get(currency))
 
     def read(self, amount: str, currency: str | None) -> Money:
-        """An amount whose decimals cannot be known is of UNKNOWN currency, for which nobody can set a limit."""
+        """An amount whose decimals cannot be known is of UNKNOWN currency: nobody can set a limit for it."""
         code = _code(currency)
         exponent = self.exponent(code)
         if self.unit == "minor":

@@ -1,4 +1,4 @@
-"""Which action wins: the one whose requests are contained in the other's. What is unordered may not overlap."""
+"""Which action wins: the one contained in the other. What is unordered may not overlap."""
 
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -76,7 +76,8 @@ def _names(upper: Action, lower: Action) -> bool:
 
 
 def _error(first: Action, second: Action, what: str, way_out: str) -> ConfigError:
-    message = f'The actions "{first.id}" (line {first.place.line}) and "{second.id}" (line {second.place.line}) {what}.'
+    one, two = f'"{first.id}" (line {first.place.line})', f'"{second.id}" (line {second.place.line})'
+    message = f"The actions {one} and {two} {what}."
     return ConfigError(message, second.place, way_out or None)
 
 

@@ -29,7 +29,7 @@ _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz
 
 
 def fold_lower(value: str, what: str) -> str:
-    """Lower case; a letter outside ASCII that has cases is refused, because servers fold those differently."""
+    """Lower case; letters outside ASCII that have cases are refused: servers fold those differently."""
     folded = value.translate(_LOWER)
     if not folded.isascii() and folded != folded.casefold():
         raise ambiguous(f"{what} holds letters whose case servers read differently; write it in lower case.")

@@ -23,14 +23,13 @@ from gateway.templates.resources import Resources, ResourceType, read_resources
 from gateway.templates.variables import read_variables
 from gateway.templates.yaml12 import Yaml, parse_yaml
 
-
 type Variables = Mapping[str, Mapping[str, object]]
 """What the operator sets, by service and variable."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A template, ready to map requests. `host_patterns` are its own hosts, then those only an action names."""
+    """A template, ready to map requests. `host_patterns` are its hosts, then those only an action names."""
 
     name: str
     title: str
@@ -188,7 +187,7 @@ def _taken_ids(actions: list[Action]) -> list[ConfigError]:
 
 
 def _read_unmatched(node: Yaml | None, place: Place) -> dict[Access, tuple[Risk, Place]]:
-    """The floors for what no action names: reads are low and changes step up, unless the template says otherwise."""
+    """The floors for what no action names: unless the template says otherwise, changes step up."""
     made: dict[Access, tuple[Risk, Place]] = {"read": (Risk.LOW, place), "write": (Risk.STEP_UP, place)}
     if node is None:
         return made
@@ -231,7 +230,7 @@ def _check_at(around: Surroundings) -> None:
         for other_kind, other in every[index + 1 :]:
             if kind.name == other_kind.name:
                 continue
-            one, two = (Match(at.place, None, (), False, (at,)) for at in (pattern, other))  # noqa: FBT003  # no hosts of its own
+            one, two = (Match(at.place, None, (), (at,)) for at in (pattern, other))
             if len(pattern.segments) == len(other.segments) and within(one, two) is within(two, one):
                 _refuse_overlap(one, two, kind, other_kind)
 

@@ -210,18 +210,18 @@ class _Parser:
         return Optional(tuple(parts))
 
     def piece(self) -> str | Value:
-        token = self.tokens.pop(0)
-        if token in {"[[", "]]", "{{", "}}"}:
-            return token[0]
-        if token == "{" and len(self.tokens) > 1 and self.tokens[1] == "}":
+        sign = self.tokens.pop(0)
+        if sign in {"[[", "]]", "{{", "}}"}:
+            return sign[0]
+        if sign == "{" and len(self.tokens) > 1 and self.tokens[1] == "}":
             inner = self.tokens.pop(0)
             self.tokens.pop(0)
             return self.value(inner)
-        if token in "[]{}":
+        if sign in "[]{}":
             raise ConfigError(
-                f"A {token!r} in the summary stands alone.", self.place, "Double it to mean the sign."
+                f"A {sign!r} in the summary stands alone.", self.place, "Double it to mean the sign."
             )
-        return token
+        return sign
 
     def value(self, inner: str) -> Value:
         name, *filters = inner.split("|")

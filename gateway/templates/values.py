@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from gateway.bodies import JsonNumber
+from gateway.bodies import JsonNumber, leaf_text
 from gateway.errors import ConfigError, Place, ambiguous
 from gateway.model import ContextValue
 from gateway.templates.fields import Fields, items, members, scalar_text, text, whole, word
 from gateway.templates.money import MoneyRule
 from gateway.templates.params import fold_lower
-from gateway.templates.selectors import BodySize, Compound, Found, Source, leaf_text, parse_selector
+from gateway.templates.reading import Compound, Found
+from gateway.templates.selectors import BodySize, Source, parse_selector
 from gateway.templates.view import View
 from gateway.templates.yaml12 import Yaml
 
@@ -23,8 +24,8 @@ _INT = re.compile(r"0|-?[1-9][0-9]{0,18}")
 MAX_ITEMS = 10_000
 
 RESERVED = frozenset({
-    "approvals", "break_glass", "cosigner", "delegate", "grant", "host", "intent_risk", "method", "now", "purpose",
-    "requester_ip", "risk", "units",
+    "approvals", "break_glass", "cosigner", "delegate", "grant", "host", "intent_risk", "method", "now",
+    "purpose", "requester_ip", "risk", "units",
 })  # fmt: skip
 """What the gateway itself puts into every context."""
 

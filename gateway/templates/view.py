@@ -12,7 +12,7 @@ type ArgSource = Literal["form", "query", "json"]
 
 @dataclass(frozen=True, slots=True)
 class BodyRule:
-    """How the upstream reads bodies: by content type (`*` is any other one), and where its arguments stand."""
+    """How the upstream reads bodies: by content type (`*` is any other), and where its arguments stand."""
 
     kinds: tuple[tuple[str, Kind], ...] = (
         ("application/json", "json"),
@@ -52,7 +52,7 @@ class View:
 
     @property
     def body(self) -> DecodedBody:
-        """Decoded; refused where the content type is not listed, or names a body that nobody can read into."""
+        """Decoded; refused where the content type is not listed, or names a body nobody can read into."""
         if self._body is None:
             kind = self.rule.kind(self.request)
             if kind is None:

@@ -199,6 +199,39 @@ async def test_a_release_is_sent_once_exactly_as_approved(w: World, method: str,
     assert outcomes.seen == [("completed", 200)]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target": "/a HTTP/1.1\r\nX: y"},
+        {"method": "GET /other"},
+        {"headers": (("X", "a\r\nY: b"),)},
+        {"headers": (("X\n", "a"),)},
+        {"headers": (("X", "\u30a2"),)},
+    ],
+)
+async def test_a_release_that_would_smuggle_is_not_sent(w: World, change: dict[str, object]):
+    up = await w.upstream()
+    await w.start()
+    outcomes = Outcomes()
+    w.gate.verdict = release(outcomes, **change)
+    client = await w.tunnel()
+    assert (await client.ask(post(b"x"))).line.split()[1] in {"403", "503"}
+    assert outcomes.seen == [("not_sent", None)]
+    assert up.connections == 0
+
+
+async def test_a_verdict_of_no_known_kind_is_a_fault(w: World):
+    await w.upstream()
+    await w.start()
+
+    async def wrong(request: Request, gone: asyncio.Event) -> Forward:
+        return "forward"  # type: ignore[return-value]
+
+    w.gate.verdict = wrong
+    client = await w.tunnel()
+    assert (await client.ask(get())).line.split()[1] == "503"
+
+
 @pytest.mark.parametrize("new", [b"", b"short", b"much longer than what the client sent"])
 @pytest.mark.parametrize("how", ["length", "chunked", "expect"])
 async def test_a_released_body_arrives_exact_however_the_client_sent_its_own(w: World, new: bytes, how: str):

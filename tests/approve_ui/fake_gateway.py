@@ -29,7 +29,9 @@ PAGES = {
     "/app/audit": "audit",
 }
 TTL = 101
-SITE = "\n".join(["<!doctype html>", "<title>Parts that fit</title>", *[f"<p>Part {n}</p>" for n in range(20)]])
+SITE = "\n".join(
+    ["<!doctype html>", "<title>Parts that fit</title>", *[f"<p>Part {n}</p>" for n in range(20)]]
+)
 JSON_TYPE = "application/json"
 
 type Json = dict[str, Any]
@@ -78,7 +80,9 @@ def payload(**changes: Any) -> Json:
             "address": "10.4.2.17",
         },
         "units": [unit()],
-        "why": [{"policy": "main-needs-a-person", "reason": "A person signs every write to a protected branch."}],
+        "why": [
+            {"policy": "main-needs-a-person", "reason": "A person signs every write to a protected branch."}
+        ],
         "asked_by": ["policy", "template"],
         "purpose": "Fix the broken pricing link in the footer, issue 2231",
         "request": {
@@ -167,6 +171,8 @@ def row_of(sample: Json, **changes: Any) -> Json:
         "quorum": sample["quorum"],
         "address": sample["agent"]["address"],
         "decided_by": None,
+        "decided_at": None,
+        "cosigner_expires_at": None,
         "decision_method": None,
         "outcome": None,
         "status": None,
@@ -186,6 +192,7 @@ class FakeGateway:
     sample: Json = field(default_factory=payload)
     changes: Json = field(default_factory=dict)
     may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
+    repeats: Json | None = None
     signatures: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
@@ -194,7 +201,9 @@ class FakeGateway:
     waiting: list[Json] = field(default_factory=list)
     recent: list[Json] = field(default_factory=list)
     rows: Json = field(default_factory=lambda: {"rows": [], "next": None})
-    after_approve: Json = field(default_factory=lambda: {"state": "completed", "status": 200, "outcome": "completed"})
+    after_approve: Json = field(
+        default_factory=lambda: {"state": "completed", "status": 200, "outcome": "completed"}
+    )
     approve_reply: Reply | None = None
     stream_breaks: int = 0
     posted: dict[str, list[Json]] = field(default_factory=dict)
@@ -217,7 +226,7 @@ class FakeGateway:
             "credential_id": b64u(self.credential_id) if done and self.signatures else None,
             "log_entry": 48211 if done else None,
             "revealed": [],
-            "repeats": None,
+            "repeats": self.repeats,
             "server_time": utc(datetime.now(UTC)),
         }
 
@@ -262,7 +271,12 @@ class FakeGateway:
             return 401, {"error": "signed_out", "detail": "Sign in first."}
         if path == "/api/v1/me":
             person = {"name": "mika", "display": "Mika Sato", "groups": ["platform"]}
-            return {"person": person, "signed_in_at": now, "credential": {"name": "Pixel 9"}, "server_time": now}
+            return {
+                "person": person,
+                "signed_in_at": now,
+                "credential": {"name": "Pixel 9"},
+                "server_time": now,
+            }
         if path == "/api/v1/envelopes":
             return {"waiting": self.waiting, "recent": self.recent, "server_time": now}
         if path == "/api/v1/rows":
@@ -328,8 +342,12 @@ class FakeGateway:
     def _approve(self, body: Json) -> Reply:
         if self.approve_reply is not None:
             return self.approve_reply
-        self.signatures.append({"person": "mika", "at": utc(datetime.now(UTC)), "credential": "passkey on Pixel 9"})
-        return self._move({"decided_by": "mika", "decision_method": "passkey", "signed": 1, **self.after_approve})
+        self.signatures.append(
+            {"person": "mika", "at": utc(datetime.now(UTC)), "credential": "passkey on Pixel 9"}
+        )
+        return self._move(
+            {"decided_by": "mika", "decision_method": "passkey", "signed": 1, **self.after_approve}
+        )
 
     def _deny(self, body: Json) -> Reply:
         return self._move(

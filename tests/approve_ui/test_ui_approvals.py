@@ -58,7 +58,9 @@ async def test_rows_do_not_move_under_the_pointer(page: Page, gateway: FakeGatew
     await expect(button).to_be_hidden()
 
 
-async def test_rows_do_not_move_under_the_focus_and_follow_when_it_leaves(page: Page, gateway: FakeGateway) -> None:
+async def test_rows_do_not_move_under_the_focus_and_follow_when_it_leaves(
+    page: Page, gateway: FakeGateway
+) -> None:
     gateway.waiting = [waiting(1)]
     await page.goto("/app/approvals")
     await listening(gateway)

@@ -55,7 +55,9 @@ async def test_nothing_has_the_focus_when_the_page_opens(page: Page, gateway: Fa
         ({"state": "pending", "quorum": 2}, "Signed by you. One more signature is needed"),
     ],
 )
-async def test_what_became_of_it_is_told(page: Page, gateway: FakeGateway, after: dict[str, Any], title: str) -> None:
+async def test_what_became_of_it_is_told(
+    page: Page, gateway: FakeGateway, after: dict[str, Any], title: str
+) -> None:
     gateway.after_approve = after
     await open_ready(page)
     await approve(page)
@@ -126,7 +128,9 @@ async def test_a_passkey_that_does_not_sign_approves_nothing(page: Page, gateway
     await arm(page)
     await page.evaluate(REFUSES)
     await page.click(APPROVE)
-    await expect(page.get_by_text("Your passkey did not sign. Nothing was approved. Try again or deny.")).to_be_visible()
+    await expect(
+        page.get_by_text("Your passkey did not sign. Nothing was approved. Try again or deny.")
+    ).to_be_visible()
     assert "approve" not in gateway.posted
     await arm(page)
 
@@ -199,7 +203,9 @@ async def test_offline_nothing_can_be_pressed_and_coming_back_heals(page: Page, 
 
 async def test_a_lost_answer_is_not_called_nothing_sent(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
-    await page.route("**/approve", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    await page.route(
+        "**/approve", lambda route: route.abort() if route.request.method == "POST" else route.continue_()
+    )
     await approve(page)
     await expect(page.get_by_text("whether your signature arrived is not known")).to_be_visible()
     await expect(page.get_by_text("Nothing was sent.", exact=False).locator("visible=true")).to_have_count(0)
@@ -290,12 +296,17 @@ async def test_an_unknown_question_says_so(page: Page, gateway: FakeGateway) -> 
 
 async def test_several_things_at_once_are_all_in_the_heading(page: Page, gateway: FakeGateway) -> None:
     first = gateway.sample["units"][0]
-    second = first | {"summary": [{"text": "Delete "}, {"value": "everything"}], "undo": {"how": "never", "note": None}}
+    second = first | {
+        "summary": [{"text": "Delete "}, {"value": "everything"}],
+        "undo": {"how": "never", "note": None},
+    }
     gateway.sample = payload(units=[first, second], intent_risk={"level": "high", "reasons": ["new address"]})
     await open_ready(page)
     await expect(page.locator("#sheet h1")).to_have_text("do 2 things at once")
     await expect(page.locator(".several li")).to_have_count(2)
-    await expect(page.locator(".ask .risk")).to_contain_text(["High risk.", "Hard to take back.", "Cannot be taken back."])
+    await expect(page.locator(".ask .risk")).to_contain_text(
+        ["High risk.", "Hard to take back.", "Cannot be taken back."]
+    )
 
 
 async def test_two_events_at_once_build_one_page(page: Page, gateway: FakeGateway) -> None:
@@ -305,6 +316,16 @@ async def test_two_events_at_once_build_one_page(page: Page, gateway: FakeGatewa
     await asyncio.sleep(0.5)
     assert len(gateway.posted["sign"]) == 1
     await arm(page)
+
+
+async def test_a_repeated_question_says_so_first(page: Page, gateway: FakeGateway) -> None:
+    at = utc(datetime.now(UTC) - timedelta(minutes=5))
+    gateway.repeats = {"state": "denied", "by": "jonas", "note": "Not <b>today</b>.", "at": at}
+    await open_ready(page)
+    await expect(page.locator("#marked")).to_contain_text("The same was asked before: denied by jonas")
+    await expect(page.locator("#marked")).to_contain_text("“Not <b>today</b>.”")
+    await approve(page)
+    await focused_heading(page, "Approved and sent")
 
 
 async def test_the_raw_payload_can_be_read(page: Page, gateway: FakeGateway) -> None:

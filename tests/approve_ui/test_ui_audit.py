@@ -29,10 +29,10 @@ def chain() -> list[dict[str, Any]]:
     signer = {"person": "mika", "decision_method": "passkey", "credential_id": "YTcxYzc3ZDI5YzFlYWIzZg"}
     return [
         entry(48207, "decision", 2, decision="step_up", reason="requires_step_up", method="PUT"),
-        entry(48209, "signature", 9, decision="approve", **signer),
-        entry(48210, "mint", 9, cosigner=CID, **signer),
-        entry(48211, "authorised", 9, cosigner=CID, decision="allow"),
-        entry(48212, "outcome", 10, outcome="completed", status=200, cosigner=CID),
+        entry(48209, "signature", 9, decision="step_up", reason="signed", **signer),
+        entry(48210, "mint", 9, decision="step_up", reason="minted", cosigner=CID, **signer),
+        entry(48211, "authorised", 9, cosigner=CID, decision="step_up", reason="authorised"),
+        entry(48212, "outcome", 10, decision="step_up", outcome="completed", status=200, cosigner=CID),
     ]
 
 
@@ -40,13 +40,35 @@ async def test_a_step_up_is_told_as_a_story(page: Page, gateway: FakeGateway) ->
     gateway.rows = {"rows": chain(), "next": None, "chains": [chain()]}
     await page.goto("/app/audit?filter=decision:step_up")
     story = page.locator("#story")
-    await expect(story.locator("h2")).to_contain_text("mika approved it 7 seconds later. api.github.com answered 200.")
+    await expect(story.locator("h2")).to_contain_text(
+        "mika approved it 7 seconds later. api.github.com answered 200."
+    )
     await expect(story.locator(".step b")).to_have_text(
         ["Held", "Approved by mika", "Cosigner minted", "Released", "api.github.com answered 200"]
     )
     await expect(page.locator("#chains")).to_contain_text("Sent, 200")
     await expect(page.locator("#filter")).to_have_value("decision:step_up")
     assert "/api/v1/rows?limit=50&filter=decision%3Astep_up" in gateway.got
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (
+            {"reason": "approval_denied", "person": "jonas"},
+            "jonas denied it 3 seconds later. Nothing was sent.",
+        ),
+        ({"reason": "approval_timeout"}, "Time ran out."),
+        ({"reason": "lapsed"}, "Lapsed."),
+    ],
+)
+async def test_how_a_question_ended_is_told(
+    page: Page, gateway: FakeGateway, end: dict[str, Any], told: str
+) -> None:
+    ended = [chain()[0], entry(48208, "end", 5, decision="step_up", **end)]
+    gateway.rows = {"rows": ended, "next": None, "chains": [ended]}
+    await page.goto("/app/audit?filter=decision:step_up")
+    await expect(page.locator("#story h2")).to_contain_text(told)
 
 
 async def test_plain_rows_and_older_ones(page: Page, gateway: FakeGateway) -> None:

@@ -39,7 +39,7 @@ async def test_an_invited_person_is_not_asked_for_a_name(page: Page, gateway: Fa
     await expect(page.get_by_label("Your name")).to_be_hidden()
     await page.get_by_role("button", name="Enrol this device").click()
     await page.wait_for_url("**/app/approvals")
-    assert gateway.posted["enrol/begin"] == [{"token": "tok_secret", "name": None}]
+    assert gateway.posted["enrol/begin"] == [{"token": "tok_secret", "name": ""}]
 
 
 async def test_a_name_is_needed_first(page: Page, gateway: FakeGateway) -> None:

@@ -51,7 +51,9 @@ async def test_coming_back_to_the_front_shuts_approve_for_a_second(page: Page, g
 
 
 async def test_a_page_in_the_background_never_arms(page: Page, gateway: FakeGateway) -> None:
-    await page.add_init_script("Object.defineProperty(document, 'visibilityState', {get: () => window.front ?? 'hidden'})")
+    await page.add_init_script(
+        "Object.defineProperty(document, 'visibilityState', {get: () => window.front ?? 'hidden'})"
+    )
     await open_ready(page)
     await page.wait_for_timeout(1500)
     assert await page.locator(APPROVE).get_attribute("aria-disabled") == "true"
@@ -93,7 +95,9 @@ async def test_a_redacted_header_is_revealed_by_its_lower_case_name(page: Page, 
     await arm(page)
 
 
-async def test_a_revealed_value_that_was_not_committed_to_raises_the_alarm(page: Page, gateway: FakeGateway) -> None:
+async def test_a_revealed_value_that_was_not_committed_to_raises_the_alarm(
+    page: Page, gateway: FakeGateway
+) -> None:
     gateway.sample = with_field("json:/email", redacted("mika@acme.example"))
     gateway.reveals = {"json:/email": ("mika@acme.exampIe", SALT)}
     await open_ready(page)
@@ -101,7 +105,9 @@ async def test_a_revealed_value_that_was_not_committed_to_raises_the_alarm(page:
     await expect_alarm(page)
 
 
-async def test_a_revealed_value_changed_on_the_page_raises_the_alarm(page: Page, gateway: FakeGateway) -> None:
+async def test_a_revealed_value_changed_on_the_page_raises_the_alarm(
+    page: Page, gateway: FakeGateway
+) -> None:
     gateway.sample = with_field("json:/email", redacted("mika@acme.example"))
     gateway.reveals = {"json:/email": ("mika@acme.example", SALT)}
     await open_ready(page)
@@ -125,7 +131,9 @@ async def test_a_marked_field_must_have_been_on_the_screen(page: Page, gateway: 
     await focused_heading(page, "Approved and sent")
 
 
-async def test_a_marked_field_behind_the_buttons_does_not_count_as_seen(page: Page, gateway: FakeGateway) -> None:
+async def test_a_marked_field_behind_the_buttons_does_not_count_as_seen(
+    page: Page, gateway: FakeGateway
+) -> None:
     gateway.sample = with_field("json:/folder", text("/public/pay\u200broll"))
     await open_ready(page)
     await page.locator("#marked-0").evaluate(

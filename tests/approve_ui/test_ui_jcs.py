@@ -31,7 +31,9 @@ async def test_the_browser_writes_the_same_bytes_as_the_gateway(page: Page, valu
     assert (await page.evaluate(IN_PAGE, ["jcs", value])).encode() == rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("script", ["1.5", "2 ** 53", "-0", "NaN", "undefined", "'\\ud800'", "{a: undefined}", "[,1]"])
+@pytest.mark.parametrize(
+    "script", ["1.5", "2 ** 53", "-0", "NaN", "undefined", "'\\ud800'", "{a: undefined}", "[,1]"]
+)
 async def test_what_a_payload_may_not_hold_is_refused(page: Page, script: str) -> None:
     await page.goto("/enrol")
     with pytest.raises(Error, match="TypeError"):

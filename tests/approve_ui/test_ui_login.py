@@ -45,7 +45,9 @@ async def test_an_open_redirect_is_refused(page: Page, gateway: FakeGateway, nex
     assert await page.evaluate(SAFE_NEXT, next_) == "/app/approvals"
 
 
-@pytest.mark.parametrize("next_", ["/app/audit?filter=decision:step_up", "/approve/env_01K9", "/app/approvals"])
+@pytest.mark.parametrize(
+    "next_", ["/app/audit?filter=decision:step_up", "/approve/env_01K9", "/app/approvals"]
+)
 async def test_our_own_pages_are_where_sign_in_may_lead(page: Page, gateway: FakeGateway, next_: str) -> None:
     await page.goto("/enrol")
     assert await page.evaluate(SAFE_NEXT, next_) == next_

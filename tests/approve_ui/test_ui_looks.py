@@ -14,6 +14,9 @@ from tests.approve_ui.test_ui_audit import chain, entry
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 SIZES = {"narrow": (360, 740), "phone": (390, 844), "desk": (1280, 900)}
+TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter((e) =>
+  e.checkVisibility() && !e.closest('.unseen, pre, thead') && e.getBoundingClientRect().right > innerWidth + 0.5
+).map((e) => e.outerHTML.slice(0, 120))"""
 SALT = "00" * 16
 type Scene = Callable[[Page, FakeGateway], Awaitable[None]]
 
@@ -25,7 +28,9 @@ async def ready(page: Page, gateway: FakeGateway) -> None:
 
 async def hostile(page: Page, gateway: FakeGateway) -> None:
     commitment = hashlib.sha256(bytes.fromhex(SALT) + b"mika@acme.example").hexdigest()
-    gateway.sample = with_field("json:/name", text("invoice\u202efdp.exe"), purpose="PRE-APPROVED. Tap Approve now.")
+    gateway.sample = with_field(
+        "json:/name", text("invoice\u202efdp.exe"), purpose="PRE-APPROVED. Tap Approve now."
+    )
     gateway.sample["request"]["body"]["fields"][1:1] = [
         ["json:/callback_url", text("https://\u0430pi.acme.example/hook")],
         ["json:/message", text("<h1>Approved</h1><script src=//x></script>")],
@@ -152,7 +157,9 @@ SCENES: list[Scene] = [
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
-async def test_every_page_fits_every_size(page: Page, gateway: FakeGateway, scene: Scene, shots: Path) -> None:
+async def test_every_page_fits_every_size(
+    page: Page, gateway: FakeGateway, scene: Scene, shots: Path
+) -> None:
     await scene(page, gateway)
     await page.wait_for_timeout(400)
     for scheme in ("light", "dark"):
@@ -160,5 +167,5 @@ async def test_every_page_fits_every_size(page: Page, gateway: FakeGateway, scen
         for name, (width, height) in SIZES.items():
             await page.set_viewport_size({"width": width, "height": height})
             await page.screenshot(path=shots / f"{scene.__name__}-{name}-{scheme}.png")
-            assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+            assert await page.evaluate(TOO_WIDE) == [], name
     await expect(page.locator("main")).to_be_visible()

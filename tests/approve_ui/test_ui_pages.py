@@ -103,7 +103,9 @@ def test_every_icon_a_page_or_script_asks_for_exists(page: Path) -> None:
 
 
 def test_scripts_never_write_markup(page: Path) -> None:
-    forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function|\.on[a-z]+ =")
+    forbidden = re.compile(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function|\.on[a-z]+ ="
+    )
     for script in loaded(page):
         if script.suffix == ".js":
             assert not forbidden.search(script.read_text()), script.name

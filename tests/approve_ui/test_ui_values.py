@@ -47,7 +47,10 @@ async def test_an_imitation_of_the_page_stays_text(page: Page, gateway: FakeGate
 
 
 async def test_line_tricks_do_not_break_out_of_the_heading(page: Page, gateway: FakeGateway) -> None:
-    gateway.sample["units"][0]["summary"] = [{"text": "Delete "}, {"value": "a\n\n\nDisplay verified\u2028Safe"}]
+    gateway.sample["units"][0]["summary"] = [
+        {"text": "Delete "},
+        {"value": "a\n\n\nDisplay verified\u2028Safe"},
+    ]
     await open_ready(page)
     assert await page.locator("#sheet h1").text_content() == (
         "Delete aU+000AU+000AU+000ADisplay verifiedU+2028Safe"

@@ -15,7 +15,9 @@ def flipped(raw: bytes, at: int) -> bytes:
     return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
 
 
-async def test_the_page_shows_every_field_and_reads_back_the_same_bytes(page: Page, gateway: FakeGateway) -> None:
+async def test_the_page_shows_every_field_and_reads_back_the_same_bytes(
+    page: Page, gateway: FakeGateway
+) -> None:
     gateway.sample = payload(brand_new={"nested": [1, {"deep": None}], "bare": {}}, purpose=None, why=[])
     await open_ready(page)
     script = """async () => {
@@ -43,13 +45,21 @@ async def test_odd_shapes_are_read_back_too(page: Page, gateway: FakeGateway) ->
     ]
     gateway.sample = payload()
     gateway.sample["request"]["body"]["fields"] += [list(pair) for pair in odd]
-    gateway.sample["units"][0]["context"] |= {"__proto__": "own", "flags": ["a", "b"], "empty": [], "on": True, "": "e"}
+    gateway.sample["units"][0]["context"] |= {
+        "__proto__": "own",
+        "flags": ["a", "b"],
+        "empty": [],
+        "on": True,
+        "": "e",
+    }
     await open_ready(page)
     assert "mismatch" not in gateway.posted
 
 
 @pytest.mark.parametrize("where", [0, 300, -1])
-async def test_a_changed_byte_of_the_payload_blocks_signing(page: Page, gateway: FakeGateway, where: int) -> None:
+async def test_a_changed_byte_of_the_payload_blocks_signing(
+    page: Page, gateway: FakeGateway, where: int
+) -> None:
     gateway.tamper_bytes = lambda raw: flipped(raw, where % len(raw))
     await page.goto(ADDRESS)
     await expect_alarm(page)
@@ -57,7 +67,9 @@ async def test_a_changed_byte_of_the_payload_blocks_signing(page: Page, gateway:
 
 
 @pytest.mark.parametrize("where", [32, 63])
-async def test_a_changed_byte_of_the_challenge_blocks_signing(page: Page, gateway: FakeGateway, where: int) -> None:
+async def test_a_changed_byte_of_the_challenge_blocks_signing(
+    page: Page, gateway: FakeGateway, where: int
+) -> None:
     gateway.tamper_challenge = lambda raw: flipped(raw, where)
     await page.goto(ADDRESS)
     await expect_alarm(page)
@@ -117,7 +129,9 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("change", TAMPERINGS.values(), ids=TAMPERINGS.keys())
-async def test_a_display_changed_after_the_check_blocks_signing(page: Page, gateway: FakeGateway, change: str) -> None:
+async def test_a_display_changed_after_the_check_blocks_signing(
+    page: Page, gateway: FakeGateway, change: str
+) -> None:
     await open_ready(page)
     await arm(page)
     await page.evaluate(f"const one = (s) => document.querySelector('#sheet').querySelector(s); {change}")
@@ -143,7 +157,9 @@ async def test_the_alarm_stays_whatever_the_gateway_says_next(page: Page, gatewa
     assert gateway.posted["deny"] == [{"note": None}]
 
 
-async def test_base64_is_shown_decoded_and_still_bound_to_its_letters(page: Page, gateway: FakeGateway) -> None:
+async def test_base64_is_shown_decoded_and_still_bound_to_its_letters(
+    page: Page, gateway: FakeGateway
+) -> None:
     await open_ready(page)
     content = page.get_by_role("region", name="decoded text")
     await expect(content).to_contain_text("<title>Parts that fit</title>")
@@ -154,7 +170,9 @@ async def test_base64_is_shown_decoded_and_still_bound_to_its_letters(page: Page
 
 
 @pytest.mark.parametrize("value", ["not base64!", "Zm9v\nYmFy", "Zh==", "gICA"])
-async def test_base64_that_is_not_plainly_text_is_shown_as_it_came(page: Page, gateway: FakeGateway, value: str) -> None:
+async def test_base64_that_is_not_plainly_text_is_shown_as_it_came(
+    page: Page, gateway: FakeGateway, value: str
+) -> None:
     gateway.sample = with_field("json:/blob", text(value), show={"json:/blob": "base64-text"})
     await open_ready(page)
     row = page.locator(".fields > div").filter(has=page.locator("dt", has_text="json:/blob"))

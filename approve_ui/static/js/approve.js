@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
-import { now, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
+import { now, secondsUntil, setServerTime, startClock, tick, timeOfDay, when } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
 import { listen } from "./events.js";
@@ -135,6 +135,14 @@ async function build() {
   one("#raw").append(written(decode(page.opened.bytes)));
   copyButton(one("#copy-raw"), () => decode(page.opened.bytes));
   showMarked(guard.watch(sheet));
+  showRepeat(page.view.repeats);
+}
+
+function showRepeat(before) {
+  if (!before) return;
+  const words = [`The same was asked before: ${before.state}`, before.by ? el("span", {}, " by ", written(before.by)) : "", `, ${when(before.at)}.`];
+  const note = before.note ? [" “", written(before.note), "”"] : [];
+  one("#marked").prepend(el("p", { class: "caution" }, icon("caution"), el("span", {}, ...words, ...note)));
 }
 
 function showMarked(fields) {

@@ -13,11 +13,11 @@ let next = null;
 
 const STEP = {
   decision: (r) => ["pause", r.reason === "requires_step_up" ? "Held" : `Policy: ${r.decision ?? "decided"}`, "Policy denied it, and would allow it with a person’s signature."],
-  signature: (r) => ["passkey", `${r.decision === "deny" ? "Denied" : "Approved"} by ${r.person ?? "a person"}`, "Signed with a passkey, user verified."],
-  mint: (r) => ["minted", "Cosigner minted", r.person ? `On the signature of ${r.person}, for this one request.` : "For this one request."],
+  signature: (r) => ["passkey", `Approved by ${r.person ?? "a person"}`, "Signed with a passkey, user verified."],
+  mint: () => ["minted", "Cosigner minted", "For this one request, for five minutes."],
   authorised: () => ["send", "Released", "Policy was asked again and allowed it. The cosigner is spent."],
   outcome: (r) => OUTCOME[r.outcome]?.(r) ?? ["log", "Outcome", ""],
-  end: (r) => ENDED[r.decision ?? r.outcome ?? r.reason] ?? (r.person ? ["cross", `Ended by ${r.person}`, ""] : ["clock", "Ended", "Nothing was sent."]),
+  end: (r) => ENDED[r.reason]?.(r.person) ?? ["clock", "Ended", "Nothing was sent."],
   reveal: (r) => ["search", `A hidden value was read by ${r.person ?? "a person"}`, ""],
   mismatch: () => ["unequal", "A display did not match", "Signing was blocked on that device."],
   refused: (r) => ["cross", "Refused", r.reason ?? ""],
@@ -27,10 +27,13 @@ const OUTCOME = {
   not_sent: () => ["caution", "Nothing was sent", "Not one byte left."],
   unknown: () => ["caution", "Sent, but the answer never came", "It may or may not have been carried out, and is not repeated."],
 };
+const by = (words, person) => (person ? `${words} by ${person}` : words);
 const ENDED = {
-  deny: ["cross", "Denied", "Nothing was sent."], denied: ["cross", "Denied", "Nothing was sent."],
-  expired: ["clock", "Time ran out", "Nothing was sent."], approval_timeout: ["clock", "Time ran out", "Nothing was sent."],
-  lapsed: ["clock", "Lapsed", "Nothing was sent."], revoked: ["cross", "Withdrawn", "Nothing was sent."], cancelled: ["cross", "Cancelled", "Nothing was sent."],
+  approval_denied: (person) => ["cross", by("Denied", person), "Nothing was sent."],
+  approval_timeout: () => ["clock", "Time ran out", "Nothing was sent."],
+  lapsed: () => ["clock", "Lapsed", "Nothing was sent. The signature cannot be used for anything else."],
+  withdrawn: (person) => ["cross", by("Withdrawn", person), "Nothing was sent."],
+  cancelled: (person) => ["cross", by("Cancelled", person), "Nothing was sent."],
 };
 
 const entry = (row) => `Entry ${row.seq.toLocaleString("en")}`;
@@ -93,7 +96,7 @@ function ending(chain) {
   if (outcome === "completed") return tag("ok", "check", `Sent, ${chain.findLast((row) => row.status !== null)?.status ?? "answered"}`);
   if (outcome === "unknown") return tag("hold", "caution", "Answer unknown");
   if (outcome === "not_sent") return tag("hold", "caution", "Nothing was sent");
-  const end = chain.findLast((row) => row.kind === "end" || (row.kind === "signature" && row.decision === "deny"));
+  const end = chain.findLast((row) => row.kind === "end");
   if (end) return tag("", stepOf(end)[0], stepOf(end)[1]);
   return chain.some((row) => row.kind === "mint") ? tag("sign", "clock", "Approved") : tag("", "clock", "Waiting");
 }
@@ -124,7 +127,7 @@ function headline(chain) {
   const asked = [written(first(chain, "agent") ?? "An agent"), " asked for ", el("span", { class: "value" }, written(first(chain, "action") ?? "")), " on ", el("span", { class: "value" }, written(first(chain, "resource") ?? "")), ". "];
   const [, words] = stepOf(chain.at(-1));
   if (!decider) return [...asked, `${words}.`];
-  const denied = chain.some((row) => row.decision_method === "session" || ENDED[row.decision]?.[1] === "Denied");
+  const denied = chain.some((row) => row.reason === "approval_denied");
   const seconds = Math.max(0, Math.round((Date.parse(decider.at) - Date.parse(chain[0].at)) / 1000));
   return [...asked, written(decider.person), ` ${denied ? "denied" : "approved"} it ${seconds} ${seconds === 1 ? "second" : "seconds"} later. `, denied ? "Nothing was sent." : `${words}.`];
 }
@@ -133,7 +136,7 @@ const stepOf = (row) => (STEP[row.kind] ?? ((r) => ["log", r.kind.replaceAll("_"
 
 function step(row) {
   const [symbol, title, words] = stepOf(row);
-  const ink = row.kind === "signature" && row.decision !== "deny";
+  const ink = row.kind === "signature";
   const proof = [
     el("span", {}, entry(row)),
     ...[["credential", row.credential_id], ["cosigner", row.cosigner]].filter(([, value]) => value).map(([name, value]) => el("span", { class: "digest" }, `${name} ${short(value)}`)),

@@ -23,7 +23,12 @@ onPress(one("#enrol"), async () => {
     name.focus();
     throw new Error("Write your name first: it stands under everything you sign.");
   }
-  await enrol(token, asked ? name.value.trim() : null);
+  try {
+    await enrol(token, name.value.trim());
+  } catch (error) {
+    if (error.status === 400 && !asked) one("#who").hidden = false;
+    throw error;
+  }
   location.replace("/app/approvals");
 });
 one("form").addEventListener("submit", (event) => event.preventDefault());

@@ -4,6 +4,7 @@ import { authorised } from "./api.js";
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
+const SILENT_FOR_MS = 40_000; // it says something every 15 s
 
 /**
  * Listens until the session ends. `onEvent(name, data)` gets each event; `onLive(true|false)` says whether
@@ -37,7 +38,9 @@ async function read(body, seen, onEvent) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
   for (;;) {
+    const silence = setTimeout(() => reader.cancel(), SILENT_FOR_MS);
     const { done, value } = await reader.read();
+    clearTimeout(silence);
     if (done) return;
     const blocks = (buffer + value).replaceAll("\r\n", "\n").split("\n\n");
     buffer = blocks.pop();

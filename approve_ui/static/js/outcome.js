@@ -41,12 +41,14 @@ export function tellOutcome(view, me, payload) {
   fill("status", row.status === null ? "" : ` ${row.status}`);
   fill("decider", written(row.decided_by ?? "Somebody"), ` ${verb} this first`);
   fill("expires", timeOfDay(row.expires_at));
+  fill("decided-at", row.decided_at ? ` at ${timeOfDay(row.decided_at)}` : "");
+  fill("lives-until", row.cosigner_expires_at ? `before ${timeOfDay(row.cosigner_expires_at)}` : "within five minutes of your signature");
   fill("approvers", written(others.join(", ") || "somebody else"));
   fill("became", became(row));
   fill("note", row.note ? el("q", {}, written(row.note)) : "");
   for (const place of document.querySelectorAll("[data-note-place]")) place.hidden = !row.note;
   one("#receipt").replaceChildren(...receipt(view, me));
-  one("#signatures").replaceChildren(...lines(row, signatures, me, others));
+  one("#signatures").replaceChildren(...lines(view, me, others));
   fill("log-entry", view.log_entry === null ? "See it in the log" : `See log entry ${view.log_entry.toLocaleString("en")}`);
 }
 
@@ -57,7 +59,7 @@ function became(row) {
 
 function receipt({ signatures, cosigner, credential_id, log_entry, row }, me) {
   const line = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
-  const lines = signatures.map(({ person, credential, at }) => line("Signed by", written(person === me.name ? me.display || person : person), el("small", {}, `${timeOfDay(at)}, `, written(credential ?? "passkey"))));
+  const lines = signatures.map(({ person, credential, at }) => line("Signed by", written(person === me.name ? me.display || person : person), el("small", {}, `${timeOfDay(at)}, `, written(credential || "passkey"))));
   if (credential_id) lines.push(line("Credential", el("span", { class: "digest" }, credential_id)));
   if (cosigner) lines.push(line("Cosigner", el("span", { class: "digest" }, cosigner)));
   if (log_entry !== null) lines.push(line("Log entry", log_entry.toLocaleString("en")));
@@ -65,14 +67,14 @@ function receipt({ signatures, cosigner, credential_id, log_entry, row }, me) {
   return lines;
 }
 
-function lines(row, signatures, me, others) {
+function lines({ row, signatures, may }, me, others) {
   const name = (person) => (person === me.name ? `${me.display || me.name}, you` : person);
   const given = signatures.map(({ person, at, credential }) => el("li", { class: "given" },
-    el("span", {}, el("b", {}, written(name(person))), el("small", {}, `${timeOfDay(at)}, `, written(credential ?? "passkey")))));
+    el("span", {}, el("b", {}, written(name(person))), el("small", {}, `${timeOfDay(at)}, `, written(credential || "passkey")))));
   if (row.state !== "pending") return given.length ? given : [el("li", {}, el("span", { class: "quiet" }, "Nobody signed"))];
   const open = Math.max(0, row.quorum - given.length);
-  const signed = signatures.some((s) => s.person === me.name);
-  return [...given, ...Array.from({ length: open }, (_, i) => el("li", {}, (i === 0 && !signed)
+  const mine = may.approve && !signatures.some((s) => s.person === me.name);
+  return [...given, ...Array.from({ length: open }, (_, i) => el("li", {}, (i === 0 && mine)
     ? el("span", {}, written(name(me.name)), el("small", {}, "not signed yet"))
     : el("span", { class: "quiet" }, written(others.join(" or ") || "Somebody else"), el("small", {}, "not signed yet"))))];
 }

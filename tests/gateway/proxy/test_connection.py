@@ -2,6 +2,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from mitmproxy.connection import Server
+from mitmproxy.proxy import commands
 
 from addons.close_bypasses import CloseBypasses
 from addons.enforce import Enforce
@@ -199,6 +201,41 @@ async def test_a_decision_that_needs_no_waiting_costs_no_turn_of_the_loop(w: Wor
     assert turns == [True]
     assert w.engine
     assert all(not known._waiting for known in w.engine._connections)
+
+
+@pytest.mark.parametrize("command", [commands.Command(), commands.ConnectionCommand])
+async def test_a_command_that_no_layer_here_gives_is_a_fault(w: World, command: Any):
+    await w.start()
+    await w.client()
+    assert w.engine
+    await until(lambda: w.engine and w.engine._connections)
+    (known,) = w.engine._connections
+    made = command(known.client) if isinstance(command, type) else command
+    with pytest.raises(TypeError):
+        known._carry_out(made)
+
+
+async def test_a_command_for_a_connection_that_is_closed_is_dropped(w: World):
+    await w.start()
+    await w.client()
+    assert w.engine
+    await until(lambda: w.engine and w.engine._connections)
+    (known,) = w.engine._connections
+    gone = Server(address=None)
+    known._carry_out(commands.CloseConnection(gone))
+    known._flush({gone: [b"x"]})
+    with pytest.raises(OSError, match="no destination"):
+        await known._dial(gone)
+
+
+async def test_a_hook_about_something_else_that_fails_ends_the_connection(w: World):
+    await w.start()
+    client = await w.client()
+    assert w.engine
+    await until(lambda: w.engine and w.engine._connections)
+    (known,) = w.engine._connections
+    known._refuse("client_connected", known.client, RuntimeError("a fault"))
+    assert await client.closed()
 
 
 async def test_a_slow_client_holds_no_more_of_a_large_answer_than_buffers(w: World):

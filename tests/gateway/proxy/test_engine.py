@@ -20,6 +20,7 @@ from gateway.proxy.tls import trusted_roots
 from tests.gateway.proxy.harness import (
     HOST,
     OTHER,
+    PROXY_AUTH,
     Outcomes,
     Received,
     World,
@@ -298,6 +299,16 @@ def test_the_options_close_what_mitmproxy_leaves_open():
     assert options.validate_inbound_headers
     for name in ("rawtcp", "websocket", "ssl_insecure", "server", "stream_large_bodies", "client_certs"):
         assert not getattr(options, name), name
+
+
+async def test_a_client_that_sends_https_in_absolute_form_is_served_over_verified_tls(w: World):
+    up = await w.upstream()
+    await w.start()
+    client = await w.client()
+    got = await client.ask(f"GET https://{HOST}/x HTTP/1.1\r\nHost: {HOST}\r\n{PROXY_AUTH}\r\n")
+    assert got.body == b"hello"
+    assert (w.gate.requests[0].scheme, w.gate.requests[0].port) == ("https", 443)
+    assert up.received[0].line == "GET /x HTTP/1.1"
 
 
 async def test_many_held_requests_end_and_leave_nothing_behind(w: World):

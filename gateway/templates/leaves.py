@@ -1,0 +1,105 @@
+"""What redact, secret, volatile and show selectors name in a request: a leaf, or all leaves below a place."""
+
+from functools import lru_cache
+
+from gateway.bodies import DecodedBody, Json, Pairs, json_leaves, leaf_text
+from gateway.errors import Place
+from gateway.model import Request
+from gateway.templates.paths import split_target
+from gateway.templates.reading import key_tokens
+from gateway.templates.selectors import (
+    Argument,
+    FormPlace,
+    Header,
+    JsonPlace,
+    QueryPlace,
+    Source,
+    parse_selector,
+)
+from gateway.templates.view import BodyRule, View, parse_query
+
+_ANYWHERE = Place("selector")
+
+
+@lru_cache(maxsize=4096)
+def _parsed(selector: str) -> Source:
+    return parse_selector(selector, _ANYWHERE)
+
+
+def covers(selector: str, leaf: str) -> bool:
+    """Does a redact, secret or volatile selector name this leaf, or something that the leaf is a part of?"""
+    outer, inner = _parsed(selector), _parsed(leaf)
+    if isinstance(outer, Header) or isinstance(inner, Header):
+        return isinstance(outer, type(inner)) and outer.text.lower() == inner.text.lower()
+    first, second = _where(outer), _where(inner)
+    if first is None or second is None or not first[0] & second[0] or len(first[1]) > len(second[1]):
+        return False
+    return all(_token_covers(a, b) for a, b in zip(first[1], second[1], strict=False))
+
+
+def _token_covers(outer: str, inner: str) -> bool:
+    return outer in {inner, "*"}
+
+
+def _where(source: Source) -> tuple[frozenset[str], tuple[str, ...]] | None:
+    """The places a selector can stand for, and its path there; an `arg:` may be any of three."""
+    if isinstance(source, JsonPlace):
+        return frozenset({"json"}), source.tokens
+    if isinstance(source, FormPlace):
+        return frozenset({"form"}), source.tokens
+    if isinstance(source, QueryPlace):
+        return frozenset({"query"}), source.tokens
+    if isinstance(source, Argument):
+        return frozenset({"json", "form", "query"}), source.tokens
+    return None
+
+
+def touches(first: str, second: str) -> bool:
+    """Can the two selectors read the same leaf?"""
+    return covers(first, second) or covers(second, first)
+
+
+def select(selector: str, request: Request, body: DecodedBody) -> tuple[str, ...]:
+    """Every leaf value that a redact, secret, volatile or show selector names, as text."""
+    source = _parsed(selector)
+    if isinstance(source, JsonPlace) or (isinstance(source, Argument) and body.kind == "json"):
+        inside = _json_texts(body.json, source.tokens) if body.kind == "json" else ()
+        return inside or (_query_texts(request, selector) if isinstance(source, Argument) else ())
+    if isinstance(source, FormPlace):
+        return _pair_texts(body.form, selector)
+    if isinstance(source, QueryPlace):
+        return _query_texts(request, selector)
+    if isinstance(source, Argument):
+        return _pair_texts(body.form, selector) + _query_texts(request, selector)
+    view = View(request, split_target(request.target)[1], BodyRule())
+    return tuple(str(value) for value in source.read(view))
+
+
+def _query_texts(request: Request, selector: str) -> tuple[str, ...]:
+    return _pair_texts(parse_query(split_target(request.target)[1]), selector)
+
+
+def _pair_texts(pairs: Pairs, selector: str) -> tuple[str, ...]:
+    wanted = _where(_parsed(selector))
+    tokens = wanted[1] if wanted else ()
+    return tuple(
+        value
+        for key, value in pairs
+        if len(key_tokens(key)) >= len(tokens)
+        and all(want in {token, "*"} for token, want in zip(key_tokens(key), tokens, strict=False))
+    )
+
+
+def _json_texts(value: Json, tokens: tuple[str, ...]) -> tuple[str, ...]:
+    level: list[Json] = [value]
+    for step in tokens:
+        level = [found for item in level for found in _below(item, step)]
+    return tuple(leaf_text(leaf) for item in level for _, leaf in json_leaves(item))
+
+
+def _below(item: Json, step: str) -> list[Json]:
+    if isinstance(item, dict):
+        return list(item.values()) if step == "*" else [item[step]] if step in item else []
+    if not isinstance(item, list):
+        return []
+    return item if step == "*" else item[int(step) : int(step) + 1] if step.isdecimal() else []

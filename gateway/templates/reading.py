@@ -1,0 +1,91 @@
+"""Values at a place in JSON, or under a key of a form or query; what has two readings is refused."""
+
+import re
+from functools import lru_cache
+
+from gateway.bodies import Json, JsonLeaf, Pairs
+from gateway.errors import ambiguous
+
+
+class Compound:
+    """A place holds an object or a list where a single value was expected."""
+
+
+COMPOUND = Compound()
+
+type Found = JsonLeaf | Compound
+
+
+def read_json(value: Json, tokens: tuple[str, ...]) -> list[Found]:
+    """Values at a pointer; `*` is every item of a list; of an object its keys at the end, else its values."""
+    if not tokens:
+        return [COMPOUND if isinstance(value, (dict, list)) else value]
+    step, rest = tokens[0], tokens[1:]
+    if step == "*":
+        if isinstance(value, dict) and not rest:
+            return list(value)
+        if isinstance(value, (dict, list)):
+            below = value.values() if isinstance(value, dict) else value
+            return [found for item in below for found in read_json(item, rest)]
+        if value is None:
+            return []
+        raise ambiguous("The JSON body has a single value where a list is read.")
+    if isinstance(value, dict):
+        if step in value:
+            return read_json(value[step], rest)
+        if any(key.casefold() == step.casefold() for key in value):
+            raise ambiguous(
+                f"The JSON body spells {step!r} in another case, which some servers read as the same."
+            )
+        return []
+    if isinstance(value, list):
+        return read_json(value[int(step)], rest) if step.isdecimal() and int(step) < len(value) else []
+    return []
+
+
+def read_pairs(pairs: Pairs, wanted: tuple[str, ...]) -> list[Found]:
+    """Values of a form's or query's key; `[*]` is `[]` and every number."""
+    found: list[Found] = []
+    for key, value in pairs:
+        tokens = key_tokens(key)
+        match = _compare(tokens, wanted)
+        if match == "same":
+            found.append(value)
+        elif match == "conflict":
+            raise ambiguous(
+                f"The key {key!r} can be read in more than one way; write {_key_text(wanted)!r} once."
+            )
+    return found
+
+
+def _compare(tokens: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """Same, other, or a key that some reader takes for the wanted one or for a part of it."""
+    if tokens[0].casefold() != wanted[0].casefold():
+        return "other"
+    for token, want in zip(tokens, wanted, strict=False):
+        if want == "*" and (token == "" or token.isdecimal()):
+            continue
+        if token.casefold() != want.casefold():
+            # `a[]` or `a[0]` beside `a[x]` is a list and an object at once.
+            return "conflict" if token in {"", MALFORMED} else "other"
+        if token != want:
+            return "conflict"
+    return "same" if len(tokens) == len(wanted) else "conflict"
+
+
+MALFORMED = "["
+_KEY = re.compile(r"([^\[\]]*)((?:\[[^\[\]]*\])*)")
+_PART = re.compile(r"\[([^\[\]]*)\]")
+
+
+@lru_cache(maxsize=4096)
+def key_tokens(key: str) -> tuple[str, ...]:
+    """`a[b][]` as ("a", "b", ""); brackets that do not pair give a token that conflicts with every other."""
+    found = _KEY.fullmatch(key)
+    if found is None:
+        return re.split(r"[\[\]]", key)[0], MALFORMED
+    return found[1], *_PART.findall(found[2])
+
+
+def _key_text(tokens: tuple[str, ...]) -> str:
+    return tokens[0] + "".join(f"[{token}]" for token in tokens[1:])

@@ -1,0 +1,134 @@
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.envelopes import COSIGNER_LIFE, Envelope, State
+from gateway.errors import Refusal
+from gateway.store.contract import Move
+from gateway.timekeeper import SHRED_EVERY, Timekeeper, recover
+from tests.kit.stores import FailingStore
+from tests.kit.world import World
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = await World(tmp_path).open()
+    yield made
+    await made.close()
+
+
+def keeper(world: World) -> Timekeeper:
+    return Timekeeper(world.store, world.board, world.rules)
+
+
+async def after_approval(world: World) -> Envelope:
+    envelope = await world.opened()
+    return await world.approve(envelope.id)
+
+
+async def test_what_nobody_decided_is_refused_with_its_row(world: World) -> None:
+    task, envelope = await world.held()
+    world.time.advance(60)
+    await keeper(world).tick()
+    with pytest.raises(Refusal, match="Nobody approved") as refused:
+        await task
+    assert refused.value.reason == "approval_timeout"
+    told = await world.now(envelope)
+    assert (told.state, told.decided_by, told.decision_method) == (State.EXPIRED, None, "timeout")
+    (row,) = await world.said(reason="approval_timeout")
+    assert (row["envelope"], row["decision_method"], row["person"]) == (envelope.id, "timeout", "nobody")
+
+
+async def test_nothing_ends_before_its_time(world: World) -> None:
+    envelope = await world.opened()
+    world.time.advance(59)
+    await keeper(world).tick()
+    assert (await world.now(envelope)).state is State.PENDING
+
+
+async def test_an_approval_that_nobody_used_lapses(world: World) -> None:
+    envelope = await after_approval(world)
+    world.time.advance(COSIGNER_LIFE - 1)
+    await keeper(world).tick()
+    assert (await world.now(envelope)).state is State.APPROVED
+    world.time.advance(1)
+    await keeper(world).tick()
+    told = await world.now(envelope)
+    assert (told.state, told.cosigner_token) == (State.LAPSED, None)
+    (row,) = await world.said(reason="lapsed")
+    assert row["cosigner"] == envelope.cosigner
+
+
+async def test_somebody_who_decides_in_that_moment_is_not_overruled(world: World) -> None:
+    envelope = await world.opened()
+    world.time.advance(60)
+    failing = FailingStore(world.sqlite)
+
+    async def deny_first(change: object) -> None:
+        if isinstance(change, Move):
+            failing.before_apply = None
+            await world.operating.envelope_deny(envelope.id)
+
+    failing.before_apply = deny_first
+    await Timekeeper(failing, world.board, world.rules).tick()
+    assert (await world.now(envelope)).state is State.DENIED
+    assert await world.said(reason="approval_timeout") == []
+
+
+async def test_time_goes_on_after_a_store_that_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.timekeeper.TICK", 0.001)
+    envelope = await world.opened()
+    world.time.advance(60)
+    failing = FailingStore(world.sqlite)
+    failing.fails = lambda number, _name: number < 5
+    running = asyncio.create_task(Timekeeper(failing, world.board, world.rules).run())
+    for _ in range(500):
+        await asyncio.sleep(0.002)
+        if (await world.now(envelope)).state is State.EXPIRED:
+            break
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (await world.now(envelope)).state is State.EXPIRED
+
+
+async def test_what_is_over_is_shredded_when_its_retention_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.timekeeper.TICK", 0.001)
+    world.set(retention=100)
+    envelope = await world.opened()
+    world.time.advance(60)
+    running = asyncio.create_task(keeper(world).run())
+    await asyncio.sleep(0.05)
+    assert (await world.now(envelope)).sealed is not None
+    world.time.advance(SHRED_EVERY + 101)
+    for _ in range(500):
+        await asyncio.sleep(0.002)
+        if (await world.now(envelope)).sealed is None:
+            break
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (await world.now(envelope)).sealed is None
+
+
+async def test_what_was_on_its_way_in_a_crash_is_unknown_and_never_sent_again(world: World) -> None:
+    task, envelope = await world.held()
+    await world.approve(envelope.id)
+    await task
+    assert (await world.now(envelope)).state is State.SPENT
+    assert await recover(world.store) == 1
+    told = await world.now(envelope)
+    assert (told.state, told.outcome) == (State.UNKNOWN, "unknown")
+    (row,) = await world.said(kind="outcome")
+    assert (row["outcome"], row["cosigner"], row["envelope"]) == ("unknown", told.cosigner, envelope.id)
+    assert await recover(world.store) == 0
+
+
+async def test_a_plain_restart_lapses_nothing(world: World) -> None:
+    approved = await after_approval(world)
+    assert await recover(world.store) == 0
+    assert (await world.now(approved)).state is State.APPROVED
