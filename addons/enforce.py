@@ -5,10 +5,10 @@ from mitmproxy import http
 from addons.close_bypasses import check_fields, check_line
 from addons.identify_agent import credential
 from gateway.errors import ambiguous
+from gateway.gate import Answer, Forward, Gate, Release
 from gateway.model import Caller
 from gateway.proxy import headers
 from gateway.proxy.exchange import Exchange, Tunnel, Tunnels, exchange_of
-from gateway.proxy.gate import Answer, Forward, Gate, Release
 from gateway.proxy.messages import forwarded, released, request_from, response_from
 
 

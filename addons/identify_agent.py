@@ -2,8 +2,8 @@
 
 from mitmproxy import http
 
+from gateway.gate import Gate
 from gateway.proxy.exchange import Tunnels, exchange_of
-from gateway.proxy.gate import Gate
 
 CREDENTIAL = "proxy-authorization"
 

@@ -3,15 +3,16 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
 import rfc8785
 
-from gateway.bodies import DecodedBody, JsonNumber, json_leaves
-from gateway.errors import SecondsigError
+from gateway.bodies import DecodedBody, Json, JsonNumber, leaf_text
+from gateway.errors import ConfigError, SecondsigError
 from gateway.model import Bind, Request, Unit
+from gateway.templates import covers
 
 HOP_BY_HOP = frozenset(
     {
@@ -41,6 +42,9 @@ UNBOUND = HOP_BY_HOP | {
     "x-amzn-trace-id",
     "x-stripe-client-telemetry",
 }
+MAX_VOLATILE = 256
+"""Bytes of a value that a template may leave free."""
+
 UNBOUND_PREFIXES = ("x-stainless-", "secondsig-")
 
 CREDENTIALS = frozenset(
@@ -105,7 +109,6 @@ def merge_binds(units: tuple[Unit, ...]) -> Bind:
 
 def bound_request(request: Request, bind: Bind, body: DecodedBody, key: bytes) -> bytes:
     """Everything of the request that an approval binds; two requests that differ in it never share one."""
-    volatile = frozenset(_fold(selector) for selector in bind.volatile)
     return jcs(
         {
             "agent": request.caller.agent,
@@ -113,10 +116,10 @@ def bound_request(request: Request, bind: Bind, body: DecodedBody, key: bytes) -
             "host": request.host,
             "port": request.port,
             "method": request.method,
-            "target": _bound_target(request.target, volatile),
-            "headers": _bound_headers(request, volatile),
-            "body": _bound_body(request.body, bind, body, volatile),
-            "credential": _credential(request, key, volatile),
+            "target": _bound_target(request.target, bind.volatile),
+            "headers": _bound_headers(request, bind.volatile),
+            "body": _bound_body(request.body, bind, body),
+            "credential": _credential(request, key, bind.volatile),
         }
     )
 
@@ -126,59 +129,74 @@ def request_digest(salt: bytes, bound: bytes) -> str:
     return sha256(salt + bound)
 
 
-def _fold(selector: str) -> str:
-    source, _, name = selector.partition(":")
-    return f"{source}:{name.lower()}" if source == "header" else selector
+def covered(leaf: str, selectors: Iterable[str]) -> bool:
+    """Whether a selector names this leaf. One whose name no selector could spell was meant by none."""
+    try:
+        return any(covers(selector, leaf) for selector in selectors)
+    except ConfigError:
+        return leaf in selectors
 
 
-def _bound_headers(request: Request, volatile: frozenset[str]) -> list[list[str]]:
+def is_free(leaf: str, value: str, volatile: Iterable[str]) -> bool:
+    """Whether this value may change after the approval: only short ones, not a second request."""
+    return len(value.encode()) <= MAX_VOLATILE and covered(leaf, volatile)
+
+
+def _bound_headers(request: Request, volatile: Sequence[str]) -> list[list[str]]:
     """Sorted by name, the order of one name's values kept: order between names means nothing in HTTP."""
     bound = [
         [name.lower(), value]
         for name, value in request.headers
-        if is_bound(name) and name.lower() not in CREDENTIALS and f"header:{name.lower()}" not in volatile
+        if is_bound(name)
+        and name.lower() not in CREDENTIALS
+        and not is_free(f"header:{name.lower()}", value, volatile)
     ]
     return sorted(bound, key=lambda pair: pair[0])
 
 
-def _credential(request: Request, key: bytes, volatile: frozenset[str]) -> str:
+def _credential(request: Request, key: bytes, volatile: Sequence[str]) -> str:
     held = [
         [name.lower(), value]
         for name, value in request.headers
-        if name.lower() in CREDENTIALS and f"header:{name.lower()}" not in volatile
+        if name.lower() in CREDENTIALS and not is_free(f"header:{name.lower()}", "", volatile)
     ]
     return keyed(key, b"credential\0" + jcs(sorted(held)))
 
 
-def _bound_target(target: str, volatile: frozenset[str]) -> str:
-    """The raw target, without the query members a template calls volatile."""
-    keys = {s.partition(":")[2] for s in volatile if s.startswith(("query:", "arg:"))}
+def _bound_target(target: str, volatile: Sequence[str]) -> str:
+    """The raw target, without the query members that a template calls volatile."""
     path, mark, query = target.partition("?")
-    if not keys or not mark:
+    if not volatile or not mark:
         return target
-    kept = [part for part in query.split("&") if unquote_plus(part.partition("=")[0]) not in keys]
+    pairs = [(part, *part.partition("=")[::2]) for part in query.split("&")]
+    kept = [
+        part for part, name, value in pairs if not is_free(f"query:{unquote_plus(name)}", value, volatile)
+    ]
     return path + mark + "&".join(kept)
 
 
-def _bound_body(raw: bytes, bind: Bind, body: DecodedBody, volatile: frozenset[str]) -> Any:
-    loose = {s for s in volatile if s.startswith(("json:", "form:", "arg:"))}
+def _bound_body(raw: bytes, bind: Bind, body: DecodedBody) -> Any:
+    """The very bytes, unless the template binds the decoded body or lets a part of it change."""
+    loose = [selector for selector in bind.volatile if selector.startswith(("json:", "form:", "arg:"))]
     if (bind.body == "exact" and not loose) or body.kind in {"none", "text", "opaque"}:
         return {"digest": content_digest(raw), "bytes": len(raw)}
     if body.kind == "form":
-        return {"form": [list(p) for p in body.form if not loose & {f"form:{p[0]}", f"arg:{p[0]}"}]}
-    leaves = [leaf for leaf in json_leaves(body.json) if not loose & {f"json:{leaf[0]}"}]
-    return {
-        "json": [
-            [pointer, _kind(value), _text(value)] for pointer, value in sorted(leaves, key=lambda x: x[0])
-        ]
-    }
+        return {"form": [list(pair) for pair in body.form if not is_free(f"form:{pair[0]}", pair[1], loose)]}
+    return {"json": _tagged(body.json, "", loose)}
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, JsonNumber):
-        return "number"
-    return {bool: "bool", type(None): "null"}.get(type(value), "string")
+def _tagged(value: Json, pointer: str, loose: Sequence[str]) -> Any:
+    """The tree with each value's kind beside it, numbers as written: no two trees look the same."""
+    if isinstance(value, dict):
+        return {
+            "object": {key: _tagged(below, f"{pointer}/{_step(key)}", loose) for key, below in value.items()}
+        }
+    if isinstance(value, list):
+        return {"list": [_tagged(below, f"{pointer}/{index}", loose) for index, below in enumerate(value)]}
+    if is_free(f"json:{pointer}", leaf_text(value), loose):
+        return {"volatile": True}
+    return {"number": str(value)} if isinstance(value, JsonNumber) else value
 
 
-def _text(value: object) -> str:
-    return str(value)
+def _step(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")

@@ -6,18 +6,21 @@ Values that are to stay hidden stand in it as a length and a salted commitment.
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote_plus
 
-from gateway.bodies import DecodedBody, JsonNumber, json_leaves
+from gateway.bodies import DecodedBody, Json, JsonNumber, leaf_text
 from gateway.canonical import (
     CREDENTIALS,
     HOP_BY_HOP,
     commitment,
     content_digest,
+    covered,
     is_bound,
+    is_free,
     jcs,
     merge_binds,
     request_digest,
@@ -38,6 +41,7 @@ from gateway.model import (
 VERSION = 1
 MAX_SHEET = 2 * 1024 * 1024
 MAX_HEX = 64 * 1024
+HIDDEN = "[hidden]"
 
 type Field = dict[str, Any]
 
@@ -91,6 +95,7 @@ def make_sheet(
     """Everything there is to say about one request; refuses what cannot be shown whole."""
     fields = _Fields(mapped.units, about.hidden_salt)
     headers = [[name, fields.header(name, value)] for name, value in request.headers if _is_sent(name)]
+    target, query = fields.target(request.target)
     shown_body = fields.body(request, body)
     digest = request_digest(derived_salt(about.hidden_salt, "digest"), bound)
     shared = {
@@ -110,7 +115,8 @@ def make_sheet(
             "scheme": request.scheme,
             "host": request.host,
             "port": request.port,
-            "target": request.target,
+            "target": target,
+            **({"query": query} if query else {}),
             "headers": headers,
             "body": shown_body,
         },
@@ -204,8 +210,9 @@ def context_text(value: ContextValue) -> Any:
 def money_text(money: Money) -> str:
     if not money.exponent:
         return f"{money.minor} {money.currency.upper()}"
-    whole, part = divmod(money.minor, 10**money.exponent)
-    return f"{whole}.{part:0{money.exponent}d} {money.currency.upper()}"
+    whole, part = divmod(abs(money.minor), 10**money.exponent)
+    sign = "-" if money.minor < 0 else ""
+    return f"{sign}{whole}.{part:0{money.exponent}d} {money.currency.upper()}"
 
 
 def _is_sent(header: str) -> bool:
@@ -248,72 +255,86 @@ class _Fields:
     """Turns values into fields: shown, redacted, secret, or named as free to change."""
 
     def __init__(self, units: tuple[Unit, ...], salt: bytes) -> None:
-        self._redact = {_lower_header(s) for unit in units for s in unit.redact}
-        self._secret = {_lower_header(s) for unit in units for s in unit.secret}
-        self._volatile = {_lower_header(s) for s in merge_binds(units).volatile}
+        self._redact = {s for unit in units for s in unit.redact}
+        self._secret = {s for unit in units for s in unit.secret}
+        self._volatile = set(merge_binds(units).volatile)
         self._salt = salt
-        self._committed_some = False
+        self._committed = 0
         self.hidden: dict[str, Hidden] = {}
 
     def header(self, name: str, value: str) -> Field:
-        selector = f"header:{name.lower()}"
+        leaf = f"header:{name.lower()}"
         if not is_bound(name):
             return {"volatile": True}
         if name.lower() in CREDENTIALS:
-            return {"secret": self._committed(selector, value)}
-        return self._field(selector, (), {"text": value}, value)
+            return {"secret": self._commit(leaf, value)[0]}
+        return self._field(leaf, {"text": value}, value)
+
+    def target(self, raw: str) -> tuple[str, list[list[Any]]]:
+        """The target without what it is to hide, and a field for each value that was taken out."""
+        path, mark, query = raw.partition("?")
+        parts, fields = [], []
+        for part in query.split("&"):
+            name, equals, value = part.partition("=")
+            leaf = f"query:{unquote_plus(name)}"
+            field = self._field(leaf, {}, unquote_plus(value))
+            parts.append(f"{name}={HIDDEN}" if field and equals else part)
+            fields += [[leaf, field]] if field and equals else []
+        return path + mark + "&".join(parts), fields
 
     def body(self, request: Request, body: DecodedBody) -> Field:
-        self._committed_some = False
+        before = self._committed
         shown = self._shown(request.body, body)
         digest = content_digest(request.body)
-        if self._committed_some:
+        if self._committed != before:
             digest = commitment(derived_salt(self._salt, "body"), digest)
         return {"kind": body.kind, "bytes": len(request.body), "content_digest": digest, "fields": shown}
 
     def _shown(self, raw: bytes, body: DecodedBody) -> list[list[Any]]:
         if body.kind == "json":
-            return [
-                [f"json:{pointer}", self._field(f"json:{pointer}", (), _json_field(value), str(value))]
-                for pointer, value in json_leaves(body.json)
-            ]
+            return list(self._json(body.json, ""))
         if body.kind == "form":
             return [
-                [f"form:{name}", self._field(f"form:{name}", (f"arg:{name}",), {"text": value}, value)]
+                [f"form:{name}", self._field(f"form:{name}", {"text": value}, value)]
                 for name, value in body.form
             ]
         return [["body", _raw_field(raw)]] if raw else []
 
-    def _field(self, selector: str, aliases: tuple[str, ...], shown: Field, value: str) -> Field:
-        names = {selector, *aliases}
-        if _covered(names, self._volatile):
+    def _json(self, value: Json, pointer: str) -> Iterator[list[Any]]:
+        """Every value, and every list by its length: a list looks like an object with the keys 0 and 1."""
+        leaf = f"json:{pointer}"
+        if isinstance(value, list):
+            yield [leaf, {"list": len(value)}]
+            for index, below in enumerate(value):
+                yield from self._json(below, f"{pointer}/{index}")
+        elif isinstance(value, dict) and value:
+            for key, below in value.items():
+                yield from self._json(below, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
+        elif isinstance(value, dict):
+            yield [leaf, {"object": 0}]
+        else:
+            yield [leaf, self._field(leaf, _json_field(value), leaf_text(value))]
+
+    def _field(self, leaf: str, shown: Field, value: str) -> Field:
+        if is_free(leaf, value, self._volatile):
             return {"volatile": True}
-        if _covered(names, self._secret):
-            return {"secret": self._committed(selector, value)}
-        if _covered(names, self._redact):
-            salt = self._salt_of(selector)
-            field = {"redacted": self._committed(selector, value)}
-            self.hidden[selector] = Hidden(value, salt)
-            return field
+        if covered(leaf, self._secret):
+            return {"secret": self._commit(leaf, value)[0]}
+        if covered(leaf, self._redact):
+            committed, salt = self._commit(leaf, value)
+            if leaf not in self.hidden:
+                self.hidden[leaf] = Hidden(value, salt)
+                return {"redacted": committed}
+            again = f"{leaf} #{self._committed}"
+            self.hidden[again] = Hidden(value, salt)
+            return {"redacted": {**committed, "id": again}}
         return shown
 
-    def _committed(self, selector: str, value: str) -> dict[str, Any]:
-        self._committed_some = True
-        return {"length": len(value), "commitment": commitment(self._salt_of(selector), value)}
-
-    def _salt_of(self, selector: str) -> bytes:
-        return derived_salt(self._salt, f"field:{selector}:{len(self.hidden)}")
-
-
-def _covered(names: set[str], selectors: set[str]) -> bool:
-    """A selector covers its own value and, in JSON, everything below it."""
-    return any(
-        name == s or (s.startswith("json:") and name.startswith(s + "/")) for s in selectors for name in names
-    )
-
-
-def _lower_header(selector: str) -> str:
-    return selector.lower() if selector.startswith("header:") else selector
+    def _commit(self, leaf: str, value: str) -> tuple[dict[str, Any], bytes]:
+        """A salt of its own for each value: equal secrets do not look equal."""
+        self._committed += 1
+        salt = derived_salt(self._salt, f"field:{self._committed}:{leaf}")
+        return {"length": len(value), "commitment": commitment(salt, value)}, salt
 
 
 def _json_field(value: bool | JsonNumber | str | None) -> Field:  # noqa: FBT001  # a JSON value

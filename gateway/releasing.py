@@ -230,7 +230,9 @@ class Releaser:
     async def settle(self) -> None:
         """Every outcome that was reported is in the log."""
         while self._recording:
-            await asyncio.gather(*self._recording)
+            reported = list(self._recording)
+            await asyncio.gather(*reported)
+            self._recording.difference_update(reported)
 
     async def _record(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
         """An outcome that cannot be written leaves the envelope spent; the next start calls it unknown."""

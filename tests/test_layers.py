@@ -8,10 +8,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = (
     ("nouns", ("model", "errors", "ids", "encoding")),
-    ("bytes in, values out", ("bodies", "canonical", "ucan")),
+    ("bytes in, values out", ("bodies", "ucan")),
     (
         "rules",
-        ("envelopes", "audit", "templates", "intent_risk", "policy", "payload", "passkeys", "problems"),
+        (
+            "canonical",
+            "envelopes",
+            "audit",
+            "templates",
+            "intent_risk",
+            "policy",
+            "payload",
+            "passkeys",
+            "problems",
+        ),
     ),
     ("files and clocks", ("settings", "config", "keys", "store", "installation")),
     ("the moment", ("directory", "board", "rules", "questions", "facts", "gate", "loading")),

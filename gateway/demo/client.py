@@ -4,8 +4,11 @@ import asyncio
 import ssl
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+MOST_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,14 @@ class Agent:
             urllib.request.HTTPSHandler(context=context),
         ).open
         self._timeout = timeout
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE)
 
     async def send(
         self, method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """Blocks a thread of its own, as a real client would block."""
-        return await asyncio.to_thread(self._send, method, url, body, headers or {})
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._send, method, url, body, headers or {})
 
     def _send(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310  # the caller's own URL

@@ -93,5 +93,6 @@ class SoftPerson:
 
 def _redacted(payload: dict[str, Any]) -> list[str]:
     request = payload["request"]
-    named = [(f"header:{name.lower()}", field) for name, field in request["headers"]]
-    return [selector for selector, field in (*named, *request["body"]["fields"]) if "redacted" in field]
+    headers = [(f"header:{name.lower()}", field) for name, field in request["headers"]]
+    fields = (*headers, *request.get("query", ()), *request["body"]["fields"])
+    return [field["redacted"].get("id", leaf) for leaf, field in fields if "redacted" in field]

@@ -13,11 +13,11 @@ from mitmproxy.options import Options
 from addons.close_bypasses import CloseBypasses
 from addons.enforce import Enforce
 from addons.identify_agent import IdentifyAgent
+from gateway.gate import Gate
 from gateway.proxy.certificates import CertificateAuthority, Leaves
 from gateway.proxy.connection import ClientConnection, Hook, Shared
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.exchange import Exchange, Tunnels
-from gateway.proxy.gate import Gate
 from gateway.proxy.refusing import Refuser
 from gateway.proxy.tls import Tls, trusted_roots
 

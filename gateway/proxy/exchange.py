@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from mitmproxy import http
 
+from gateway.gate import Outcome, Release
 from gateway.model import Caller
 from gateway.proxy.authority import spell
-from gateway.proxy.gate import Outcome, Release
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from typing import Literal
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
+from gateway.gate import Answer, Release
 from gateway.model import Caller, Request
 from gateway.proxy import headers
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.gate import Answer, Release
 
 BODILESS_METHODS = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS"})
 BODILESS_STATUS = frozenset({204, 304})

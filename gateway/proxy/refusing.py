@@ -6,9 +6,9 @@ import logging
 from mitmproxy import http
 
 from gateway.errors import Reason, Refusal
+from gateway.gate import Answer, Gate
 from gateway.model import Caller
 from gateway.proxy.exchange import KEY, Exchange
-from gateway.proxy.gate import Answer, Gate
 from gateway.proxy.messages import response_from
 
 logger = logging.getLogger(__name__)

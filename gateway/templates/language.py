@@ -209,5 +209,5 @@ def _alphabet(cuts: set[int]) -> list[str]:
     chosen = {low: chr(low) for low in edges if low <= LAST}
     for char in reversed(_READABLE):
         chosen[edges[bisect_right(edges, ord(char)) - 1]] = char
-    readable = [char for char in chosen.values() if char in _READABLE]
+    readable = [char for char in _READABLE if char in chosen.values()]
     return readable + [char for char in chosen.values() if char not in _READABLE]

@@ -28,6 +28,7 @@ RESERVED = frozenset({
     "purpose", "requester_ip", "risk", "units",
 })  # fmt: skip
 """What the gateway itself puts into every context."""
+CEDAR_WORDS = frozenset({"true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,8 @@ def read_context(node: Yaml | None) -> tuple[ContextField, ...]:
 def _read_field(name: str, place: Place, node: Yaml) -> ContextField:
     if name in RESERVED:
         raise ConfigError(f'"{name}" is set by the gateway itself.', place, "Choose another name.")
+    if name in CEDAR_WORDS:
+        raise ConfigError(f'"{name}" is a word of Cedar\'s own.', place, "Choose another name.")
     if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
         raise ConfigError(
             f"{name!r} cannot name an attribute.", place, "Use lower-case letters, digits and '_'."

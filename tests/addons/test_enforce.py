@@ -4,8 +4,8 @@ import ssl
 import pytest
 
 from gateway.errors import Reason, Refusal
+from gateway.gate import Answer, Forward, Release
 from gateway.model import Request
-from gateway.proxy.gate import Answer, Forward, Release
 from tests.gateway.proxy.h2client import H2Client
 from tests.gateway.proxy.harness import (
     HOST,

@@ -1,4 +1,4 @@
-"""A gateway with canned answers: it serves the real pages under the real policy, and lies where a test asks it to."""
+"""A gateway with canned answers: it serves the real pages under the real policy, and lies where asked to."""
 
 import asyncio
 import base64
@@ -183,7 +183,7 @@ def row_of(sample: Json, **changes: Any) -> Json:
 
 @dataclass
 class FakeGateway:
-    """One test's gateway. Change its members before or while the page is open; `posted` is what the page sent."""
+    """One test's gateway. A test changes its members at any time; `posted` is what the page sent."""
 
     credential_id: bytes = b"credential-of-mika"
     signed_in: bool = True
@@ -210,6 +210,7 @@ class FakeGateway:
     got: list[str] = field(default_factory=list)
     resumed_from: list[str | None] = field(default_factory=list)
     listeners: set[asyncio.Queue[bytes]] = field(default_factory=set)
+    listened: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
 
     def row(self) -> Json:
@@ -419,6 +420,7 @@ class Site:
             return response
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         gateway.listeners.add(queue)
+        gateway.listened.set()
         try:
             while True:
                 await response.write(await queue.get())

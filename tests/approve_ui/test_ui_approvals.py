@@ -15,8 +15,8 @@ def waiting(number: int, **changes: object) -> dict[str, object]:
 
 
 async def listening(gateway: FakeGateway) -> None:
-    while not gateway.listeners:
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(5):
+        await gateway.listened.wait()
 
 
 async def test_the_empty_queue_teaches(page: Page, gateway: FakeGateway) -> None:

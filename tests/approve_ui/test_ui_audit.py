@@ -7,10 +7,9 @@ from tests.approve_ui.fake_gateway import FakeGateway
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-EMPTY = dict.fromkeys(
-    "decision reason agent envelope action resource method host person decision_method credential_id cosigner "
-    "outcome status detail".split()
-)
+NAMES = ["decision", "reason", "agent", "envelope", "action", "resource", "method", "host", "person"]
+MORE = ["decision_method", "credential_id", "cosigner", "outcome", "status", "detail"]
+EMPTY = dict.fromkeys([*NAMES, *MORE])
 ABOUT = {
     "agent": "ci-bot",
     "envelope": "env_01K9",

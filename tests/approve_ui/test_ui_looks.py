@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_sc
 
 SIZES = {"narrow": (360, 740), "phone": (390, 844), "desk": (1280, 900)}
 TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter((e) =>
-  e.checkVisibility() && !e.closest('.unseen, pre, thead') && e.getBoundingClientRect().right > innerWidth + 0.5
+  e.checkVisibility() && !e.closest('.unseen, pre, thead') &&
+  e.getBoundingClientRect().right > innerWidth + 0.5
 ).map((e) => e.outerHTML.slice(0, 120))"""
 SALT = "00" * 16
 type Scene = Callable[[Page, FakeGateway], Awaitable[None]]
@@ -163,7 +164,7 @@ async def test_every_page_fits_every_size(
     await scene(page, gateway)
     await page.wait_for_timeout(400)
     for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await page.emulate_media(color_scheme=scheme)
         for name, (width, height) in SIZES.items():
             await page.set_viewport_size({"width": width, "height": height})
             await page.screenshot(path=shots / f"{scene.__name__}-{name}-{scheme}.png")

@@ -6,7 +6,7 @@ import rfc8785
 from playwright.async_api import Page, expect
 
 from tests.approve_ui.fake_gateway import FakeGateway, payload, text, with_field
-from tests.approve_ui.steps import APPROVE, ADDRESS, arm, expect_alarm, open_ready
+from tests.approve_ui.steps import ADDRESS, APPROVE, arm, expect_alarm, open_ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -120,7 +120,8 @@ TAMPERINGS = {
     "a key": "one('[data-names]').textContent = 'other'",
     "our own words": "one('.risk b').textContent = 'Can be taken back.'",
     "the heading": "one('h1 [data-at]').textContent = 'Read '",
-    "an added row": "one('.facts dl').append(document.createElement('div')); one('.facts dl').lastChild.textContent = 'Safe'",
+    "an added row": "one('.facts dl').append(document.createElement('div')); "
+    "one('.facts dl').lastChild.textContent = 'Safe'",
     "a second, different value": "one('.facts').append(one('[data-at*=\"method\"]').cloneNode(true)); "
     "one('.facts').lastChild.textContent = 'GET'",
     "a written out character": "one('h1 .value .leaf').append(Object.assign(document.createElement('span'), "

@@ -30,8 +30,7 @@ async def test_ten_identical_requests_at_once_are_one_question_and_one_release(t
     async with inside(tmp_path) as house:
         tasks = [order(house, "a1") for _ in range(10)]
         (envelope,) = await house.held()
-        while house.service.board.waiting(envelope) < 10:
-            await asyncio.sleep(0.01)
+        await house.until(lambda: house.service.board.waiting(envelope) == 10)
         await house.person.approve(envelope)
         answers = await asyncio.gather(*tasks)
         assert sorted(answer.status for answer in answers) == [201] + [403] * 9
@@ -308,10 +307,7 @@ async def test_an_approval_ends_with_its_time_also_over_a_restart(tmp_path: Path
         await task
         await asyncio.sleep(1.1)
         await house.restart()
-        for _ in range(100):
-            if await house.state(envelope) == State.EXPIRED:
-                break
-            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.6)
         assert await house.state(envelope) == State.EXPIRED
         with pytest.raises(Refused, match="decided"):
             await house.person.approve(envelope)

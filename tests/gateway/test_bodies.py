@@ -115,7 +115,9 @@ def test_a_long_key_is_not_repeated_whole_in_the_refusal() -> None:
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
 )
 
 
@@ -181,7 +183,8 @@ def test_form_pairs_keep_their_order_and_repeats() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"a=1;b=2", b"a=%", b"a=%2", b"a=%zz", b"a=%FF", b"\xff=1", b"+a=1", b"a%00=1", b"a%0a=1", b" a=1"]
+    "raw",
+    [b"a=1;b=2", b"a=%", b"a=%2", b"a=%zz", b"a=%FF", b"\xff=1", b"+a=1", b"a%00=1", b"a%0a=1", b" a=1"],
 )
 def test_forms_that_servers_split_or_decode_differently_are_refused(raw: bytes) -> None:
     ambiguity(lambda: parse_form(raw))

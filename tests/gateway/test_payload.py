@@ -217,7 +217,10 @@ def test_a_challenge_ends_with_the_payloads_hash() -> None:
         (b'{"a":"1"}', "json:/a", {"text": "1"}),
         (b'{"a":true}', "json:/a", {"bool": True}),
         (b'{"a":null}', "json:/a", {"null": True}),
-        (b'{"a":{"b":["x"]}}', "json:/a/b/0", {"text": "x"}),
+        (b'{"a":{"b":{"0":"x"}}}', "json:/a/b/0", {"text": "x"}),
+        (b'{"a":[]}', "json:/a", {"list": 0}),
+        (b'{"a":{}}', "json:/a", {"object": 0}),
+        (b'{"a":"{}"}', "json:/a", {"text": "{}"}),
         (b'{"a/b":1}', "json:/a~1b", {"number": "1"}),
         (b'"bare"', "json:", {"text": "bare"}),
     ],
@@ -226,6 +229,14 @@ def test_every_json_value_is_shown_as_it_was_written(
     body: bytes, pointer: str, field: dict[str, object]
 ) -> None:
     assert fields(sheet(a_request(body=body))) == {pointer: field}
+
+
+def test_a_list_does_not_look_like_an_object_with_numbers_for_keys() -> None:
+    as_list, as_object = (
+        fields(sheet(a_request(body=body))) for body in (b'{"a":["x"]}', b'{"a":{"0":"x"}}')
+    )
+    assert as_list == {"json:/a": {"list": 1}, "json:/a/0": {"text": "x"}}
+    assert as_object != as_list
 
 
 def test_every_pair_of_a_form_is_shown_in_order_also_repeated_ones() -> None:
@@ -237,9 +248,7 @@ def test_every_pair_of_a_form_is_shown_in_order_also_repeated_ones() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("body", "field"), [(b"plain", {"text": "plain"}), (b"\xff\x00", {"hex": "ff00"})]
-)
+@pytest.mark.parametrize(("body", "field"), [(b"plain", {"text": "plain"}), (b"\xff\x00", {"hex": "ff00"})])
 def test_a_raw_body_is_shown_whole(body: bytes, field: dict[str, str]) -> None:
     assert fields(sheet(a_request(body=body), kind="opaque")) == {"body": field}
 
@@ -260,11 +269,9 @@ LEAVES = st.dictionaries(
 def test_no_value_of_a_body_is_missing_from_the_payload(values: dict[str, object]) -> None:
     told = fields(sheet(a_request(body=json.dumps(values).encode())))
     if not values:
-        assert told == {"json:": {"text": "{}"}}
+        assert told == {"json:": {"object": 0}}
         return
-    shown = {
-        key: next(iter(field.values())) if "null" not in field else None for key, field in told.items()
-    }
+    shown = {key: next(iter(field.values())) if "null" not in field else None for key, field in told.items()}
     assert shown == {
         f"json:/{key}": value if isinstance(value, str | bool) or value is None else str(value)
         for key, value in values.items()
@@ -339,7 +346,9 @@ def test_a_secret_is_a_length_and_a_commitment_that_nobody_can_guess_and_nobody_
 
 
 def test_a_credential_is_a_secret_whatever_the_template_says() -> None:
-    made = sheet(None, a_unit(redact=("header:authorization",), bind=Bind("exact", ("header:authorization",))))
+    made = sheet(
+        None, a_unit(redact=("header:authorization",), bind=Bind("exact", ("header:authorization",)))
+    )
     assert set(headers(made)["Authorization"]) == {"secret"}
     assert "header:authorization" not in made.hidden
 

@@ -1,7 +1,7 @@
 """The whole gateway in this process: real proxy, real pages, real database, real upstream over TLS."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,13 @@ class Inside:
                 return [row["id"] for row in rows]
             await asyncio.sleep(0.01)
         raise AssertionError(f"{count} requests should wait")
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        for _ in range(1000):
+            if holds():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("it did not come to that")
 
     async def state(self, envelope: str) -> str:
         found = await self.service.store.envelope(envelope)

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
-import { now, secondsUntil, setServerTime, startClock, tick, timeOfDay, when } from "./clock.js";
+import { secondsUntil, setServerTime, startClock, tick, timeOfDay, when } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
 import { listen } from "./events.js";
@@ -22,7 +22,7 @@ const SENDING_FOR_MS = 2500;
 const id = location.pathname.split("/").at(-1);
 const api = `/api/v1/envelopes/${encodeURIComponent(id)}`;
 const [approve, deny, says, sheet] = ["#approve", "#deny-it", "#says", "#sheet"].map((s) => one(s));
-const page = { me: null, view: null, state: "loading", opened: null, challenge: null, revealed: [], signedAt: 0, ceremony: null, alarmed: false, resumed: false, listening: false };
+const page = { me: null, view: null, state: "loading", opened: null, challenge: null, revealed: [], signedAt: -Infinity, ceremony: null, alarmed: false, resumed: false, listening: false };
 const guard = new Guard(showArming);
 
 // States
@@ -74,7 +74,7 @@ async function loadNow() {
   page.view = view;
   tellOutcome(view, page.me, page.opened?.payload);
   const state = outcomeOf(view, page.me);
-  if (state === "waiting" && now() - page.signedAt < SENDING_FOR_MS) return enter("sending");
+  if (state === "waiting" && performance.now() - page.signedAt < SENDING_FOR_MS) return enter("sending");
   if (state !== "open") return showUnsigned(state);
   if (view.row.signed !== (before ?? view).row.signed) guard.settle();
   if (page.state === "signing") return;
@@ -227,7 +227,7 @@ async function sendSignature(credential) {
   page.challenge = null;
   try {
     const { row } = await post(`${api}/approve`, { challenge_id, credential });
-    page.signedAt = now();
+    page.signedAt = performance.now();
     page.view = { ...page.view, row };
     enter("sending");
     await load();

@@ -3,11 +3,19 @@
 import { all, one, say } from "./dom.js";
 
 const ALOUD = [60, 30, 10];
-let offset = 0;
+const JUMP_MS = 2000;
+let offset = null;
 let said = null;
 
-export const now = () => Date.now() + offset;
-export const setServerTime = (text) => { offset = Date.parse(text) - Date.now(); };
+export const now = () => Date.now() + (offset ?? 0);
+
+// What is said is cut to the second and was said a while ago: of several answers the latest time is the nearest.
+export function setServerTime(text) {
+  const heard = Date.parse(text) - Date.now();
+  const jumped = offset === null || Math.abs(heard - offset) > JUMP_MS;
+  offset = jumped ? heard : Math.max(offset, heard);
+}
+
 export const secondsUntil = (text) => Math.max(0, Math.ceil((Date.parse(text) - now()) / 1000));
 
 export const timeOfDay = (text, seconds = true) =>

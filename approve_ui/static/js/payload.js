@@ -146,11 +146,12 @@ class Sheet {
   }
 
   request() {
-    const { headers, body } = this.payload.request;
+    const { headers, body, query = [] } = this.payload.request;
     const r = (name) => this.mono("request", name);
     return [
       row("Method", r("method")),
       marked(row("URL", r("scheme"), "://", el("b", {}, r("host")), ":", r("port"), r("target")), concerns(this.payload.request.target)),
+      ...query.map(([selector], i) => this.field(["request", "query", i], selector)),
       row("Body", this.put(["request", "body", "kind"]), ", ", this.put(["request", "body", "bytes"]), " bytes"),
       ...body.fields.map(([selector], i) => this.field(["request", "body", "fields", i], selector)),
       ...(body.fields.length ? [] : [row("Fields", this.put(["request", "body", "fields"]))]),
@@ -170,6 +171,8 @@ class Sheet {
     if ("null" in value) return row(name, this.put([...at, "null"], { kind: "isNull" }));
     if ("hex" in value) return row(name, this.hex(...at, "hex"), el("small", {}, `${value.hex.length / 2} bytes that are not text`));
     if ("text" in value) return this.text(name, [...at, "text"], selector);
+    if ("list" in value) return row(name, "a list of ", this.mono(...at, "list"));
+    if ("object" in value) return row(name, "an object with ", this.mono(...at, "object"), " members");
     const [kind] = Object.keys(value);
     return row(name, this.mono(...at, kind));
   }
@@ -195,11 +198,12 @@ class Sheet {
   committed = (path) => el("small", {}, this.put([...path, "length"]), " characters, salted commitment ", this.hex(...path, "commitment"));
 
   redacted(name, at, selector) {
+    const { id = selector, commitment } = this.at([...at, "redacted"]);
     const place = el("div", { class: "reveal", "data-moves": "" }, hatched("hidden"));
-    const field = marked(row(name, place, this.committed([...at, "redacted"]), el("small", {}, "Hidden in lists, notifications and the log. It must be read before it is signed.")), []);
+    const field = marked(row(name, place, this.committed([...at, "redacted"]), ...(id === selector ? [] : [el("small", {}, "Revealed as ", this.mono(...at, "redacted", "id"))]), el("small", {}, "Hidden in lists, notifications and the log. It must be read before it is signed.")), []);
     field.dataset.mustSee = "";
-    field.dataset.redacted = selector;
-    this.onRedacted({ selector, field, place, commitment: this.at([...at, "redacted", "commitment"]) });
+    field.dataset.redacted = id;
+    this.onRedacted({ selector: id, field, place, commitment });
     return field;
   }
 

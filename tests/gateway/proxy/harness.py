@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway.errors import Reason, Refusal
+from gateway.gate import Answer, Forward, Release
 from gateway.model import Caller, Request
 from gateway.proxy.certificates import CertificateAuthority, make_ca
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine, listening_socket
-from gateway.proxy.gate import Answer, Forward, Release
 from gateway.proxy.stream import Stream
 
 TOKEN = "Basic " + base64.b64encode(b"agent:good").decode()

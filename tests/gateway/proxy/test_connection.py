@@ -8,10 +8,10 @@ from mitmproxy.proxy import commands
 from addons.close_bypasses import CloseBypasses
 from addons.enforce import Enforce
 from addons.identify_agent import IdentifyAgent
+from gateway.gate import Forward
 from gateway.model import Request
 from gateway.proxy import connection
 from gateway.proxy.connection import ClientConnection
-from gateway.proxy.gate import Forward
 from gateway.proxy.http_layer import Http
 from gateway.proxy.tls import Tls
 from tests.gateway.proxy.h2client import H2Client

@@ -12,10 +12,10 @@ import pytest
 import requests
 
 from gateway.errors import Reason, Refusal
+from gateway.gate import Answer, Forward
 from gateway.model import Request
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import _probe_when_idle, listening_socket, make_options
-from gateway.proxy.gate import Answer, Forward
 from gateway.proxy.tls import trusted_roots
 from tests.gateway.proxy.harness import (
     HOST,

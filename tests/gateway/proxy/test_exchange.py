@@ -1,7 +1,7 @@
 from mitmproxy.test import tflow
 
+from gateway.gate import Release
 from gateway.proxy.exchange import begin, exchange_of
-from gateway.proxy.gate import Release
 from tests.gateway.proxy.harness import Outcomes
 
 

@@ -2,9 +2,9 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
+from gateway.gate import Answer, Release
 from gateway.model import Caller
 from gateway.proxy.exchange import begin
-from gateway.proxy.gate import Answer, Release
 from gateway.proxy.messages import forwarded, released, request_from, response_from
 from tests.gateway.proxy.harness import Outcomes
 

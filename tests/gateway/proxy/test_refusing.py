@@ -3,8 +3,8 @@ import json
 from mitmproxy.test import tflow
 
 from gateway.errors import Reason, Refusal
+from gateway.gate import Answer
 from gateway.proxy.exchange import begin
-from gateway.proxy.gate import Answer
 from gateway.proxy.refusing import SEND_A_TOKEN, Refuser, unavailable
 from tests.gateway.proxy.harness import FakeGate
 

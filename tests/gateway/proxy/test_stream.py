@@ -7,10 +7,10 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.errors import Reason, Refusal
+from gateway.gate import Forward, Release
 from gateway.model import Request
 from gateway.proxy import connection, stream
 from gateway.proxy.dialer import Dialer
-from gateway.proxy.gate import Forward, Release
 from tests.gateway.proxy.h2client import H2Client, serve_h2
 from tests.gateway.proxy.harness import (
     HOST,

@@ -105,7 +105,7 @@ def test_one_false_is_false_whatever_is_unknown() -> None:
         ("{'query:a': []}", "matches nothing"),
         ("{'query:a': {}}", "is {not: […]} or {glob: …}"),
         ("{'query:a': {not: [x], glob: y}}", "is {not: […]} or {glob: …}"),
-        ("{'query:a': {regex: x}}", 'Known are: glob, not'),
+        ("{'query:a': {regex: x}}", "Known are: glob, not"),
         ("{'query:a': [[x]]}", "single values"),
         ("{'query:a': ~}", "Write absent"),
         ("{'query:a': {not: [{}]}}", "single values"),

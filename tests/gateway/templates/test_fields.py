@@ -48,9 +48,15 @@ def test_reading_by_type() -> None:
     [
         (lambda: Fields(yaml("[1]"), "It"), "It must be a mapping, and is a list."),
         (lambda: Fields(yaml("{}"), "It").need("a"), 'It needs "a".'),
-        (lambda: Fields(yaml("{a: 1}"), "It").text("a"), '"a" must be a text, and is a number. Put it in quotes.'),
+        (
+            lambda: Fields(yaml("{a: 1}"), "It").text("a"),
+            '"a" must be a text, and is a number. Put it in quotes.',
+        ),
         (lambda: Fields(yaml("{a: 1}"), "It").flag("a"), '"a" must be true or false, and is a number.'),
-        (lambda: Fields(yaml("{a: lo}"), "It").word("a", ["low"]), '"a" cannot be \'lo\'. Did you mean "low"?'),
+        (
+            lambda: Fields(yaml("{a: lo}"), "It").word("a", ["low"]),
+            '"a" cannot be \'lo\'. Did you mean "low"?',
+        ),
         (lambda: scalar_text(yaml("[]"), "It"), "It must be a text, and is a list."),
         (lambda: scalar_text(yaml("~"), "It"), "It must be a text, and is nothing."),
         (lambda: text(yaml("true"), "It"), "It must be a text, and is true or false. Put it in quotes."),
@@ -59,9 +65,18 @@ def test_reading_by_type() -> None:
         (lambda: whole(yaml("true"), "It", 0, 5), "It must be a whole number from 0 to 5."),
         (lambda: whole(yaml("1.0"), "It", 0, 5), "It must be a whole number from 0 to 5."),
         (lambda: members(yaml("x"), "It"), "It must be a mapping, and is a text."),
-        (lambda: duration(yaml("2d"), "It", 60), "It must be a time of at most 1m. Write it as 50s, 2m or 1h."),
-        (lambda: duration(yaml("2h"), "It", 3600), "It must be a time of at most 60m. Write it as 50s, 2m or 1h."),
-        (lambda: duration(yaml("0s"), "It", 3600), "It must be a time of at most 60m. Write it as 50s, 2m or 1h."),
+        (
+            lambda: duration(yaml("2d"), "It", 60),
+            "It must be a time of at most 1m. Write it as 50s, 2m or 1h.",
+        ),
+        (
+            lambda: duration(yaml("2h"), "It", 3600),
+            "It must be a time of at most 60m. Write it as 50s, 2m or 1h.",
+        ),
+        (
+            lambda: duration(yaml("0s"), "It", 3600),
+            "It must be a time of at most 60m. Write it as 50s, 2m or 1h.",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(act: object, says: str) -> None:

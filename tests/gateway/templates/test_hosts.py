@@ -42,7 +42,9 @@ def test_confusable_hosts_are_not_the_host(name: str) -> None:
     assert host("api.shop.test").match("https", name, 443) is None
 
 
-@pytest.mark.parametrize("name", ["A.shop.test", "a b.shop.test", "a/b.shop.test", "é.shop.test", ".shop.test", "a..shop.test"])
+@pytest.mark.parametrize(
+    "name", ["A.shop.test", "a b.shop.test", "a/b.shop.test", "é.shop.test", ".shop.test", "a..shop.test"]
+)
 def test_a_pattern_takes_only_names_of_hosts(name: str) -> None:
     assert host("{x*}.shop.test").match("https", name, 443) is None
 

@@ -3,7 +3,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.templates import language
-from gateway.templates.language import ANY, TooLarge, chars, concat, escape, literal, one, overlap, ranges, repeat, union, without
+from gateway.templates.language import (
+    ANY,
+    TooLarge,
+    chars,
+    concat,
+    escape,
+    literal,
+    one,
+    overlap,
+    ranges,
+    repeat,
+    union,
+    without,
+)
 from gateway.templates.regex import parse_pattern
 
 WORDS = st.text(alphabet="ab-é", max_size=4)
@@ -46,7 +59,9 @@ def test_a_witness_is_readable_and_right() -> None:
     assert overlap(digits, parse_pattern("[a-f]+", fold=False)) is None
 
 
-PATTERNS = st.sampled_from(["a*", "(a|b)+", "a?b{2,3}", "[^a]+", ".b.", "ab|ba", "\\d+", "", "(aa)*", "[a-c]{1,2}"])
+PATTERNS = st.sampled_from(
+    ["a*", "(a|b)+", "a?b{2,3}", "[^a]+", ".b.", "ab|ba", "\\d+", "", "(aa)*", "[a-c]{1,2}"]
+)
 
 
 @given(PATTERNS, PATTERNS, st.text(alphabet="abc1", max_size=6))

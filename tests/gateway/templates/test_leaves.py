@@ -5,7 +5,9 @@ from gateway.templates.leaves import covers, select, touches
 from tests.gateway.templates.making import Headers, request
 
 
-def picked(selector: str, body: str = "", kind: Kind = "none", target: str = "/", headers: Headers = ()) -> tuple[str, ...]:
+def picked(
+    selector: str, body: str = "", kind: Kind = "none", target: str = "/", headers: Headers = ()
+) -> tuple[str, ...]:
     sent = request("POST", target, body, headers)
     return select(selector, sent, decode(sent, kind))
 

@@ -42,10 +42,29 @@ def test_an_unknown_currency_says_that_its_decimals_are_unknown() -> None:
 @pytest.mark.parametrize("rule", [MINOR, MAJOR])
 @pytest.mark.parametrize(
     "amount",
-    ["-600", "6e2", "+600", "", " 600", "0600", "6_00", "600.", ".5", "1,000", "0x10", "NaN", "٦٠٠", "9" * 19, "9" * 40, "1.555"],
+    [
+        "-600",
+        "6e2",
+        "+600",
+        "",
+        " 600",
+        "0600",
+        "6_00",
+        "600.",
+        ".5",
+        "1,000",
+        "0x10",
+        "NaN",
+        "٦٠٠",
+        "9" * 19,
+        "9" * 40,
+        "1.555",
+    ],
 )
 @pytest.mark.parametrize("currency", ["usd", "jpy"])
-def test_amounts_that_could_pass_for_small_ones_are_refused(rule: MoneyRule, amount: str, currency: str) -> None:
+def test_amounts_that_could_pass_for_small_ones_are_refused(
+    rule: MoneyRule, amount: str, currency: str
+) -> None:
     with pytest.raises(Refusal):
         rule.read(amount, currency)
 

@@ -30,7 +30,7 @@ def test_a_folded_enum_does_not_let_another_case_slip_past() -> None:
         ("{pattern: '[', slash: encoded}", "cannot be used: it ends too early"),
         ("{pattern: a, enum: [b]}", "both pattern and enum"),
         ("{enum: []}", "at least one value"),
-        ("{fold: upper}", 'Known are: lower'),
+        ("{fold: upper}", "Known are: lower"),
         ("{patern: a}", 'Did you mean "pattern"?'),
     ],
 )

@@ -19,7 +19,9 @@ PATTERNS = [
     ".*",
     "",
 ]
-TEXTS = st.text(alphabet="ab1.@/-_ :[]é", max_size=8) | st.sampled_from(["chat.list", "auth.test", "@a/b", "sha256:00ff"])
+TEXTS = st.text(alphabet="ab1.@/-_ :[]é", max_size=8) | st.sampled_from(
+    ["chat.list", "auth.test", "@a/b", "sha256:00ff"]
+)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -10,7 +10,9 @@ HERE = Place("t.yaml", 3, 4)
 
 
 def read(selector: str, target: str = "/", body: str = "", headers: Headers = ()) -> list[Found]:
-    view = View(request("POST", target, body, headers), target.partition("?")[2], BodyRule(), {"owner": "acme"})
+    view = View(
+        request("POST", target, body, headers), target.partition("?")[2], BodyRule(), {"owner": "acme"}
+    )
     return list(parse_selector(selector, HERE).read(view))
 
 
@@ -58,7 +60,9 @@ def test_wildcards() -> None:
     assert not has_wildcard(parse_selector("header:a", HERE))
 
 
-@pytest.mark.parametrize("kind", ["graphql", "mcp", "jsonrpc", "git", "aws", "grpc", "xml", "multipart", "yaml"])
+@pytest.mark.parametrize(
+    "kind", ["graphql", "mcp", "jsonrpc", "git", "aws", "grpc", "xml", "multipart", "yaml"]
+)
 def test_a_reader_of_another_version_is_named_with_what_there_is(kind: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_selector(f"{kind}:x", HERE)

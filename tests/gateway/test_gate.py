@@ -1,6 +1,6 @@
 import inspect
 
-from gateway.proxy.gate import Gate
+from gateway.gate import Gate
 from tests.gateway.proxy.harness import FakeGate
 
 

@@ -1,0 +1,316 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.desk.contract import DeskError, Event
+from gateway.desk.desk import MAX_ROWS
+from gateway.encoding import b64u
+from gateway.model import Decision, Effect
+from gateway.store.contract import Shred
+from tests.kit.clocks import START
+from tests.kit.things import GATEWAY, a_mapped, a_request, a_unit
+from tests.kit.world import World
+
+NOW = "2027-01-15T08:00:00Z"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = await World(tmp_path).open()
+    await made.enrol("Noor")
+    yield made
+    await made.close()
+
+
+async def looked_at(world: World, envelope: str, person: str = "Mika") -> dict[str, Any]:
+    return await world.desk.envelope(world.session(person), envelope)
+
+
+async def test_before_anybody_is_enrolled_the_page_says_so(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert await world.desk.state() == {
+        "enrolled": False,
+        "gateway": GATEWAY,
+        "name": "secondsig",
+        "server_time": NOW,
+    }
+    await world.close()
+
+
+async def test_signed_out_there_is_nothing_but_the_time_left(world: World) -> None:
+    envelope = await world.opened()
+    assert await world.desk.clock(envelope.id) == {
+        "state_open": True,
+        "expires_at": "2027-01-15T08:01:00Z",
+        "server_time": NOW,
+    }
+    await world.operating.envelope_deny(envelope.id)
+    assert (await world.desk.clock(envelope.id))["state_open"] is False
+    with pytest.raises(DeskError) as error:
+        await world.desk.clock("env_x")
+    assert error.value.status == 404
+
+
+async def test_one_is_told_who_one_is(world: World) -> None:
+    told = await world.desk.me(world.session("Mika"))
+    assert told["person"] == {"name": "Mika", "display": "Mika", "groups": ["approvers"]}
+    assert told["credential"]["name"]
+    assert told["server_time"] == NOW
+
+
+async def test_what_waits_is_listed_by_urgency_and_what_is_over_apart(world: World) -> None:
+    first = await world.opened()
+    world.time.advance(5)
+    second = await world.opened(a_request(target="/2"))
+    denied = await world.opened(a_request(target="/3"))
+    await world.operating.envelope_deny(denied.id)
+    told = await world.desk.envelopes(world.session("Mika"))
+    assert [row["id"] for row in told["waiting"]] == [first.id, second.id]
+    assert [row["id"] for row in told["recent"]] == [denied.id]
+    json.dumps(told)
+
+
+async def test_a_page_is_told_all_it_shows_of_an_envelope(world: World) -> None:
+    envelope = await world.opened()
+    told = await looked_at(world, envelope.id)
+    assert told["row"]["id"] == envelope.id
+    assert told["may"] == {"approve": True, "deny": True, "why": "ok"}
+    assert told["approvers"] == ["Mika", "Noor"]
+    assert (told["signatures"], told["cosigner"], told["credential_id"]) == ([], None, None)
+    assert (told["revealed"], told["repeats"], told["signed_by_me"]) == ([], None, False)
+    assert told["log_entry"] == (await world.store.rows_of([envelope.id]))[-1].seq
+    json.dumps(told)
+
+
+async def test_after_the_decision_the_page_names_the_proofs(world: World) -> None:
+    envelope = await world.opened()
+    approved = await world.approve(envelope.id)
+    told = await looked_at(world, envelope.id)
+    assert told["may"] == {"approve": False, "deny": False, "why": "decided"}
+    assert told["cosigner"] == approved.cosigner
+    assert told["credential_id"] == b64u(world.passkeys["Mika"].id)
+    (signature,) = told["signatures"]
+    assert (signature["person"], signature["at"]) == ("Mika", NOW)
+    assert signature["credential"]
+    assert (told["signed_by_me"], (await looked_at(world, envelope.id, "Noor"))["signed_by_me"]) == (True, False)
+
+
+async def test_whoever_has_signed_is_not_asked_again(world: World) -> None:
+    world.policy.decision = Decision(Effect.STEP_UP, (), 2)
+    envelope = await world.opened()
+    told = await world.desk.approve(world.session("Mika"), envelope.id, *await answered(world, envelope.id))
+    assert (told["row"]["signed"], told["row"]["quorum"], told["row"]["state"]) == (1, 2, "pending")
+    assert (await looked_at(world, envelope.id))["may"]["approve"] is False
+    assert (await looked_at(world, envelope.id, "Noor"))["may"]["approve"] is True
+
+
+async def answered(world: World, envelope: str, person: str = "Mika") -> tuple[str, dict[str, Any]]:
+    question = await world.desk.sign(world.session(person), envelope)
+    return question["challenge_id"], world.passkeys[person].sign(question["options"])
+
+
+@pytest.mark.parametrize(
+    ("approvers", "why", "deny"), [(frozenset({"Noor"}), "not_allowed", False), (None, "ok", True)]
+)
+async def test_what_one_may_do_is_what_policy_says(
+    world: World, approvers: frozenset[str] | None, why: str, deny: bool
+) -> None:
+    envelope = await world.opened()
+    world.policy.approvers = approvers
+    assert (await looked_at(world, envelope.id))["may"] == {"approve": deny, "deny": deny, "why": why}
+
+
+async def test_an_owner_may_deny_and_not_approve(world: World) -> None:
+    from tests.kit.things import a_caller
+
+    await world.add_agent("owned", owner="Mika")
+    envelope = await world.opened(a_request(caller=a_caller("owned")))
+    told = await looked_at(world, envelope.id)
+    assert told["may"] == {"approve": False, "deny": True, "why": "own_request"}
+    assert told["approvers"] == ["Noor"]
+
+
+async def test_what_expired_says_so_and_what_was_shredded_names_no_approvers(world: World) -> None:
+    envelope = await world.opened()
+    world.time.advance(60)
+    from gateway.timekeeper import Timekeeper
+
+    await Timekeeper(world.store, world.board, world.rules).tick()
+    assert (await looked_at(world, envelope.id))["may"]["why"] == "expired"
+    await world.store.apply(Shred(START + 1000))
+    told = await looked_at(world, envelope.id)
+    assert (told["approvers"], told["may"]["approve"]) == ([], False)
+
+
+async def test_what_repeats_something_denied_says_so_first(world: World) -> None:
+    before = await world.opened()
+    await world.desk.deny(world.session("Noor"), before.id, "No.")
+    world.time.advance(700)
+    again = await world.opened(a_request(target="/v1/payments?dry=9"))
+    assert (await looked_at(world, again.id))["repeats"] == {
+        "state": "denied",
+        "by": "Noor",
+        "note": "No.",
+        "at": NOW,
+    }
+
+
+async def test_a_day_later_it_is_forgotten(world: World) -> None:
+    before = await world.opened()
+    await world.desk.deny(world.session("Noor"), before.id, None)
+    world.time.advance(86_401)
+    again = await world.opened()
+    assert (await looked_at(world, again.id))["repeats"] is None
+
+
+async def test_whoever_comes_too_late_is_shown_what_is_true_now(world: World) -> None:
+    envelope = await world.opened()
+    challenge, answer = await answered(world, envelope.id)
+    await world.desk.deny(world.session("Noor"), envelope.id, None)
+    with pytest.raises(DeskError) as error:
+        await world.desk.approve(world.session("Mika"), envelope.id, challenge, answer)
+    assert error.value.status == 409
+    assert error.value.extra["row"]["decided_by"] == "Noor"
+    json.dumps(error.value.extra)
+
+
+async def test_after_its_time_the_error_brings_the_row(world: World) -> None:
+    envelope = await world.opened()
+    world.time.advance(60)
+    with pytest.raises(DeskError) as error:
+        await world.desk.sign(world.session("Mika"), envelope.id)
+    assert (error.value.word, error.value.extra["row"]["id"]) == ("expired", envelope.id)
+    json.dumps(error.value.extra)
+
+
+async def test_a_refusal_without_an_envelope_brings_no_row(world: World) -> None:
+    envelope = await world.opened()
+    world.policy.approvers = frozenset()
+    with pytest.raises(DeskError) as error:
+        await world.desk.deny(world.session("Mika"), envelope.id, None)
+    assert error.value.extra == {}
+
+
+async def test_withdrawing_revealing_and_a_mismatch_go_through(world: World) -> None:
+    world.library.meaning = lambda _request: a_mapped(a_unit(redact=("json:/to",)))
+    envelope = await world.opened()
+    mika = world.session("Mika")
+    assert (await world.desk.reveal(mika, envelope.id, "json:/to"))["value"] == "acct_tea"
+    assert (await looked_at(world, envelope.id))["revealed"] == ["json:/to"]
+    assert await world.desk.mismatch(mika, envelope.id, "a", "b") == {}
+    await world.desk.approve(mika, envelope.id, *await answered(world, envelope.id))
+    assert (await world.desk.withdraw(mika, envelope.id))["row"]["state"] == "revoked"
+
+
+# The log. --------------------------------------------------------------------------------------------------
+
+
+async def test_the_log_is_paged_and_bounded(world: World) -> None:
+    for n in range(3):
+        await world.opened(a_request(target=f"/{n}"))
+    mika = world.session("Mika")
+    first = await world.desk.rows(mika, "kind:decision", None, 2)
+    assert len(first["rows"]) == 2
+    assert first["next"] == first["rows"][-1]["seq"]
+    rest = await world.desk.rows(mika, "kind:decision", first["next"], 2)
+    assert (len(rest["rows"]), rest["next"]) == (1, None)
+    assert len((await world.desk.rows(mika, None, None, 0))["rows"]) == 1
+    assert "chains" not in rest
+
+
+async def test_nobody_asks_for_the_whole_log_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[int] = []
+    real = world.sqlite.rows
+
+    async def watched(where: Any, before: Any, limit: int) -> Any:
+        wanted.append(limit)
+        return await real(where, before, limit)
+
+    monkeypatch.setattr(world.sqlite, "rows", watched)
+    await world.desk.rows(world.session("Mika"), None, None, 10**9)
+    await world.desk.rows(world.session("Mika"), None, None, -5)
+    assert wanted == [MAX_ROWS, 1]
+
+
+async def test_a_step_up_is_told_as_a_chain(world: World) -> None:
+    task, envelope = await world.held()
+    approved = await world.approve(envelope.id)
+    await task
+    told = await world.desk.rows(world.session("Mika"), "decision:step_up", None, 50)
+    (chain,) = told["chains"]
+    assert [row["kind"] for row in chain] == ["decision", "signature", "mint", "authorised"]
+    assert chain[0]["reason"] == "requires_step_up"
+    assert chain[2]["credential_id"] == b64u(world.passkeys["Mika"].id)
+    assert chain[3]["cosigner"] == approved.cosigner == chain[2]["cosigner"]
+
+
+async def test_a_filter_that_is_none_is_a_sentence(world: World) -> None:
+    with pytest.raises(DeskError) as error:
+        await world.desk.rows(world.session("Mika"), "nonsense", None, 5)
+    assert (error.value.status, error.value.word) == (400, "bad_filter")
+
+
+# The feed. -------------------------------------------------------------------------------------------------
+
+
+async def events(world: World, last: int | None, count: int) -> list[Event]:
+    feed = world.desk.subscribe(world.session("Mika"), last)
+    return [await asyncio.wait_for(anext(feed), 1) for _ in range(count)]
+
+
+async def test_a_feed_greets_and_then_tells_what_comes(world: World) -> None:
+    feed = world.desk.subscribe(world.session("Mika"), None)
+    hello = await anext(feed)
+    assert (hello.name, hello.data) == ("hello", {"server_time": NOW})
+    following = asyncio.ensure_future(anext(feed))
+    await asyncio.sleep(0)
+    envelope = await world.opened()
+    event = await asyncio.wait_for(following, 1)
+    assert (event.name, event.data) == ("envelope", {"id": envelope.id, "state": "pending"})
+    assert event.id == hello.id + 1
+
+
+async def test_a_change_between_the_greeting_and_the_next_look_is_not_missed(world: World) -> None:
+    feed = world.desk.subscribe(world.session("Mika"), None)
+    await anext(feed)
+    envelope = await world.opened()
+    assert (await asyncio.wait_for(anext(feed), 1)).data["id"] == envelope.id
+
+
+async def test_a_page_that_was_away_resumes_where_it_was(world: World) -> None:
+    first, second = await world.opened(), await world.opened(a_request(target="/2"))
+    told = await events(world, 1, 2)
+    assert [event.name for event in told] == ["hello", "envelope"]
+    assert told[0].id == 1
+    assert told[1].data["id"] == second.id
+    assert first.id != second.id
+
+
+async def test_a_page_from_before_a_restart_is_told_where_it_is_now(world: World) -> None:
+    await world.opened()
+    (hello,) = await events(world, 999, 1)
+    assert hello.id == world.board.last
+
+
+# Ready. ----------------------------------------------------------------------------------------------------
+
+
+async def test_it_is_ready_while_it_can_write_and_its_clock_is_true(world: World) -> None:
+    assert await world.desk.ready() == (True, "Ready.")
+    world.time.jump(10)
+    assert await world.desk.ready() == (False, "The clock jumped.")
+    world.sqlite._healthy = False
+    assert await world.desk.ready() == (False, "The log cannot be written.")
+
+
+async def test_signing_in_and_out_go_through_the_desk(world: World) -> None:
+    begun = await world.desk.login_begin()
+    done = await world.desk.login_finish(begun["challenge_id"], world.passkeys["Mika"].sign(begun["options"]))
+    session = world.desk.session(done.cookie, done.body["tab"])
+    assert session is not None
+    assert await world.desk.logout(session) == {}
+    assert world.desk.session(done.cookie, done.body["tab"]) is None

@@ -1,0 +1,122 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from gateway.config import load_settings
+from gateway.directory import Directory
+from gateway.errors import ConfigError, ConfigErrors
+from gateway.installation import install
+from gateway.loading import load_library, load_rules, shipped_templates, ui_folder
+from gateway.model import Effect
+from gateway.settings import Service, Settings
+from tests.kit.things import a_caller, a_request
+
+
+class Nobody:
+    """A directory without anybody in it."""
+
+    agents: dict[str, object] = {}
+    people: dict[str, object] = {}
+
+
+NOBODY = cast("Directory", Nobody())
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    made = load_settings(install(tmp_path), {})
+    return replace(made, templates={"playground": Service()})
+
+
+def test_the_templates_that_ship_are_found() -> None:
+    shipped = shipped_templates()
+    assert "playground" in shipped
+    assert all(path.suffix == ".yaml" and path.stem == name for name, path in shipped.items())
+
+
+def test_the_pages_are_there() -> None:
+    assert (ui_folder() / "pages" / "approve.html").exists()
+
+
+def test_the_starter_decides(settings: Settings) -> None:
+    rules = load_rules(settings, NOBODY)
+    request = a_request(
+        host="playground.secondsig.internal",
+        target="/v1/payments",
+        body=b'{"amount":600,"currency":"jpy","to":"acct_tea"}',
+        headers=(("Host", "playground.secondsig.internal"), ("Content-Type", "application/json")),
+        caller=a_caller(),
+    )
+    from gateway.facts import facts_of
+
+    mapped = rules.library.map(request)
+    assert rules.policy.decide("ci-bot", mapped, facts_of(request, mapped, 1_800_000_000)).effect in {
+        Effect.STEP_UP,
+        Effect.DENY,
+    }
+    assert len(rules.digest) == 64
+
+
+def test_a_template_that_nobody_wrote_is_named_with_a_suggestion(settings: Settings) -> None:
+    wrong = replace(settings, templates={"playgruond": Service()})
+    with pytest.raises(ConfigError, match='no template is called "playgruond".*"playground"'):
+        load_library(wrong)
+
+
+def test_an_operators_own_template_stands_for_the_one_that_ships(settings: Settings, tmp_path: Path) -> None:
+    own = tmp_path / "mine" / "playground.yaml"
+    own.parent.mkdir()
+    own.write_bytes(shipped_templates()["playground"].read_bytes() + b"\n# mine\n")
+    shipped = load_library(settings)
+    mine = load_library(replace(settings, template_files=(own,)))
+    assert mine.digest != shipped.digest
+    assert set(mine.services) == set(shipped.services)
+
+
+def test_a_template_file_counts_without_being_listed(settings: Settings, tmp_path: Path) -> None:
+    own = tmp_path / "mine" / "playground.yaml"
+    own.parent.mkdir()
+    own.write_bytes(shipped_templates()["playground"].read_bytes())
+    library = load_library(replace(settings, templates={}, template_files=(own,)))
+    assert set(library.services) == {"playground"}
+
+
+@pytest.mark.parametrize("which", ["policy", "entities"])
+@pytest.mark.parametrize("damage", ["gone", "not text"])
+def test_a_file_that_cannot_be_read_is_named_and_nothing_is_loaded(
+    settings: Settings, which: str, damage: str
+) -> None:
+    path: Path = getattr(settings, which)
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="the file cannot be read") as error:
+        load_rules(settings, NOBODY)
+    assert str(path) in str(error.value)
+    assert str(settings.file) in str(error.value)
+
+
+def test_a_policy_with_a_misspelling_is_not_loaded(settings: Settings) -> None:
+    settings.policy.write_text('permit (principal, action, resource) when { context.cosinger };')
+    with pytest.raises((ConfigError, ConfigErrors)):
+        load_rules(settings, NOBODY)
+
+
+def test_a_changed_policy_has_another_digest(settings: Settings) -> None:
+    before = load_rules(settings, NOBODY).digest
+    assert load_rules(settings, NOBODY).digest == before
+    settings.policy.write_text(settings.policy.read_text() + "\n// more\n")
+    assert load_rules(settings, NOBODY).digest != before
+
+
+def test_variables_reach_their_template_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        "gateway.loading.Library.load", lambda files, variables: seen.append((files, variables))
+    )
+    load_library(replace(settings, templates={"playground": Service(vars={"a": 1})}))
+    load_library(settings)
+    assert [variables for _, variables in seen] == [{"playground": {"a": 1}}, {}]
