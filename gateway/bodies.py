@@ -32,6 +32,7 @@ type Kind = Literal["none", "json", "form", "text", "opaque"]
 MAX_DEPTH = 64
 MAX_ENCODINGS = 3
 MAX_SHOWN = 40
+MAX_PAIRS = 20_000
 DECODED_LIMIT = 32 * 1024 * 1024
 """No body may grow beyond this when its content encoding is undone."""
 
@@ -122,6 +123,8 @@ def parse_form(raw: bytes) -> Pairs:
         raise ambiguous("A form or query holds a bare ';', which some servers read as '&'; write it as %3B.")
     if _BAD_PERCENT.search(raw):
         raise ambiguous("A form or query holds a '%' without two hexadecimal digits; write it as %25.")
+    if raw.count(b"&") >= MAX_PAIRS:
+        raise ambiguous(f"A form or query has more than {MAX_PAIRS} pairs; send fewer at a time.")
     return tuple(_pair(part) for part in raw.split(b"&") if part)
 
 

@@ -10,13 +10,23 @@ from urllib.parse import urlsplit
 
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.model import Mode, ServiceMode
-from gateway.settings import Address, Approvals, Limits, Listen, PagesTls, Service, Settings, Upstream
+from gateway.settings import (
+    LOOPBACK,
+    Address,
+    Approvals,
+    Limits,
+    Listen,
+    PagesTls,
+    Service,
+    Settings,
+    Upstream,
+)
 from gateway.templates.fields import Fields, duration, items, members, scalar_text, text, whole, word
 from gateway.templates.yaml12 import Key, Yaml, parse_yaml
 
 FILE = "secondsig.yaml"
 PREFIX = "SECONDSIG_"
-NOT_SETTINGS = frozenset({"SECONDSIG_CONFIG", "SECONDSIG_HOME", "SECONDSIG_AGENT_TOKEN"})
+NOT_SETTINGS = frozenset({"SECONDSIG_CONFIG", "SECONDSIG_HOME", "SECONDSIG_TRACE"})
 DAY = 86_400
 BIGGEST = 1 << 32
 
@@ -59,6 +69,7 @@ def _settings(document: Yaml, path: Path) -> Settings:
         name=fields.text("name") or "secondsig",
         listen=_listen(fields.get("listen")),
         public_url=_public_url(fields.get("public_url")),
+        trusted_proxy=bool(fields.flag("trusted_proxy")),
         pages_tls=_pages_tls(fields.get("pages_tls"), base),
         templates=_templates(fields.get("templates")),
         template_files=tuple(
@@ -75,7 +86,25 @@ def _settings(document: Yaml, path: Path) -> Settings:
         config_trust=cast("Any", _config_trust(fields.get("config_trust"))),
     )
     fields.finish()
+    _check_exposure(settings, fields)
     return settings
+
+
+def _check_exposure(settings: Settings, fields: Fields) -> None:
+    """Tokens and sessions never cross a network in the clear."""
+    if settings.listen.proxy.host not in LOOPBACK:
+        raise ConfigError(
+            "the proxy takes tokens, so in this version it listens on this machine alone.",
+            fields.place_of("listen"),
+            "Write 127.0.0.1 and a port, and run agents on this machine.",
+        )
+    public = (settings.public_url or "").startswith("https://")
+    if settings.listen.pages.host not in LOOPBACK and not settings.pages_tls and not public:
+        raise ConfigError(
+            "pages that others can reach need TLS.",
+            fields.place_of("listen"),
+            'Set "pages_tls", or put them behind a TLS proxy and set "public_url".',
+        )
 
 
 def _part[T](node: Yaml | None, name: str, default: T, build: Callable[[Fields], T]) -> T:

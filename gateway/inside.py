@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway import ucan
@@ -26,8 +26,14 @@ class Inside:
     store: Store
     board: Board
     ca_pem: bytes
+    gateway: str
 
     async def answer(self, request: Request) -> Answer:
+        """Marked as the gateway's own, as no upstream's answer can be."""
+        answer = await self._answer(request)
+        return replace(answer, headers=(*answer.headers, ("Secondsig-Gateway", self.gateway)))
+
+    async def _answer(self, request: Request) -> Answer:
         path = request.target.partition("?")[0]
         if (request.method, path) == ("GET", "/ca.pem"):
             return Answer(200, (("Content-Type", "application/x-pem-file"),), self.ca_pem)

@@ -44,7 +44,8 @@ class Pipeline:
         rules = self.rules()
         if self.internal(host) and (scheme, port) == ("http", 80):
             return
-        if rules.library.serves(scheme, host, port) or _is_let_through(rules, host):
+        trusted = _is_let_through(rules, host) and (scheme, port) == ("https", 443)
+        if rules.library.serves(scheme, host, port) or trusted:
             return
         raise Refusal(
             Reason.DESTINATION_REFUSED,
@@ -115,8 +116,7 @@ class Pipeline:
 
     def _let_through(self, request: Request, rules: Rules) -> Forward:
         """A host without a template that the operator trusts, or only watches."""
-        if not _is_let_through(rules, request.host):
-            self.destination(request.caller, request.scheme, request.host, request.port)
+        self.destination(request.caller, request.scheme, request.host, request.port)
         self.store.note(_bare_row(request, rules, decision="watch", reason=str(Reason.UNMAPPED)))
         return Forward()
 

@@ -40,7 +40,7 @@ from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
 from gateway.rules import Rules, with_directory
-from gateway.settings import Address, Listen, Settings
+from gateway.settings import LOOPBACK, Address, Listen, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
 from gateway.timekeeper import Timekeeper, recover
@@ -48,7 +48,6 @@ from gateway.waiting import Waiting
 from gateway.web.app import Pages, build_app
 from gateway.web.sockets import bind, loopback_sockets
 
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 GRACE = 5.0
 
 log = structlog.get_logger()
@@ -171,7 +170,7 @@ class Service:
             time.monotonic,
         )
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
-        inside = Inside(self.store, self.board, self.ca.pem)
+        inside = Inside(self.store, self.board, self.ca.pem, self.gateway)
         self.pipeline = Pipeline(self.store, self.directory, self._now_rules, waiting, inside, self.gateway)
         self.signing_in = SigningIn(
             self.store, self.keys, self.directory, self._now_rules, self.gateway, rp_id
@@ -255,7 +254,13 @@ class Service:
     async def _open_pages(self, sockets: list[socket.socket]) -> None:
         tls = self.settings.pages_tls
         origin = self.settings.origin
-        app = build_app(self.desk, ui=ui_folder(), origins=[origin], https=origin.startswith("https://"))
+        app = build_app(
+            self.desk,
+            ui=ui_folder(),
+            origins=[origin],
+            https=origin.startswith("https://"),
+            trusted_proxy=self.settings.trusted_proxy,
+        )
         pages = Pages(app)
         await pages.start(sockets, _pages_context(self.settings) if tls else None)
         self._undo.append(pages.stop)

@@ -19,6 +19,9 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
 @dataclass(frozen=True, slots=True)
 class Listen:
     """Where the proxy and the people's pages listen."""
@@ -86,6 +89,7 @@ class Settings:
     name: str = "secondsig"
     listen: Listen = Listen()
     public_url: str | None = None
+    trusted_proxy: bool = False
     pages_tls: PagesTls | None = None
     templates: dict[str, Service] = field(default_factory=dict)
     template_files: tuple[Path, ...] = ()

@@ -57,7 +57,7 @@ class Waiting:
         self._check_cosigner(request, envelope)
         if envelope.state is State.PENDING and envelope.mode != Mode.HOLD:
             raise ask_again(envelope, secret)
-        return await self._hold(envelope, request, rules, gone, secret)
+        return await self._hold(envelope, request, mapped, rules, gone, secret)
 
     async def _refuse_if_denied(self, request: Request, mapped: Mapped, rules: Rules) -> None:
         """What was denied stays refused for a while, whatever header was changed."""
@@ -163,10 +163,16 @@ class Waiting:
             )
 
     async def _hold(
-        self, envelope: Envelope, request: Request, rules: Rules, gone: asyncio.Event, secret: str | None
+        self,
+        envelope: Envelope,
+        request: Request,
+        mapped: Mapped,
+        rules: Rules,
+        gone: asyncio.Event,
+        secret: str | None,
     ) -> Release:
         waiter = self.board.join(envelope.id)
-        deadline = self.monotonic() + hold_for(envelope, request, rules, self.store.now())
+        deadline = self.monotonic() + hold_for(envelope, request, mapped, rules, self.store.now())
         try:
             while True:
                 waiter.woken.clear()
@@ -215,10 +221,11 @@ class Waiting:
         return bool(done) or self.board.stopping.is_set()
 
 
-def hold_for(envelope: Envelope, request: Request, rules: Rules, now: int) -> float:
+def hold_for(envelope: Envelope, request: Request, mapped: Mapped, rules: Rules, now: int) -> float:
     """Seconds that this connection may wait: the envelope's life, or what its client is known to bear."""
     life = max(0, envelope.expires_at - now) + 2
-    wanted = rules.settings.approvals.hold_for
+    named = [unit.approval.hold_for for unit in mapped.units if unit.approval.hold_for is not None]
+    wanted = named[0] if named else rules.settings.approvals.hold_for
     if wanted == "auto":
         agent = " ".join(request.header("User-Agent")).lower()
         wanted = next((seconds for name, seconds in PATIENCE.items() if agent.startswith(name)), None)

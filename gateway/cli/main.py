@@ -1,6 +1,7 @@
 """`secondsig`: reads the arguments, runs one command, turns every error into one sentence."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -35,6 +36,13 @@ def run_safely(arguments: argparse.Namespace) -> int:
         return 1
     except OSError as error:
         return fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    except Exception as error:
+        if os.environ.get("SECONDSIG_TRACE"):
+            raise
+        return fail(
+            f"something went wrong that should not ({type(error).__name__}: {error}). "
+            "SECONDSIG_TRACE=1 shows where; please report it."
+        )
 
 
 def fail(sentence: str) -> int:

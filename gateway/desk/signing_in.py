@@ -78,7 +78,7 @@ class SigningIn:
         asked = await self._answered(challenge_id, "login")
         credential = await self.credential_of(response)
         verified = self.verify(response, asked, credential)
-        return await self._sign_in(verified)
+        return await self._sign_in(verified, asserted=True)
 
     async def enrol_begin(self, token: str, name: str) -> dict[str, Any]:
         invitation = await self._invitation(token)
@@ -127,7 +127,7 @@ class SigningIn:
         if isinstance(applied, Lost):
             raise DeskError(410, "link_used", NO_SUCH_LINK)
         await self.directory.refresh()
-        signed_in = await self._sign_in(credential)
+        signed_in = await self._sign_in(credential, asserted=False)
         signed_in.body["credential"] = {
             "name": credential.name,
             "fingerprint": sha256(credential.id)[:16],
@@ -165,7 +165,7 @@ class SigningIn:
         """What a passkey keeps of its owner: tells nobody else who that is."""
         return hashlib.sha256(f"{self.gateway} {person}".encode()).digest()
 
-    async def _sign_in(self, credential: passkeys.Credential) -> SignedIn:
+    async def _sign_in(self, credential: passkeys.Credential, *, asserted: bool) -> SignedIn:
         """New tokens at every sign-in: nobody can prepare a session for somebody else."""
         cookie, tab, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self.store.now()
         session = StoredSession(
@@ -183,7 +183,7 @@ class SigningIn:
             decision_method="passkey",
             credential_id=b64u(credential.id),
         )
-        applied = await self.store.apply(SignIn(session, credential), [row])
+        applied = await self.store.apply(SignIn(session, credential if asserted else None), [row])
         if not isinstance(applied, Done):
             raise DeskError(409, "passkey_used", "This passkey answered something else meanwhile: try again.")
         self._sessions[session.token_hash] = session

@@ -340,7 +340,7 @@ def _advance_credential(db: sqlite3.Connection, credential: Credential) -> bool:
 
 @make.register
 def _sign_in(change: c.SignIn, db: sqlite3.Connection) -> c.Applied:
-    if not _advance_credential(db, change.credential):
+    if change.asserted is not None and not _advance_credential(db, change.asserted):
         return c.Lost("used")
     session = change.session
     db.execute("DELETE FROM sessions WHERE expires_at <= ?", (session.created_at,))

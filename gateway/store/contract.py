@@ -205,8 +205,10 @@ class UseChallenge:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
+    """A session begins; with the credential's new count, where an assertion began it."""
+
     session: StoredSession
-    credential: Credential
+    asserted: Credential | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,9 @@ def _check(action: Action, around: Surroundings) -> None:
                 suggestion(each.source.name, known),
             )
     _check_resource(action, around)
+    for source, _ in action.show.values():
+        if any(touches(source, hidden) for hidden in action.secret):
+            raise ConfigError(f'The action "{action.id}" shows {source!r}, which is secret.', action.place)
     for what, named in (
         ("volatile", action.bind.volatile),
         ("redacted", action.redact),

@@ -14,6 +14,7 @@ from gateway.templates.yaml12 import Key, Yaml
 
 MAX_TTL = 24 * 3600
 MAX_QUORUM = 5
+READ_BY = frozenset(f"header:{name}" for name in ("content-type", "content-encoding", "host", "upgrade"))
 _GROUP = re.compile(r'Group::"[^"\\\x00-\x1f]+"')
 
 
@@ -81,7 +82,11 @@ def read_bind(node: Yaml | None) -> Bind:
     whole_or_part = "whole" if credential is None else text(credential, '"credential"')
     if credential is not None and whole_or_part != "whole":
         parse_selector(whole_or_part, credential.place)
-    return Bind(body, read_leaves(items(volatile), "volatile", wildcard=False), whole_or_part)
+    named = read_leaves(items(volatile), "volatile", wildcard=False)
+    for selector in named:
+        if selector.lower() in READ_BY:
+            raise ConfigError(f"{selector!r} says how the request is read: not volatile.", fields.place)
+    return Bind(body, named, whole_or_part)
 
 
 def read_leaves(nodes: Iterable[Yaml], what: str, *, wildcard: bool = True) -> tuple[str, ...]:

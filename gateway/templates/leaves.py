@@ -15,6 +15,7 @@ from gateway.templates.selectors import (
     QueryPlace,
     Source,
     parse_selector,
+    pointer_tokens,
 )
 from gateway.templates.view import BodyRule, View, parse_query
 
@@ -27,18 +28,34 @@ def _parsed(selector: str) -> Source:
 
 
 def covers(selector: str, leaf: str) -> bool:
-    """Does a redact, secret or volatile selector name this leaf, or something that the leaf is a part of?"""
-    outer, inner = _parsed(selector), _parsed(leaf)
-    if isinstance(outer, Header) or isinstance(inner, Header):
-        return isinstance(outer, type(inner)) and outer.text.lower() == inner.text.lower()
-    first, second = _where(outer), _where(inner)
-    if first is None or second is None or not first[0] & second[0] or len(first[1]) > len(second[1]):
+    """Does a redact, secret or volatile selector name this leaf, or something that the leaf is a part of?
+
+    The leaf's name may hold whatever an agent put into a key.
+    """
+    source = _parsed(selector)
+    kind, _, name = leaf.partition(":")
+    if isinstance(source, Header):
+        return kind == "header" and name.lower() == source.name.lower()
+    outer = _where(source)
+    if outer is None:
         return False
-    return all(_token_covers(a, b) for a, b in zip(first[1], second[1], strict=False))
+    places, path = outer
+    return any(place in places and _leads_to(path, tokens) for place, tokens in _leaf_places(kind, name))
 
 
-def _token_covers(outer: str, inner: str) -> bool:
-    return outer in {inner, "*"}
+def _leads_to(path: tuple[str, ...], tokens: tuple[str, ...]) -> bool:
+    return len(path) <= len(tokens) and all(
+        want in {"*", token} for want, token in zip(path, tokens, strict=False)
+    )
+
+
+def _leaf_places(kind: str, name: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Where a leaf's name points to; an `arg:` may be in any of three places."""
+    if kind == "json":
+        return [("json", pointer_tokens(name))]
+    if kind in {"form", "query"}:
+        return [(kind, key_tokens(name))]
+    return [(place, key_tokens(name)) for place in ("json", "form", "query")] if kind == "arg" else []
 
 
 def _where(source: Source) -> tuple[frozenset[str], tuple[str, ...]] | None:
@@ -55,7 +72,7 @@ def _where(source: Source) -> tuple[frozenset[str], tuple[str, ...]] | None:
 
 
 def touches(first: str, second: str) -> bool:
-    """Can the two selectors read the same leaf?"""
+    """Can the two selectors read the same leaf? Both are a template's."""
     return covers(first, second) or covers(second, first)
 
 
@@ -80,14 +97,8 @@ def _query_texts(request: Request, selector: str) -> tuple[str, ...]:
 
 
 def _pair_texts(pairs: Pairs, selector: str) -> tuple[str, ...]:
-    wanted = _where(_parsed(selector))
-    tokens = wanted[1] if wanted else ()
-    return tuple(
-        value
-        for key, value in pairs
-        if len(key_tokens(key)) >= len(tokens)
-        and all(want in {token, "*"} for token, want in zip(key_tokens(key), tokens, strict=False))
-    )
+    where = _where(_parsed(selector))
+    return tuple(value for key, value in pairs if where is not None and _leads_to(where[1], key_tokens(key)))
 
 
 def _json_texts(value: Json, tokens: tuple[str, ...]) -> tuple[str, ...]:

@@ -78,9 +78,20 @@ _KEY = re.compile(r"([^\[\]]*)((?:\[[^\[\]]*\])*)")
 _PART = re.compile(r"\[([^\[\]]*)\]")
 
 
-@lru_cache(maxsize=4096)
+MAX_REMEMBERED = 100
+
+
 def key_tokens(key: str) -> tuple[str, ...]:
     """`a[b][]` as ("a", "b", ""); brackets that do not pair give a token that conflicts with every other."""
+    return _remembered(key) if len(key) <= MAX_REMEMBERED else _tokens(key)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(key: str) -> tuple[str, ...]:
+    return _tokens(key)
+
+
+def _tokens(key: str) -> tuple[str, ...]:
     found = _KEY.fullmatch(key)
     if found is None:
         return re.split(r"[\[\]]", key)[0], MALFORMED

@@ -162,7 +162,12 @@ def _header(text: str, name: str, place: Place) -> Source:
 def _pointer(text: str, pointer: str, place: Place) -> tuple[str, ...]:
     if not pointer.startswith("/") or re.search(r"~(?![01])", pointer):
         raise ConfigError(f"{text!r} is not a JSON pointer.", place, "Write it as json:/a/b.")
-    return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/"))
+    return pointer_tokens(pointer)
+
+
+def pointer_tokens(pointer: str) -> tuple[str, ...]:
+    """A JSON pointer's steps; the empty pointer is the whole document."""
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
 
 
 def has_wildcard(source: Source) -> bool:

@@ -16,6 +16,7 @@ from gateway.templates.decoding import Decoding, read_decoding
 from gateway.templates.fields import Fields, Problems, items, members, text, whole
 from gateway.templates.hosts import HostPattern, parse_service_host
 from gateway.templates.index import Index
+from gateway.templates.leaves import touches
 from gateway.templates.matching import Match, common_path, within
 from gateway.templates.order import ranked
 from gateway.templates.params import Param, read_param
@@ -97,6 +98,7 @@ class _Reader:
         examples = tuple(items(self.root.get("examples")))
         attempt(self.root.finish)
         attempt(_check_at, around)
+        attempt(_check_decoded, decoding, (*actions, *unmatched.values()))
         self.problems.raise_if_any()
         hosts = _all_hosts(around.hosts, actions)
         return Service(
@@ -233,6 +235,16 @@ def _check_at(around: Surroundings) -> None:
             one, two = (Match(at.place, None, (), (at,)) for at in (pattern, other))
             if len(pattern.segments) == len(other.segments) and within(one, two) is within(two, one):
                 _refuse_overlap(one, two, kind, other_kind)
+
+
+def _check_decoded(decoding: Decoding, actions: tuple[Action, ...]) -> None:
+    """What decides how a body is read decides what it means."""
+    for rule in decoding.special:
+        for condition in rule.at.where if rule.at is not None else ():
+            for action in actions:
+                if any(touches(selector, condition.source.text) for selector in action.bind.volatile):
+                    message = f'A decode rule reads {condition.source.text!r}, volatile in "{action.id}".'
+                    raise ConfigError(message, rule.place, "Take it out of volatile.")
 
 
 def _refuse_overlap(one: Match, two: Match, kind: ResourceType, other: ResourceType) -> None:

@@ -27,7 +27,15 @@ def entry(seq: int, kind: str, second: int, **changes: Any) -> dict[str, Any]:
 def chain() -> list[dict[str, Any]]:
     signer = {"person": "mika", "decision_method": "passkey", "credential_id": "YTcxYzc3ZDI5YzFlYWIzZg"}
     return [
-        entry(48207, "decision", 2, decision="step_up", reason="requires_step_up", method="PUT"),
+        entry(
+            48207,
+            "decision",
+            2,
+            decision="step_up",
+            reason="requires_step_up",
+            method="PUT",
+            detail="main-needs-a-person",
+        ),
         entry(48209, "signature", 9, decision="step_up", reason="signed", **signer),
         entry(48210, "mint", 9, decision="step_up", reason="minted", cosigner=CID, **signer),
         entry(48211, "authorised", 9, cosigner=CID, decision="step_up", reason="authorised"),

@@ -126,7 +126,8 @@ def test_any_bytes_are_json_or_a_refusal(raw: bytes) -> None:
     try:
         value = parse_json(raw)
     except Refusal as refusal:
-        assert refusal.reason is Reason.AMBIGUOUS_REQUEST
+        reason = refusal.reason
+        assert reason is Reason.AMBIGUOUS_REQUEST
     else:
         assert list(json_leaves(value))
 
@@ -190,12 +191,18 @@ def test_forms_that_servers_split_or_decode_differently_are_refused(raw: bytes) 
     ambiguity(lambda: parse_form(raw))
 
 
+def test_a_form_of_endless_pairs_is_refused() -> None:
+    assert len(parse_form(b"a&" * 19_999 + b"a")) == 20_000
+    assert "more than 20000 pairs" in ambiguity(lambda: parse_form(b"a&" * 20_000 + b"a"))
+
+
 @given(st.binary(max_size=100) | st.text(alphabet="ab=&%;+[]%C3A9").map(str.encode))
 def test_any_bytes_are_a_form_or_a_refusal(raw: bytes) -> None:
     try:
         pairs = parse_form(raw)
     except Refusal as refusal:
-        assert refusal.reason is Reason.AMBIGUOUS_REQUEST
+        reason = refusal.reason
+        assert reason is Reason.AMBIGUOUS_REQUEST
     else:
         again = "&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in pairs)
         assert parse_form(again.encode()) == pairs
@@ -254,7 +261,8 @@ def test_any_bytes_are_decompressed_or_refused(name: str, raw: bytes) -> None:
     try:
         assert len(decompress(raw, (name,), LIMIT)) <= LIMIT
     except Refusal as refusal:
-        assert refusal.reason in {Reason.AMBIGUOUS_REQUEST, Reason.BODY_TOO_LARGE}
+        reason = refusal.reason
+        assert reason in {Reason.AMBIGUOUS_REQUEST, Reason.BODY_TOO_LARGE}
 
 
 def test_a_body_is_read_as_its_kind() -> None:

@@ -77,11 +77,15 @@ class BrowserPerson:
 
     async def approve_next(self) -> None:
         """From the queue to the signature, at a person's pace."""
-        await self.page.goto(self.page.url.split("/app/")[0].split("/approve/")[0] + "/app/approvals")
-        link = self.page.locator("tbody a[href^='/approve/']").first
-        await link.click()
-        button = self.page.get_by_role("button", name="Approve", exact=True)
-        await expect(button).to_be_enabled()
-        await expect(button).not_to_have_attribute("aria-disabled", "true", timeout=10_000)
+        await self.open_next()
+        button = self.page.locator("#approve")
+        await expect(button).to_have_text("Approve", timeout=15_000)
+        await expect(button).not_to_have_attribute("aria-disabled", "true", timeout=15_000)
         await self.page.wait_for_timeout(1100)
         await button.click()
+
+    async def open_next(self) -> None:
+        """The first question that waits, or that comes while the page is open."""
+        origin = "/".join(self.page.url.split("/")[:3])
+        await self.page.goto(f"{origin}/app/approvals")
+        await self.page.locator("#waiting tbody a[href^='/approve/']").first.click(timeout=30_000)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class Upstream:
         self.folder, self.host = folder, host
         self.authority: CertificateAuthority = make_ca(folder)
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.arrived: dict[tuple[str, str], float] = {}
         self.seen: list[web.BaseRequest] = []
         self.bodies: list[bytes] = []
         self.delay = 0.0
@@ -47,8 +49,10 @@ class Upstream:
             await self._runner.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        arrived = time.perf_counter()
         body = await request.read()
         self.calls[request.method, request.path] += 1
+        self.arrived[request.method, request.path] = arrived
         self.seen.append(request)
         self.bodies.append(body)
         if self.delay:

@@ -124,7 +124,7 @@ class World:
             RP_ID,
             asyncio.get_running_loop().time,
         )
-        self.inside = Inside(store, self.board, b"the CA")
+        self.inside = Inside(store, self.board, b"the CA", GATEWAY)
         self.pipeline = Pipeline(store, self.directory, self.rules, self.waiting, self.inside, GATEWAY)
         self.signing_in = SigningIn(store, KEYS, self.directory, self.rules, GATEWAY, RP_ID)
         self.deciding = Deciding(store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID)
@@ -178,7 +178,7 @@ class World:
         made = passkeys.verify_registration(
             device.register(options), challenge=challenge, rp_id=RP_ID, origins=[ORIGIN]
         )
-        return device, replace(made, person=name)
+        return device, replace(made, person=name, name=f"{name}'s phone")
 
     async def second_passkey(self, name: str) -> SoftPasskey:
         """Another device of somebody who is enrolled; no command of this version adds one."""

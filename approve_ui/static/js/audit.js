@@ -12,7 +12,7 @@ const problem = one("#problem");
 let next = null;
 
 const STEP = {
-  decision: (r) => ["pause", r.reason === "requires_step_up" ? "Held" : `Policy: ${r.decision ?? "decided"}`, "Policy denied it, and would allow it with a person’s signature."],
+  decision: (r) => ["pause", r.reason === "requires_step_up" ? "Held" : `Policy: ${r.decision ?? "decided"}`, r.reason === "requires_step_up" ? `Policy ${r.detail ?? ""} denied it, and would allow it with a person’s signature.` : r.detail],
   signature: (r) => ["passkey", `Approved by ${r.person ?? "a person"}`, "Signed with a passkey, user verified."],
   mint: () => ["minted", "Cosigner minted", "For this one request, for five minutes."],
   authorised: () => ["send", "Released", "Policy was asked again and allowed it. The cosigner is spent."],
@@ -143,10 +143,10 @@ function step(row) {
     ...(row.decision_method ? [el("span", { class: "mono" }, `by ${row.decision_method}`)] : []),
   ];
   return el("li", { class: ink ? "ink" : null },
-    el("span", { class: row.person ? "node" : "node machine" }, icon(symbol)),
+    el("span", { class: row.person && row.kind !== "mint" ? "node" : "node machine" }, icon(symbol)),
     el("div", {}, el("p", { class: "step" }, el("b", {}, written(title)), el("time", { datetime: row.at }, when(row.at))),
       words ? el("p", {}, written(words)) : null,
-      row.detail ? el("p", {}, written(row.detail)) : null,
+      row.detail && row.kind !== "decision" ? el("p", {}, written(row.detail)) : null,
       el("p", { class: "proof" }, ...proof)));
 }
 

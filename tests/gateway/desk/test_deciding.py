@@ -437,28 +437,15 @@ async def test_after_its_time_nothing_is_signed_or_denied(world: World) -> None:
 
 async def test_time_that_runs_out_while_the_answer_is_checked_counts(world: World) -> None:
     envelope = await world.opened()
-    failing = FailingStore(world.sqlite)
-    world.deciding.store = failing
     question, answer = await asked(world, envelope)
-    failing.calls.clear()
-    failing.fails = lambda _number, name: bool(name == "signatures" and world.time.advance(60))
+    passing = FailingStore(world.sqlite)
+    passing.fails = lambda _number, name: name == "revealed" and bool(world.time.advance(60))
+    world.deciding.store = passing
+    mika = world.session("Mika")
     await refused(
-        world,
-        world.deciding._sign(
-            envelope,
-            (await world.sqlite.challenge(question["challenge_id"])),  # type: ignore[arg-type]  # it is there
-            world.signing_in.verify(
-                answer,
-                (await world.sqlite.challenge(question["challenge_id"])),  # type: ignore[arg-type]  # it is there
-                await world.signing_in.credential_of(answer),
-            ),
-            answer,
-        )
-        if not world.time.advance(60)
-        else asyncio.sleep(0),
-        "expired",
-        409,
+        world, world.deciding.approve(mika, envelope.id, question["challenge_id"], answer), "expired", 409
     )
+    assert passing.calls[-1] == "apply Sign"
     await still_pending(world, envelope)
 
 

@@ -58,7 +58,7 @@ async def test_signed_out_there_is_nothing_but_the_time_left(world: World) -> No
 async def test_one_is_told_who_one_is(world: World) -> None:
     told = await world.desk.me(world.session("Mika"))
     assert told["person"] == {"name": "Mika", "display": "Mika", "groups": ["approvers"]}
-    assert told["credential"]["name"]
+    assert told["credential"]["name"] == "Mika's phone"
     assert told["server_time"] == NOW
 
 
@@ -95,7 +95,7 @@ async def test_after_the_decision_the_page_names_the_proofs(world: World) -> Non
     assert told["credential_id"] == b64u(world.passkeys["Mika"].id)
     (signature,) = told["signatures"]
     assert (signature["person"], signature["at"]) == ("Mika", NOW)
-    assert signature["credential"]
+    assert signature["credential"] == "Mika's phone"
     assert (told["signed_by_me"], (await looked_at(world, envelope.id, "Noor"))["signed_by_me"]) == (True, False)
 
 

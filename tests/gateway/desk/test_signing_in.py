@@ -266,7 +266,7 @@ async def test_of_two_answers_with_one_count_only_one_signs_in(world: World) -> 
     asked = await world.signing_in._answered(other["challenge_id"], "login")
     verified = world.signing_in.verify(second, asked, stale)
     with pytest.raises(DeskError) as error:
-        await world.signing_in._sign_in(verified)
+        await world.signing_in._sign_in(verified, asserted=True)
     assert error.value.word == "passkey_used"
     assert len(await world.store.sessions()) == 1
 

@@ -1,5 +1,7 @@
 """Templates and requests for the tests of the template engine."""
 
+import atexit
+import itertools
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +22,10 @@ version: 1.0.0
 hosts: [api.shop.test]
 """
 
+_FOLDER = tempfile.TemporaryDirectory(prefix="templates-")
+atexit.register(_FOLDER.cleanup)
+_NUMBERS = itertools.count()
+
 type Headers = Mapping[str, str] | tuple[tuple[str, str], ...]
 
 
@@ -33,7 +39,8 @@ def template(actions: str = "", rest: str = "", head: str = HEAD) -> str:
 
 
 def library(text: str, variables: Mapping[str, Mapping[str, object]] | None = None) -> Library:
-    folder = Path(tempfile.mkdtemp(prefix="templates-"))
+    folder = Path(_FOLDER.name) / str(next(_NUMBERS))
+    folder.mkdir()
     file = folder / "shop.yaml"
     file.write_text(text, encoding="utf-8")
     return Library.load([file], variables)

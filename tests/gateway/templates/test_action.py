@@ -30,7 +30,11 @@ FULL = """
 """
 REST = """
 resources: {Repo: '{owner}'}
-defaults: {bind: {volatile: ['header:Idempotency-Key']}, approval: {quorum: 2}, redact: ['json:/pin'], secret: ['json:/cvc']}
+defaults:
+  bind: {volatile: ['header:Idempotency-Key']}
+  approval: {quorum: 2}
+  redact: ['json:/pin']
+  secret: ['json:/cvc']
 """
 
 
@@ -90,6 +94,7 @@ PLAIN = "- {id: x, match: {method: POST, path: '/a/{n}'}, summary: X%s}"
         (PLAIN % ", show: {a: {from: 'json:/a', as: html}}", "cannot be 'html'"),
         (PLAIN % ", outcome: {failed_when: {'status': 200}}", "cannot be read in an answer"),
         (PLAIN % ", outcome: {failed_wen: {}}", 'needs "failed_when"'),
+        (PLAIN % ", show: {a: {from: 'json:/a'}}, secret: ['json:/a/b']", "shows 'json:/a', which is secret"),
         (PLAIN % ", upgrade: [h2c]", "cannot be 'h2c'"),
         (PLAIN % ", context: {a: {from: path.m}}", 'reads the capture "m", which no path has'),
         (PLAIN % ", context: {a: {from: 'xml:Key'}}", "The reader 'xml'"),
@@ -108,6 +113,9 @@ def test_wrong_actions_are_errors_with_their_place(action: str, says: str) -> No
     assert "shop.yaml:8:" in said
 
 
+MONEY = "context: {m: {type: money, amount: 'json:/a', currency: 'json:/c'}}"
+
+
 @pytest.mark.parametrize(
     ("more", "used"),
     [
@@ -115,10 +123,7 @@ def test_wrong_actions_are_errors_with_their_place(action: str, says: str) -> No
         (", context: {a: {from: 'arg:a'}}, bind: {volatile: ['form:a']}", "arg:a"),
         (", context: {a: {from: 'json:/a'}}, bind: {volatile: ['arg:a']}", "json:/a"),
         (", context: {a: {from: 'header:Account'}}, bind: {volatile: ['header:account']}", "header:Account"),
-        (
-            ", context: {m: {type: money, amount: 'json:/a', currency: 'json:/c'}}, bind: {volatile: ['json:/c']}",
-            "json:/c",
-        ),
+        (f", bind: {{volatile: ['json:/c']}}, {MONEY}", "json:/c"),
     ],
 )
 def test_a_volatile_value_that_decides_is_refused(more: str, used: str) -> None:
@@ -126,7 +131,7 @@ def test_a_volatile_value_that_decides_is_refused(more: str, used: str) -> None:
 
 
 def test_a_volatile_value_that_matches_is_refused() -> None:
-    where = "- {id: x, match: {method: POST, path: /a, where: {'query:q': x}}, summary: X, bind: {volatile: ['query:q']}}"
+    where = "- {id: x, match: {path: /a, where: {'query:q': x}}, summary: X, bind: {volatile: ['query:q']}}"
     assert "which is volatile" in problems(where)
     default = "defaults: {bind: {volatile: ['header:Account']}}"
     assert "which is volatile" in problems(PLAIN % ", context: {a: {from: 'header:Account'}}", default)

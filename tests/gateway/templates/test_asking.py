@@ -56,6 +56,7 @@ def test_an_actions_own_members_win_over_the_defaults() -> None:
         (read_bind, "{volatile: [path.x]}", "cannot be volatile"),
         (read_bind, "{volatile: [body.bytes]}", "cannot be volatile"),
         (read_bind, "{volatile: ['json:/a/*']}", "names many values"),
+        (read_bind, "{volatile: ['header:Content-Type']}", "says how the request is read"),
         (read_bind, "{credential: token}", "does not say where"),
         (read_bind, "{volatil: []}", "Did you mean"),
     ],

@@ -124,10 +124,21 @@ def a_set(text: str) -> ValueSet:
     return condition.allowed
 
 
-SETS = st.sampled_from([
-    "x", "[x, y]", "present", "absent", "{not: [x]}", "{not: [x, absent]}", "{glob: 'x*'}", "{glob: '*y'}", "{glob: 'xx'}",
-    "[xx, absent]", "{not: []}",
-]).map(a_set)  # fmt: skip
+SETS = st.sampled_from(
+    [
+        "x",
+        "[x, y]",
+        "present",
+        "absent",
+        "{not: [x]}",
+        "{not: [x, absent]}",
+        "{glob: 'x*'}",
+        "{glob: '*y'}",
+        "{glob: 'xx'}",
+        "[xx, absent]",
+        "{not: []}",
+    ]
+).map(a_set)
 TAGS = st.sampled_from(["", "s:", "s:x", "s:y", "s:xy", "s:xx", "s:z"])
 
 

@@ -7,7 +7,10 @@ from tests.gateway.templates.making import library, template, yaml
 ACTION = """
 - id: put
   match: {{method: POST, path: '/a/{{x}}'}}
-  context: {{n: {{from: 'json:/n', type: int}}, t: {{from: 'json:/t/*', type: set}}, m: {{type: money, amount: 'json:/a', currency: 'json:/c'}}}}
+  context:
+    n: {{from: 'json:/n', type: int}}
+    t: {{from: 'json:/t/*', type: set}}
+    m: {{type: money, amount: 'json:/a', currency: 'json:/c'}}
   summary: "Put {{x}}[ {{n}}]"
   examples:
     - {}
@@ -34,7 +37,7 @@ def test_an_example_that_holds(expect: str) -> None:
     assert result.ok
     assert result.name == "POST https://api.shop.test/a/b"
     assert result.service == "shop"
-    assert result.place.line == 14
+    assert result.place.line == 17
 
 
 @pytest.mark.parametrize(
@@ -86,14 +89,16 @@ def test_an_example_that_cannot_be_run_says_why(example: str, says: str) -> None
 
 
 def test_a_refusal_can_be_expected() -> None:
-    sent = "request: {method: POST, url: 'https://api.shop.test/a/b', body: '{', headers: {content-type: application/json}}"
+    headers = "headers: {content-type: application/json}"
+    sent = f"request: {{method: POST, url: 'https://api.shop.test/a/b', body: '{{', {headers}}}"
     assert run(f"{{{sent}, expect: {{refused: ambiguous_request}}}}").ok
     assert not run(f"{{{sent}, expect: {{refused: unmapped}}}}").ok
 
 
 def test_examples_run_under_their_own_variables_not_the_operators() -> None:
     text = template(rest="vars: {h: {type: hosts, default: []}}").replace("[api.shop.test]", "['${h}']")
-    example = "{vars: {h: [v.test]}, request: {method: GET, url: 'https://v.test/'}, expect: {action: /shop/unmatched/read}}"
+    sent = "request: {method: GET, url: 'https://v.test/'}"
+    example = f"{{vars: {{h: [v.test]}}, {sent}, expect: {{action: /shop/unmatched/read}}}}"
     made = library(text + f"examples:\n- {example}\n- {example}\n", {"shop": {"h": ["real.test"]}})
     assert [result.ok for result in made.examples()] == [True, True]
     assert made.serves("https", "real.test", 443) == "shop"
@@ -102,7 +107,8 @@ def test_examples_run_under_their_own_variables_not_the_operators() -> None:
 def test_requests_as_examples_write_them() -> None:
     sent = read_request(
         yaml(
-            "{method: POST, url: 'http://h.test:8080/a?b', json: {n: 1.50, s: [x, true, ~], o: {k: no}}, headers: {X: 1}}"
+            "{method: POST, url: 'http://h.test:8080/a?b', headers: {X: 1},"
+            " json: {n: 1.50, s: [x, true, ~], o: {k: no}}}"
         )
     )
     assert (sent.scheme, sent.host, sent.port, sent.target) == ("http", "h.test", 8080, "/a?b")

@@ -35,9 +35,19 @@ def test_one_label_and_many() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["API.shop.test", "api.shop.test.", "api.shop.test\u3002", "аpi.shop.test", "api\u2024shop.test", "api.shop.test:443",
-     "api.shop.test@evil.test", "api.shop.test%2eevil.test", "xapi.shop.test", "api.shop.test.evil.test"],
-)  # fmt: skip
+    [
+        "API.shop.test",
+        "api.shop.test.",
+        "api.shop.test\u3002",
+        "аpi.shop.test",
+        "api\u2024shop.test",
+        "api.shop.test:443",
+        "api.shop.test@evil.test",
+        "api.shop.test%2eevil.test",
+        "xapi.shop.test",
+        "api.shop.test.evil.test",
+    ],
+)
 def test_confusable_hosts_are_not_the_host(name: str) -> None:
     assert host("api.shop.test").match("https", name, 443) is None
 
@@ -51,9 +61,21 @@ def test_a_pattern_takes_only_names_of_hosts(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["API.test", "ftp://a.test", "a.test:0", "a.test:99999", "a..test", "a_.test/", "a.{x*}.test", "-a.test", "{a}{b}.test",
-     "{x*}.{y*}.test", "a.test/path", ""],
-)  # fmt: skip
+    [
+        "API.test",
+        "ftp://a.test",
+        "a.test:0",
+        "a.test:99999",
+        "a..test",
+        "a_.test/",
+        "a.{x*}.test",
+        "-a.test",
+        "{a}{b}.test",
+        "{x*}.{y*}.test",
+        "a.test/path",
+        "",
+    ],
+)
 def test_what_is_no_host_is_an_error(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         host(text)

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.bodies import Kind, decode
 from gateway.templates.leaves import covers, select, touches
@@ -56,8 +58,28 @@ def test_select_of_an_argument_looks_wherever_it_may_stand() -> None:
         ("header:a", "query:a", False),
         ("query:a", "header:a", False),
         ("body.bytes", "json:/a", False),
+        ("json:/a", "json:", False),
+        ("form:card", "form:card[number", True),
+        ("form:card[number]", "form:card[number", False),
+        ("form:a[*]", "form:a[]", True),
+        ("form:a", "form:", False),
+        ("query:a", "query:]", False),
+        ("json:/a~1b", "json:/a~1b", True),
+        ("json:/a", "what:ever", False),
+        ("json:/a", "arg:a[b]", True),
     ],
 )
 def test_covers(selector: str, leaf: str, *, expected: bool) -> None:
     assert covers(selector, leaf) is expected
-    assert touches(leaf, selector) is (expected or covers(leaf, selector))
+
+
+def test_selectors_touch_where_one_covers_the_other() -> None:
+    assert touches("json:/a/b", "json:/a")
+    assert touches("json:/a", "json:/a/b")
+    assert not touches("json:/a", "json:/b")
+
+
+@given(st.text(), st.sampled_from(["json:", "form:", "query:", "header:", "arg:", ""]))
+def test_no_key_of_an_agents_makes_covers_fail(name: str, kind: str) -> None:
+    for selector in ("json:/a", "form:a[b]", "query:a", "arg:a", "header:a"):
+        assert isinstance(covers(selector, kind + name), bool)

@@ -79,15 +79,21 @@ def test_what_no_request_matches_is_not_an_overlap(first: str, second: str) -> N
     [
         ("{method: GET, path: '/{x}/b'}", "{path: '/a/{y}'}", "GET https://api.shop.test/a/b"),
         ("{path: '/{x*}/b'}", "{path: '/a/{y*}'}", "GET https://api.shop.test/a/b"),
-        ("{method: POST, path: /a, where: {'query:q': x}}", "{path: /a, where: {'query:r': present}}",
-         "POST https://api.shop.test/a with query:q x with query:r x"),
-        ("{path: /a, where: {'query:q': {not: [x]}}}", "{path: /a, where: {'query:q': {not: [y]}}}",
-         "GET https://api.shop.test/a with query:q xx"),
+        (
+            "{method: POST, path: /a, where: {'query:q': x}}",
+            "{path: /a, where: {'query:r': present}}",
+            "POST https://api.shop.test/a with query:q x with query:r x",
+        ),
+        (
+            "{path: /a, where: {'query:q': {not: [x]}}}",
+            "{path: /a, where: {'query:q': {not: [y]}}}",
+            "GET https://api.shop.test/a with query:q xx",
+        ),
         ("{path: '/{n}'}", "{}", "GET https://api.shop.test/0"),
         ("{}", "{}", "GET https://api.shop.test/"),
         ("{path: /a, host: '{x}.b.test'}", "{path: /a, host: 'a.{y}.test'}", "GET https://a.b.test/a"),
     ],
-)  # fmt: skip
+)
 def test_an_overlap_is_shown_by_a_request(first: str, second: str, witness: str) -> None:
     assert str(both(match(first), match(second))) == witness
 

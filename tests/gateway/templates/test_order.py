@@ -48,7 +48,8 @@ def test_over_that_hides_an_action_or_contradicts_is_an_error() -> None:
 
 
 def test_a_circle_is_an_error() -> None:
-    third = "- {id: third, match: {method: POST, path: '/{x}/{y}', where: {'query:q': x}}, over: [left], summary: T}"
+    match = "{method: POST, path: '/{x}/{y}', where: {'query:q': x}}"
+    third = f"- {{id: third, match: {match}, over: [left], summary: T}}"
     listed = f"{LEFT % ', over: [right]'}\n{RIGHT % ', over: [third]'}\n{third}"
     assert "in a circle" in problems(listed)
 

@@ -30,10 +30,27 @@ def test_segments_are_decoded_once(path: str, segments: list[str]) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "//", "/a//b", "/a//", "/.", "/..", "/a/../b", "/a/./b", "/a/%2e%2e/b", "/a/%2E./b", "/...", "/a/.%20",
-        "/a%2f..", "/..%2fa", "/a%2F%2Fb", "/%2Fa", "/a%2f", "/a%5cb", "/a\\b", "/..%5c..",
+        "//",
+        "/a//b",
+        "/a//",
+        "/.",
+        "/..",
+        "/a/../b",
+        "/a/./b",
+        "/a/%2e%2e/b",
+        "/a/%2E./b",
+        "/...",
+        "/a/.%20",
+        "/a%2f..",
+        "/..%2fa",
+        "/a%2F%2Fb",
+        "/%2Fa",
+        "/a%2f",
+        "/a%5cb",
+        "/a\\b",
+        "/..%5c..",
     ],
-)  # fmt: skip
+)
 def test_dot_and_empty_segments_in_any_spelling_are_refused(path: str) -> None:
     with pytest.raises(Refusal):
         parse_path(path)
@@ -47,9 +64,29 @@ def test_double_encoding_is_refused(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "a", "*", "http://x/", "/a;b", "/a;x=1/b", "/a#b", "/é", "/a b", "/\x00", "/%00", "/%0d%0a", "/%7f", "/%C2%85",
-     "/a%", "/a%2", "/a%zz", "/%FF", "/%C0%AF", "/%ED%A0%80"],
-)  # fmt: skip
+    [
+        "",
+        "a",
+        "*",
+        "http://x/",
+        "/a;b",
+        "/a;x=1/b",
+        "/a#b",
+        "/é",
+        "/a b",
+        "/\x00",
+        "/%00",
+        "/%0d%0a",
+        "/%7f",
+        "/%C2%85",
+        "/a%",
+        "/a%2",
+        "/a%zz",
+        "/%FF",
+        "/%C0%AF",
+        "/%ED%A0%80",
+    ],
+)
 def test_what_servers_read_in_two_ways_is_refused(path: str) -> None:
     with pytest.raises(Refusal) as caught:
         parse_path(path)
@@ -67,7 +104,8 @@ def test_any_path_is_read_or_refused(path: str) -> None:
     try:
         segments = parse_path(path)
     except Refusal as refusal:
-        assert refusal.reason is Reason.AMBIGUOUS_REQUEST
+        reason = refusal.reason
+        assert reason is Reason.AMBIGUOUS_REQUEST
     else:
         assert all(segments[:-1])
         assert not {".", ".."} & {piece for segment in segments for piece in segment.split("/")}

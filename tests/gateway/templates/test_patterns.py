@@ -73,9 +73,26 @@ def test_names_and_captures() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a", "/a?b", "/a%20b", "/a b", "/é", "/a\\b", "/a;b", "/a//b", "/../b", "/{x}{y}", "/{x", "/x}", "/{1}", "/{x*}/{y*}",
-     "/{x}/{x}", "/{n*}", "/{}"],
-)  # fmt: skip
+    [
+        "a",
+        "/a?b",
+        "/a%20b",
+        "/a b",
+        "/é",
+        "/a\\b",
+        "/a;b",
+        "/a//b",
+        "/../b",
+        "/{x}{y}",
+        "/{x",
+        "/x}",
+        "/{1}",
+        "/{x*}/{y*}",
+        "/{x}/{x}",
+        "/{n*}",
+        "/{}",
+    ],
+)
 def test_wrong_paths_are_errors(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         path(text)

@@ -58,6 +58,10 @@ def test_the_digest_names_the_bytes_and_the_variables() -> None:
         ("defaults: {bind: {volatile: [path.x]}}", "cannot be volatile"),
         ("resources: {A: {id: '{x}', at: ['/{x}/b']}, B: {id: '{y}', at: ['/a/{y}']}}", "both claim /a/b"),
         ("decode: {body: stream}", "not supported"),
+        (
+            "decode: {at: {where: {'query:q': x}}, body: json}\ndefaults: {bind: {volatile: ['query:q']}}",
+            "A decode rule reads 'query:q', volatile in",
+        ),
         ("title: [x]", '"title" must be a text'),
     ],
 )
@@ -104,7 +108,8 @@ def test_an_id_is_given_once() -> None:
 
 
 def test_resources_of_different_depth_may_share_paths() -> None:
-    kinds = "A: {id: '{x}', at: ['/{x}']}, B: {id: '{y}', at: ['/a/{y}', '/b/{y}']}, C: {id: '{host}', at: ['/c']}"
+    kinds = "A: {id: '{x}', at: ['/{x}']}, B: {id: '{y}', at: ['/a/{y}', '/b/{y}']},"
+    kinds += " C: {id: '{host}', at: ['/c']}"
     (service,) = shop(ONE, f"resources: {{{kinds}}}").services.values()
     assert service.resources.deepest(["a", "q", "r"]) == ("B", {"y": "q"})
     assert service.resources.deepest(["c"]) == ("C", {})

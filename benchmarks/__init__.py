@@ -1,0 +1,1 @@
+"""What the performance claims rest on: `make bench`. Tests are never timed."""
