@@ -3,12 +3,12 @@
 from gateway.model import Mapped
 
 HIGH = {
-    "destructive": "destroys something",
-    "payment": "moves money",
-    "credential": "touches a credential",
-    "access": "changes who has access",
+    "destructive": "Destroys something",
+    "payment": "Moves money",
+    "credential": "Touches a credential",
+    "access": "Changes who has access",
 }
-MEDIUM = {"publish": "publishes", "execute": "runs code", "communicate": "speaks to others"}
+MEDIUM = {"publish": "Publishes", "execute": "Runs code", "communicate": "Speaks to others"}
 
 
 def intent_risk(mapped: Mapped) -> tuple[str, tuple[str, ...]]:
@@ -16,14 +16,14 @@ def intent_risk(mapped: Mapped) -> tuple[str, tuple[str, ...]]:
     groups = {group for unit in mapped.units for group in unit.groups}
     high = tuple(reason for group, reason in HIGH.items() if group in groups)
     if any(unit.undo and unit.undo.how == "never" for unit in mapped.units):
-        high += ("cannot be undone",)
+        high += ("Cannot be undone",)
     medium = tuple(reason for group, reason in MEDIUM.items() if group in groups)
     if any(unit.action.endswith("/unmatched/write") for unit in mapped.units):
-        medium += ("no template names this action",)
+        medium += ("No template names this action",)
     if high:
         return "high", high + medium
     if medium:
         return "medium", medium
     if any(unit.access == "write" for unit in mapped.units):
-        return "medium", ("changes something",)
-    return "low", ("only reads",)
+        return "medium", ("Changes something",)
+    return "low", ("Only reads",)

@@ -278,7 +278,14 @@ class Releaser:
             detail=why,
         )
         applied = await self.store.apply(
-            Move(envelope.id, envelope.version, Step.LAPSE, self.store.now()), [row]
+            Move(
+                envelope.id,
+                envelope.version,
+                Step.LAPSE,
+                self.store.now(),
+                outcome=str(Reason.CONFIG_CHANGED),
+            ),
+            [row],
         )
         if isinstance(applied, Done) and applied.envelope:
             self.board.changed(applied.envelope)

@@ -173,7 +173,13 @@ class Service:
         inside = Inside(self.store, self.board, self.ca.pem, self.gateway)
         self.pipeline = Pipeline(self.store, self.directory, self._now_rules, waiting, inside, self.gateway)
         self.signing_in = SigningIn(
-            self.store, self.keys, self.directory, self._now_rules, self.gateway, rp_id
+            self.store,
+            self.keys,
+            self.directory,
+            self._now_rules,
+            self.gateway,
+            rp_id,
+            self.refresh_directory,
         )
         deciding = Deciding(
             self.store, self.keys, self.directory, self.board, self._now_rules, self.signing_in, rp_id

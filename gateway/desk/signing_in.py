@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +46,7 @@ class SigningIn:
     rules: Callable[[], Rules]
     gateway: str
     rp_id: str
+    refreshed: Callable[[], Awaitable[None]]
 
     def __post_init__(self) -> None:
         self._sessions: dict[str, StoredSession] = {}
@@ -126,7 +127,7 @@ class SigningIn:
         applied = await self.store.apply(change, [row])
         if isinstance(applied, Lost):
             raise DeskError(410, "link_used", NO_SUCH_LINK)
-        await self.directory.refresh()
+        await self.refreshed()
         signed_in = await self._sign_in(credential, asserted=False)
         signed_in.body["credential"] = {
             "name": credential.name,

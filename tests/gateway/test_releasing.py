@@ -60,7 +60,7 @@ async def lapses(world: World, envelope: Envelope, why: str) -> None:
     assert why in row["detail"]
     assert row["cosigner"] == envelope.cosigner
     with pytest.raises(Refusal):
-        await released(world, told)
+        await released(world, envelope)
     assert (await world.now(envelope)).state is State.LAPSED
 
 
@@ -308,7 +308,7 @@ async def test_a_lower_quorum_in_the_database_releases_nothing(world: World) -> 
     now = await world.now(envelope)
     world.policy.at_spend = Effect.DENY
     await lapses(world, now, "even with its approval")
-    assert world.policy.spent_with == [1]
+    assert set(world.policy.spent_with) == {1}
 
 
 def minted(envelope: Envelope, key: Any = KEYS.cosigner, **changes: Any) -> ucan.Token:

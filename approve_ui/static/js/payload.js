@@ -130,7 +130,8 @@ class Sheet {
       row("Groups", this.list([...at, "groups"])),
       row("Access", this.put([...at, "access"])),
       row("Floor", this.put([...at, "risk"]), el("small", {}, "the least the template asks for")),
-      ...(undo ? [row("Taking back", this.put([...at, "undo", "how"]))] : []),
+      ...("approvers" in this.payload.units[i] ? [row("Narrowed to", this.put([...at, "approvers"]), el("small", {}, "policy says who of them may sign"))] : []),
+      ...(undo ? [row("Taking back", this.put([...at, "undo", "how"]), ...(undo.note === null ? [el("small", {}, "note: ", this.put([...at, "undo", "note"]))] : []))] : []),
     ];
   }
 
@@ -253,7 +254,8 @@ class Sheet {
 
   rest() {
     const missing = [...leaves(this.payload)].filter(([path]) => !this.placed.has(JSON.stringify(path)));
-    return missing.map(([path]) => row(path.join(" › "), this.put(path)));
+    const names = missing.map(([path]) => [path.join(" › "), path]).sort(([one], [other]) => (one < other ? -1 : 1));
+    return names.map(([name, path]) => row(name, this.put(path)));
   }
 }
 
