@@ -3,6 +3,7 @@
 The account that owns the state folder is the operator. Approving is nowhere in here.
 """
 
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -171,10 +172,13 @@ class Operating:
         """The kill switch: every agent paused, everything that waits denied."""
         for name in list(self.directory.agents):
             await self.agent_pause(name)
-        waiting = await self.store.envelopes([State.PENDING], 10_000)
-        for envelope in waiting:
-            await self._end(envelope.id, Step.DENY, "stop_all", "An operator stopped everything.")
-        return {"paused": sorted(self.directory.agents), "denied": [envelope.id for envelope in waiting]}
+        denied: list[str] = []
+        while waiting := await self.store.envelopes([State.PENDING], 1000):
+            for envelope in waiting:
+                with contextlib.suppress(UsageError):
+                    await self._end(envelope.id, Step.DENY, "stop_all", "An operator stopped everything.")
+                    denied.append(envelope.id)
+        return {"paused": sorted(self.directory.agents), "denied": denied}
 
     async def audit_list(
         self, chosen: str | None = None, before: int | None = None, limit: int = 50

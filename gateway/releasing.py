@@ -242,7 +242,8 @@ class Releaser:
             log.error("outcome.not_recorded", envelope=envelope.id, outcome=outcome, error=str(error))
 
     async def _finish(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
-        step = {"completed": Step.COMPLETE, "unknown": Step.LOSE}.get(outcome, Step.RETURN)
+        step = {"completed": Step.COMPLETE, "not_sent": Step.RETURN}.get(outcome, Step.LOSE)
+        outcome = outcome if step is not Step.LOSE else "unknown"
         applied = await self._move_after(envelope, step, outcome, status, detail)
         if isinstance(applied, Lost) and step is Step.RETURN:
             applied = await self._move_after(envelope, Step.LAPSE, outcome, status, detail)

@@ -142,14 +142,15 @@ class Service:
         self._rules = load_rules(self.settings, self.directory)
         fresh = make_id("gw", secrets.token_bytes(ENTROPY_BYTES))
         self.gateway = await self.store.meta("gateway", fresh) or fresh
-        await self._configure()
+        await self._configure(self._rules)
         self._assemble()
         await self.signing_in.load()
         if lost := await recover(self.store):
             log.warning("gateway.recovered", unknown=lost)
 
-    async def _configure(self) -> None:
-        digest = self._rules.digest
+    async def _configure(self, rules: Rules) -> None:
+        """In the log first: what decides is what the log says decides."""
+        digest = rules.digest
         row = Row(Kind.CONFIG, decision="in_force", reason="files", config_digest=digest, person="operator")
         await self.store.apply(Configure(digest), [row])
 
@@ -205,8 +206,8 @@ class Service:
         """
         settings = replace(load_settings(self.settings.file), listen=self.settings.listen)
         rules = load_rules(settings, self.directory)
+        await self._configure(rules)
         self.settings, self._rules = settings, rules
-        await self._configure()
         log.info("config.reloaded", digest=rules.digest)
         return rules.digest
 

@@ -54,7 +54,6 @@ class Waiting:
         """The release of exactly this request, or the refusal that explains itself."""
         await self._refuse_if_denied(request, mapped, rules)
         envelope, secret = await self._open_or_join(request, mapped, decision, body, rules)
-        self._check_cosigner(request, envelope)
         if envelope.state is State.PENDING and envelope.mode != Mode.HOLD:
             raise ask_again(envelope, secret)
         return await self._hold(envelope, request, mapped, rules, gone, secret)
@@ -78,6 +77,7 @@ class Waiting:
             join_key(request, mapped, body, self.keys),
             join_scope(request, rules.settings),
         )
+        self._check_cosigner(request, live)
         if live is not None:
             return live, None
         self._check_reachable(request, mapped, decision, rules)
@@ -140,8 +140,8 @@ class Waiting:
             now=self.store.now(),
         )
 
-    def _check_cosigner(self, request: Request, envelope: Envelope) -> None:
-        """An agent that brings a cosigner must bring the one that belongs here."""
+    def _check_cosigner(self, request: Request, live: Envelope | None) -> None:
+        """An agent that brings a cosigner must bring the one of this very question; else nobody is asked."""
         brought = request.header("Secondsig-Cosigner")
         if not brought:
             return
@@ -152,14 +152,15 @@ class Waiting:
         if (
             len(brought) != 1
             or len(tokens) != 1
-            or envelope.state is not State.APPROVED
-            or ucan.cid(tokens[0]) != envelope.cosigner
+            or live is None
+            or live.state is not State.APPROVED
+            or ucan.cid(tokens[0]) != live.cosigner
         ):
             raise Refusal(
                 Reason.COSIGNER_INVALID,
                 "The cosigner in Secondsig-Cosigner is not the one minted for exactly this request; leave "
                 "the header out and send the request again.",
-                about=About(envelope.id),
+                about=About(live.id) if live else None,
             )
 
     async def _hold(

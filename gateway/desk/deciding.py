@@ -27,6 +27,7 @@ from gateway.store.contract import (
     Done,
     Lost,
     Move,
+    Record,
     Reveal,
     Sign,
     Store,
@@ -139,7 +140,12 @@ class Deciding:
             response,
             self.store.now(),
         )
-        before = await self.store.signatures(envelope.id)
+        unsealed = self.opened(envelope)
+        before = tuple(
+            given
+            for given in await self.store.signatures(envelope.id)
+            if self.standing(given.person, envelope, unsealed) == "ok"
+        )
         people = signed_by((*before, signature))
         row = row_of(
             envelope,
@@ -272,7 +278,7 @@ class Deciding:
             person=session.person,
             detail=f"expected {expected[:64]}, shown {shown[:64]}",
         )
-        await self.store.apply(Reveal(envelope.id, session.person, "display mismatch"), [row])
+        await self.store.apply(Record(), [row])
 
     async def _open(self, envelope_id: str) -> Envelope:
         envelope = await self.envelope(envelope_id)

@@ -72,11 +72,14 @@ def _move(change: c.Move, db: sqlite3.Connection) -> c.Applied:
         return c.Lost("expired", current)
     state = after(current.state, change.step)
     decides = current.state is State.PENDING or change.step is Step.REVOKE
-    db.execute(
+    moved = _once(
+        db,
         "UPDATE envelopes SET state = ?, version = version + 1, outcome = coalesce(?, outcome), "
         "status = coalesce(?, status), note = coalesce(?, note) WHERE id = ?",
         (str(state), change.outcome, change.status, change.note, change.envelope),
     )
+    if isinstance(moved, c.Lost):
+        return c.Lost("exists", current)
     if decides:
         db.execute(
             "UPDATE envelopes SET decided_at = ?, decided_by = ?, decision_method = ? WHERE id = ?",
@@ -380,6 +383,11 @@ def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
     )
     db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.ended_before,))
     return c.Done() if shredded.rowcount else c.Lost("absent")
+
+
+@make.register
+def _record(_change: c.Record, _db: sqlite3.Connection) -> c.Applied:
+    return c.Done()
 
 
 @make.register

@@ -237,6 +237,11 @@ class Configure:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Nothing changes; the rows alone are what is to be durable."""
+
+
 type Change = (
     Open
     | Move
@@ -258,6 +263,7 @@ type Change = (
     | Reveal
     | Shred
     | Configure
+    | Record
 )
 
 

@@ -1,6 +1,7 @@
 """The embedded store: one SQLite connection on one thread, which commits what came together together."""
 
 import asyncio
+import os
 import queue
 import shutil
 import sqlite3
@@ -104,7 +105,8 @@ class SqliteStore:
     def _work(self) -> None:
         running = True
         while running:
-            jobs, running = self._next_jobs()
+            asked, running = self._next_jobs()
+            jobs = [job for job in asked if job.answer.set_running_or_notify_cancel()]
             if any(job.writes for job in jobs) or self._notes:
                 self._write(jobs)
             else:
@@ -326,7 +328,12 @@ def _as_store_error(error: Exception) -> Exception:
 def open_database(path: Path) -> sqlite3.Connection:
     """The database, made if it is new; a sentence if it is corrupt, locked or from another version."""
     try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used as a database ({error.strerror}).") from error
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2)
+    try:
         db.row_factory = sqlite3.Row
         for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
             db.execute(f"PRAGMA {pragma}")
@@ -334,8 +341,11 @@ def open_database(path: Path) -> sqlite3.Connection:
             db.execute(f"PRAGMA {pragma}")
         _prepare(db, path)
     except sqlite3.DatabaseError as error:
+        db.close()
         raise StoreError(_why_not(path, error)) from error
-    path.chmod(0o600)
+    except StoreError:
+        db.close()
+        raise
     return db
 
 

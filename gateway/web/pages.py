@@ -1,5 +1,6 @@
 """The page shells and what they load, read once: no path of a request ever meets the file system."""
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ TYPES = {
 @dataclass(frozen=True, slots=True)
 class Asset:
     content: bytes
+    packed: bytes
     content_type: str
     etag: str
 
@@ -56,13 +58,14 @@ class Pages:
         asset = self.assets.get(request.match_info["name"])
         if asset is None:
             raise web.HTTPNotFound
-        headers = {"Cache-Control": "no-cache", "ETag": asset.etag}
+        headers = {"Cache-Control": "no-cache", "ETag": asset.etag, "Vary": "Accept-Encoding"}
         if request.headers.get("If-None-Match") == asset.etag:
             return web.Response(status=304, headers=headers)
         text = None if asset.content_type.startswith("image/") else "utf-8"
-        return web.Response(
-            body=asset.content, content_type=asset.content_type, charset=text, headers=headers
-        )
+        body = asset.content
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            body, headers["Content-Encoding"] = asset.packed, "gzip"
+        return web.Response(body=body, content_type=asset.content_type, charset=text, headers=headers)
 
 
 def _assets(static: Path) -> dict[str, Asset]:
@@ -73,7 +76,8 @@ def _assets(static: Path) -> dict[str, Asset]:
 
 def _asset(path: Path) -> Asset:
     content = path.read_bytes()
-    return Asset(content, TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return Asset(content, gzip.compress(content, mtime=0), TYPES[path.suffix], etag)
 
 
 def _shell(content: bytes) -> Handler:

@@ -34,7 +34,9 @@ def test_a_filter_is_columns_and_values() -> None:
     ],
 )
 def test_sql_or_an_unknown_column_in_a_filter_is_a_sentence(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a filter: write column:value, with one of action, address, agent"):
+    with pytest.raises(
+        ValueError, match=r"is not a filter: write column:value, with one of action, address, agent"
+    ):
         parse_filter(text)
 
 

@@ -282,7 +282,9 @@ def test_an_exact_body_is_bound_by_every_byte_even_if_it_says_the_same() -> None
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=5),
-    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text("ab/~0", max_size=3), below, max_size=3),
+    lambda below: (
+        st.lists(below, max_size=3) | st.dictionaries(st.text("ab/~0", max_size=3), below, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -318,7 +320,8 @@ def test_two_exact_bodies_meet_only_if_they_are_the_same_bytes(one: bytes, other
 
 
 HEADERS = st.lists(
-    st.tuples(st.sampled_from(["a", "b", "content-type", "authorization"]), st.text("xy, ", max_size=3)), max_size=4
+    st.tuples(st.sampled_from(["a", "b", "content-type", "authorization"]), st.text("xy, ", max_size=3)),
+    max_size=4,
 )
 
 

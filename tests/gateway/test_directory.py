@@ -105,7 +105,9 @@ async def test_a_removed_agents_token_stops(directory: Directory, store: TimedSt
 
 
 async def test_a_token_ends_with_its_time(directory: Directory, store: TimedStore) -> None:
-    await store.apply(c.AddToken(a_token("bot", id="t2", hash=token_hash("ssig_short"), expires_at=START + 10)))
+    await store.apply(
+        c.AddToken(a_token("bot", id="t2", hash=token_hash("ssig_short"), expires_at=START + 10))
+    )
     await directory.refresh()
     store.time.advance(9)
     assert directory.identify((basic("bot", "ssig_short"),), "x").token_id == "t2"
@@ -138,7 +140,7 @@ async def test_a_paused_agent_is_told_to_stop_and_a_resumed_one_goes_on(
     directory.check_not_paused("bot")
     await store.apply(c.PauseAgent("bot", paused=True))
     await directory.refresh()
-    with pytest.raises(Refusal, match="An operator paused bot.*Nothing was sent") as error:
+    with pytest.raises(Refusal, match=r"An operator paused bot.*Nothing was sent") as error:
         directory.check_not_paused("bot")
     assert error.value.reason is Reason.AGENT_PAUSED
     await store.apply(c.PauseAgent("bot", paused=False))

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +49,7 @@ def test_no_walk_leaves_the_table_or_spends_without_an_approval(steps: list[Step
         except IllegalStep:
             continue
         seen.append(state)
-    for before, now in zip(seen, seen[1:], strict=False):
+    for before, now in pairwise(seen):
         assert before not in ENDED
         assert now is not State.SPENT or before is State.APPROVED
     if State.COMPLETED in seen:
@@ -55,7 +57,7 @@ def test_no_walk_leaves_the_table_or_spends_without_an_approval(steps: list[Step
 
 
 def test_open_ended_and_spent_are_all_there_is() -> None:
-    assert OPEN == {State.PENDING, State.APPROVED}
+    assert {State.PENDING, State.APPROVED} == OPEN
     assert OPEN | ENDED | {State.SPENT} == set(State)
     assert not OPEN & ENDED
     assert all(state not in ENDED for state, _ in TABLE)

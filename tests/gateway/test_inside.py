@@ -119,9 +119,7 @@ async def test_there_is_nothing_else_inside(world: World, method: str, target: s
 async def test_whoever_asked_takes_the_question_back_with_its_secret(world: World) -> None:
     envelope = await an_open_one(world)
     waiter = world.board.join(envelope.id)
-    answer, body = await ask(
-        world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Secret=SECRET
-    )
+    answer, body = await ask(world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Secret=SECRET)
     assert (answer.status, body["state"]) == (200, "cancelled")
     assert waiter.woken.is_set()
     (row,) = await world.said(reason="cancelled")
@@ -155,9 +153,7 @@ async def test_what_is_decided_cannot_be_taken_back(world: World) -> None:
     await world.sqlite._ask(
         lambda db: db.execute("UPDATE envelopes SET secret_hash = ?", (sha256(SECRET.encode()),)), writes=True
     )
-    answer, body = await ask(
-        world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Secret=SECRET
-    )
+    answer, body = await ask(world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Secret=SECRET)
     assert (answer.status, body["state"]) == (409, "approved")
     assert (await world.now(envelope)).state is State.APPROVED
 

@@ -1,5 +1,7 @@
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -17,8 +19,8 @@ from tests.kit.things import a_caller, a_request
 class Nobody:
     """A directory without anybody in it."""
 
-    agents: dict[str, object] = {}
-    people: dict[str, object] = {}
+    agents: Mapping[str, object] = MappingProxyType({})
+    people: Mapping[str, object] = MappingProxyType({})
 
 
 NOBODY = cast("Directory", Nobody())
@@ -61,7 +63,7 @@ def test_the_starter_decides(settings: Settings) -> None:
 
 def test_a_template_that_nobody_wrote_is_named_with_a_suggestion(settings: Settings) -> None:
     wrong = replace(settings, templates={"playgruond": Service()})
-    with pytest.raises(ConfigError, match='no template is called "playgruond".*"playground"'):
+    with pytest.raises(ConfigError, match=r'no template is called "playgruond".*"playground"'):
         load_library(wrong)
 
 
@@ -100,7 +102,7 @@ def test_a_file_that_cannot_be_read_is_named_and_nothing_is_loaded(
 
 
 def test_a_policy_with_a_misspelling_is_not_loaded(settings: Settings) -> None:
-    settings.policy.write_text('permit (principal, action, resource) when { context.cosinger };')
+    settings.policy.write_text("permit (principal, action, resource) when { context.cosinger };")
     with pytest.raises((ConfigError, ConfigErrors)):
         load_rules(settings, NOBODY)
 

@@ -154,7 +154,7 @@ async def test_an_operator_denies_with_a_note_and_the_agent_hears_it(world: Worl
     task, envelope = await world.held()
     told = await world.operating.envelope_deny(envelope.id, "Not on a Friday.")
     assert (told["envelope"]["state"], told["envelope"]["decided_by"]) == ("denied", "operator")
-    with pytest.raises(Refusal, match="operator denied this request.*Not on a Friday"):
+    with pytest.raises(Refusal, match=r"operator denied this request.*Not on a Friday"):
         await task
     (row,) = await world.said(reason="approval_denied")
     assert (row["person"], row["decision_method"]) == ("operator", "operator")

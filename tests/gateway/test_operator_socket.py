@@ -189,7 +189,10 @@ async def test_whoever_hangs_up_or_sends_too_much_stops_nothing(path: Path) -> N
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(sorted(COMMANDS)), st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)))
+@given(
+    st.sampled_from(sorted(COMMANDS)),
+    st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)),
+)
 async def test_no_arguments_of_a_command_are_a_fault(path: Path, command: str, given: dict[str, Any]) -> None:
     answer = await raw(path, json.dumps({"do": command, "with": {"?": 1, **given}}).encode() + b"\n")
     assert answer is not None

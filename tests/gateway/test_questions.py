@@ -147,9 +147,7 @@ def test_a_retry_joins_only_from_where_the_operator_allows(
     settings = with_approvals(join=join)
     one = a_request(caller=a_caller(run="run_1", peer="10.0.0.1"))
     other = a_request(
-        caller=a_caller(
-            run="run_1" if same_run else "run_2", peer="10.0.0.1" if same_address else "10.0.0.2"
-        )
+        caller=a_caller(run="run_1" if same_run else "run_2", peer="10.0.0.1" if same_address else "10.0.0.2")
     )
     assert (join_scope(one, settings) == join_scope(other, settings)) is meets
 

@@ -15,10 +15,30 @@ from gateway.errors import Reason, Refusal, StoreError, ambiguous
 from gateway.gate import Release
 from gateway.model import Bind, Decision, Effect
 from gateway.releasing import row_of
-from gateway.store.contract import AddAgent, Configure, Open, PauseAgent, RevokePerson, RevokeTokens, Shred
+from gateway.store.contract import (
+    AddAgent,
+    Change,
+    Configure,
+    Open,
+    PauseAgent,
+    RevokePerson,
+    RevokeTokens,
+    Shred,
+)
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore
-from tests.kit.things import KEYS, OTHER_KEYS, a_caller, a_mapped, a_request, a_token, a_unit, an_agent, an_envelope, money
+from tests.kit.things import (
+    KEYS,
+    OTHER_KEYS,
+    a_caller,
+    a_mapped,
+    a_request,
+    a_token,
+    a_unit,
+    an_agent,
+    an_envelope,
+    money,
+)
 from tests.kit.world import DENY, World
 
 
@@ -255,7 +275,7 @@ async def test_a_payload_replaced_in_the_database_does_not_count(world: World, l
 async def test_a_signature_that_is_true_but_over_something_else_does_not_count(
     world: World, lie: str
 ) -> None:
-    """Signed by the right passkey, over a payload that says another thing: only what it says can refuse it."""
+    """Signed by the right passkey, over a payload that says another thing: only that can refuse it."""
     import hashlib
 
     from gateway.canonical import jcs
@@ -399,7 +419,7 @@ async def test_a_paused_agent_gets_nothing_and_keeps_the_approval(world: World) 
     assert (await world.now(envelope)).state is State.APPROVED
 
 
-IN_THAT_MOMENT = {
+IN_THAT_MOMENT: dict[str, Change] = {
     "paused": PauseAgent("ci-bot", paused=True),
     "its token revoked": RevokeTokens("ci-bot", START),
     "the configuration changed": Configure("config-2"),

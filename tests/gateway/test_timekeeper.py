@@ -77,9 +77,7 @@ async def test_somebody_who_decides_in_that_moment_is_not_overruled(world: World
     assert await world.said(reason="approval_timeout") == []
 
 
-async def test_time_goes_on_after_a_store_that_failed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_time_goes_on_after_a_store_that_failed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.timekeeper.TICK", 0.001)
     envelope = await world.opened()
     world.time.advance(60)

@@ -95,7 +95,7 @@ class PlayedPolicy:
 
 
 class World:
-    """Everything wired as `gateway.service` wires it. `store` may be wrapped before `wire` is called again."""
+    """Everything wired as `gateway.service` wires it; `wire` again does what a restart does."""
 
     def __init__(self, folder: Path) -> None:
         self.time = FakeTime()
@@ -126,7 +126,9 @@ class World:
         )
         self.inside = Inside(store, self.board, b"the CA", GATEWAY)
         self.pipeline = Pipeline(store, self.directory, self.rules, self.waiting, self.inside, GATEWAY)
-        self.signing_in = SigningIn(store, KEYS, self.directory, self.rules, GATEWAY, RP_ID, self.directory.refresh)
+        self.signing_in = SigningIn(
+            store, KEYS, self.directory, self.rules, GATEWAY, RP_ID, self.directory.refresh
+        )
         self.deciding = Deciding(store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID)
         self.desk = GatewayDesk(
             store, self.directory, self.board, self.rules, self.signing_in, self.deciding, GATEWAY

@@ -79,7 +79,8 @@ def test_an_answer_for_the_agent_and_a_filter_are_passed_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["nonsense"], ["agent"], ["agent", "add"], ["audit", "list", "--limit", "many"], ["serve", "extra"]]
+    "words",
+    [["nonsense"], ["agent"], ["agent", "add"], ["audit", "list", "--limit", "many"], ["serve", "extra"]],
 )
 def test_arguments_that_do_not_fit_end_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

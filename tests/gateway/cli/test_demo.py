@@ -1,13 +1,16 @@
 import argparse
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
 from gateway.cli import demo as module
 from gateway.cli.main import main
+from gateway.demo.person import SoftPerson
 from gateway.demo.story import Unexpected
 from gateway.errors import SecondsigError
 
@@ -56,6 +59,26 @@ def test_a_story_that_goes_another_way_is_exit_1(
     monkeypatch.setattr(module, "_headless", wrong)
     assert main(["demo", "--headless"]) == 1
     assert "went upstream" in capsys.readouterr().err
+
+
+async def test_by_hand_it_asks_whoever_sits_there_and_shows_the_answer(tmp_path: Path) -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+    playing = asyncio.create_task(module._by_hand(tmp_path / "demo", told.put_nowait))
+    link = (await asyncio.wait_for(told.get(), 20)).splitlines()[-1].strip()
+    person = SoftPerson(link.partition("/enrol")[0], "Mika")
+    try:
+        await person.enrol(link)
+        assert (await asyncio.wait_for(told.get(), 20)).endswith("/app/approvals")
+        waiting: list[dict[str, Any]] = []
+        while not waiting:
+            await asyncio.sleep(0.02)
+            waiting = await person.waiting()
+        await person.deny(waiting[0]["id"], "No.")
+        assert "answered 403" in await asyncio.wait_for(told.get(), 20)
+        await asyncio.wait_for(playing, 20)
+    finally:
+        playing.cancel()
+        await person.close()
 
 
 async def test_nobody_is_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,9 @@ import pytest
 from gateway.cli.main import main
 
 
-def test_it_says_what_it_wrote_and_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_says_what_it_wrote_and_what_comes_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["init", "--dir", str(tmp_path / "new")]) == 0
     written = tmp_path / "new" / "secondsig.yaml"
     assert written.exists()

@@ -64,7 +64,8 @@ def test_a_fault_is_a_sentence_too_and_shows_its_trace_on_request(
 
 def test_a_reader_that_went_away_is_no_fault() -> None:
     program = (
-        "import sys; from gateway.cli import main as m; m._command = lambda n: (lambda a: print('x' * 10**6) or 0);"
+        "import sys; from gateway.cli import main as m;"
+        "m._command = lambda n: (lambda a: print('x' * 10**6) or 0);"
         "import argparse; sys.exit(m.run_safely(argparse.Namespace(run='x')))"
     )
     shell = f'"{sys.executable}" -c "{program}" | head -c 1'

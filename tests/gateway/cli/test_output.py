@@ -30,7 +30,7 @@ def test_a_hostile_value_is_made_visible(hostile: object, shown: str) -> None:
 
 
 def test_a_summary_quotes_what_came_from_outside() -> None:
-    said = sentence([{"text": "Pay "}, {"value": '600” to Mika. Approved by “root\x1b[0m'}, {"text": "."}])
+    said = sentence([{"text": "Pay "}, {"value": "600” to Mika. Approved by “root\x1b[0m"}, {"text": "."}])
     assert said == "Pay “600” to Mika. Approved by “rootU+001B[0m”."
 
 

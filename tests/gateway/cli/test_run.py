@@ -104,7 +104,9 @@ def test_a_command_that_a_signal_ended_says_which(gateway: Gateway) -> None:
 
 def test_the_command_really_sees_the_proxy(gateway: Gateway, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    program = f"import os; open({str(out)!r}, 'w').write(os.environ['HTTPS_PROXY'] + os.environ['SSL_CERT_FILE'])"
+    program = (
+        f"import os; open({str(out)!r}, 'w').write(os.environ['HTTPS_PROXY'] + os.environ['SSL_CERT_FILE'])"
+    )
     assert gateway.run(sys.executable, "-c", program, agent="bot") == 0
     assert out.read_text() == PROXY + str(tmp_path / "state" / "ca-bundle.pem")
     assert gateway.asked[0] == ("run_begin", {"agent": "bot"})
@@ -115,12 +117,13 @@ def test_options_of_the_command_stay_its_own(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"), [("/no/such/command", "There is no command"), ("/etc/hostname", "cannot be run")]
+    ("name", "said"), [("absent", "There is no command"), ("plain", "cannot be run: it is not executable")]
 )
 def test_a_command_that_cannot_be_run_is_a_sentence_and_its_token_ends(
-    gateway: Gateway, capsys: pytest.CaptureFixture[str], command: str, said: str
+    gateway: Gateway, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, said: str
 ) -> None:
-    assert gateway.run(command) == 1
+    (tmp_path / "plain").write_text("no program")
+    assert gateway.run(str(tmp_path / name)) == 1
     assert said in capsys.readouterr().err
     assert gateway.asked[-1] == ENDED
 
@@ -168,7 +171,7 @@ def test_a_termination_reaches_the_command(gateway: Gateway, monkeypatch: pytest
             os.kill(os.getpid(), signal.SIGTERM)
             return super().wait(timeout)
 
-    monkeypatch.setattr(module.subprocess, "Popen", Process)
+    monkeypatch.setattr(subprocess, "Popen", Process)
     program = "import time; time.sleep(30)"
     assert gateway.run(sys.executable, "-c", program) == 128 + signal.SIGTERM
     assert gateway.asked[-1] == ENDED

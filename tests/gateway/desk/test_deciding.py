@@ -33,7 +33,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await made.close()
 
 
-async def asked(world: World, envelope: Envelope, person: str = "Mika") -> tuple[dict[str, Any], dict[str, Any]]:
+async def asked(
+    world: World, envelope: Envelope, person: str = "Mika"
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The question, and this person's true answer to it."""
     question = await world.deciding.sign(world.session(person), envelope.id)
     return question, world.passkeys[person].sign(question["options"])
@@ -206,10 +208,16 @@ async def test_a_challenge_counts_once_also_when_its_answer_was_wrong(world: Wor
     wrong = {**answer, "id": b64u(b"x" * 32)}
     session = world.session("Mika")
     await refused(
-        world, world.deciding.approve(session, envelope.id, question["challenge_id"], wrong), "unknown_passkey", 403
+        world,
+        world.deciding.approve(session, envelope.id, question["challenge_id"], wrong),
+        "unknown_passkey",
+        403,
     )
     await refused(
-        world, world.deciding.approve(session, envelope.id, question["challenge_id"], answer), "challenge_used", 409
+        world,
+        world.deciding.approve(session, envelope.id, question["challenge_id"], answer),
+        "challenge_used",
+        409,
     )
     await still_pending(world, envelope)
 
@@ -439,7 +447,13 @@ async def test_time_that_runs_out_while_the_answer_is_checked_counts(world: Worl
     envelope = await world.opened()
     question, answer = await asked(world, envelope)
     passing = FailingStore(world.sqlite)
-    passing.fails = lambda _number, name: name == "revealed" and bool(world.time.advance(60))
+
+    def time_passes(_number: int, name: str) -> bool:
+        if name == "revealed":
+            world.time.advance(60)
+        return False
+
+    passing.fails = time_passes
     world.deciding.store = passing
     mika = world.session("Mika")
     await refused(
@@ -653,17 +667,19 @@ async def test_everybody_is_told_of_a_decision(world: World) -> None:
     assert world.board.last == before + 1
 
 
+def failing_at(call: str) -> Callable[[int, str], bool]:
+    return lambda _number, name: name == call
+
+
 async def test_a_store_that_fails_approves_nothing(world: World) -> None:
     envelope = await world.opened()
     for call in ("apply UseChallenge", "envelope", "credential", "revealed", "signatures", "apply Sign"):
         failing = FailingStore(world.sqlite)
         question, answer = await asked(world, envelope)
         world.deciding.store = world.signing_in.store = failing
-        failing.fails = lambda _number, name, call=call: name == call
+        failing.fails = failing_at(call)
         with pytest.raises(type(failing.error)):
-            await world.deciding.approve(
-                world.session("Mika"), envelope.id, question["challenge_id"], answer
-            )
+            await world.deciding.approve(world.session("Mika"), envelope.id, question["challenge_id"], answer)
         assert call in failing.calls
         world.deciding.store = world.signing_in.store = world.sqlite
         await still_pending(world, envelope)

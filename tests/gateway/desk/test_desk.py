@@ -96,7 +96,10 @@ async def test_after_the_decision_the_page_names_the_proofs(world: World) -> Non
     (signature,) = told["signatures"]
     assert (signature["person"], signature["at"]) == ("Mika", NOW)
     assert signature["credential"] == "Mika's phone"
-    assert (told["signed_by_me"], (await looked_at(world, envelope.id, "Noor"))["signed_by_me"]) == (True, False)
+    assert (told["signed_by_me"], (await looked_at(world, envelope.id, "Noor"))["signed_by_me"]) == (
+        True,
+        False,
+    )
 
 
 async def test_whoever_has_signed_is_not_asked_again(world: World) -> None:

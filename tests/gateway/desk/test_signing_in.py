@@ -413,7 +413,13 @@ async def test_the_first_approver_adopts_agents_and_an_invited_one_does_not(worl
 
 @pytest.mark.parametrize(
     ("written", "name"),
-    [("Mika", "Mika"), ("  Mika   Sato ", "Mika Sato"), ("O'Neil-Å.", "O'Neil-Å."), ("ミカ", "ミカ"), ("e\u0301", "é")],
+    [
+        ("Mika", "Mika"),
+        ("  Mika   Sato ", "Mika Sato"),
+        ("O'Neil-Å.", "O'Neil-Å."),
+        ("ミカ", "ミカ"),
+        ("e\u0301", "é"),
+    ],
 )
 def test_a_name_has_one_form(written: str, name: str) -> None:
     assert clean_name(written) == name
@@ -421,7 +427,21 @@ def test_a_name_has_one_form(written: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "  ", "a" * (MAX_NAME + 1), "a\u202eb", "a\u200bb", "<b>", 'a"b', "a/b", "a\\b", "a\x00b", "a:b", "💥", "a,b"],
+    [
+        "",
+        "  ",
+        "a" * (MAX_NAME + 1),
+        "a\u202eb",
+        "a\u200bb",
+        "<b>",
+        'a"b',
+        "a/b",
+        "a\\b",
+        "a\x00b",
+        "a:b",
+        "💥",
+        "a,b",
+    ],
 )
 def test_a_name_that_could_deceive_is_refused(name: str) -> None:
     with pytest.raises(DeskError) as error:

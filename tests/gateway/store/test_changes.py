@@ -54,9 +54,7 @@ def spend(envelope: Envelope, /, **changes: object) -> c.Spend:
 
 
 async def test_ten_at_once_open_one_question(store: TimedStore) -> None:
-    opening = [
-        store.apply(c.Open(an_envelope(id=f"env_{n}"), 20), row(f"opened {n}")) for n in range(10)
-    ]
+    opening = [store.apply(c.Open(an_envelope(id=f"env_{n}"), 20), row(f"opened {n}")) for n in range(10)]
     applied = await asyncio.gather(*opening)
     (done,) = [a for a in applied if isinstance(a, c.Done)]
     joined = [a for a in applied if isinstance(a, c.Joined)]
@@ -87,9 +85,7 @@ async def test_an_approved_question_is_joined_and_a_spent_one_is_not(store: Time
 
 async def test_an_agent_cannot_bury_people_under_questions(store: TimedStore) -> None:
     for n in range(3):
-        assert isinstance(
-            await store.apply(c.Open(an_envelope(id=f"env_{n}", join_key=str(n)), 3)), c.Done
-        )
+        assert isinstance(await store.apply(c.Open(an_envelope(id=f"env_{n}", join_key=str(n)), 3)), c.Done)
     lost = await store.apply(c.Open(an_envelope(id="env_3", join_key="3"), 3), row("one too many"))
     assert lost == c.Lost("limit")
     assert "one too many" not in await store.log()
@@ -205,7 +201,7 @@ async def test_what_was_not_sent_does_not_outlive_its_cosigner(store: TimedStore
 
 
 async def test_what_was_not_sent_cannot_return_beside_a_newer_question(store: TimedStore) -> None:
-    """A retry opened a new envelope meanwhile: two open ones for one request must not be, and it must not fail."""
+    """A retry opened a new envelope meanwhile: two open ones must not be, and it must not fail."""
     await store.apply(spend(await approved(store)))
     assert isinstance(await store.apply(c.Open(an_envelope(id="env_newer"), 20)), c.Done)
     lost = await store.apply(move(Step.RETURN, 3, outcome="not_sent"), row("returned"))
@@ -243,6 +239,15 @@ async def test_an_outcome_keeps_what_was_known_and_adds_what_is_new(store: Timed
     assert (told.state, told.outcome, told.status) == (State.COMPLETED, "completed", 201)
 
 
+def stepping(envelope: Envelope, step: Step, at: int) -> c.Change:
+    """The change that takes this step: approving and spending have changes of their own."""
+    if step is Step.APPROVE:
+        return a_sign(envelope.version, signature=a_signature(at=at))
+    if step is Step.SPEND:
+        return spend(envelope, at=at)
+    return move(step, envelope.version, at)
+
+
 STEPS = st.lists(st.tuples(st.sampled_from(list(Step)), st.integers(0, 700)), max_size=12)
 
 
@@ -255,7 +260,7 @@ async def test_no_walk_of_moves_leaves_the_table(store: TimedStore, steps: list[
     for step, later in steps:
         before = await current(store)
         try:
-            applied = await store.apply(move(step, before.version, START + later))
+            applied = await store.apply(stepping(before, step, START + later))
         except IllegalStep:
             assert (before.state, step) not in TABLE
             continue
@@ -394,9 +399,7 @@ async def test_a_withdrawal_that_comes_after_the_quorum_is_lost(store: TimedStor
 
 async def test_what_was_approved_is_spent_once(store: TimedStore) -> None:
     envelope = await approved(store)
-    tries = [
-        store.apply(spend(envelope, invocation=f"bafy{n}"), row(f"authorised {n}")) for n in range(10)
-    ]
+    tries = [store.apply(spend(envelope, invocation=f"bafy{n}"), row(f"authorised {n}")) for n in range(10)]
     applied = await asyncio.gather(*tries)
     assert [type(a) for a in applied].count(c.Done) == 1
     told = await current(store)
@@ -446,6 +449,14 @@ async def test_an_approval_is_not_spent_with(store: TimedStore, name: str) -> No
     assert await current(store) == before
     assert before.state is not State.SPENT
     assert "authorised" not in await store.log()
+
+
+async def test_a_removed_agent_spends_nothing_also_where_its_token_was_left_behind(
+    store: TimedStore,
+) -> None:
+    envelope = await approved(store)
+    await store.sql("UPDATE agents SET removed_at = 1")
+    assert isinstance(await store.apply(spend(envelope)), c.Lost)
 
 
 async def test_a_token_that_still_lives_spends(store: TimedStore) -> None:

@@ -87,9 +87,7 @@ async def test_one_broken_change_does_not_take_the_others_with_it(store: TimedSt
 
 async def test_changes_that_come_together_are_committed_together(store: TimedStore) -> None:
     commits: list[str] = []
-    await store._ask(
-        lambda db: db.set_trace_callback(lambda s: commits.append(s) if s == "COMMIT" else None)
-    )
+    await store._ask(lambda db: db.set_trace_callback(lambda s: commits.append(s) if s == "COMMIT" else None))
     async with Blocked(store):
         together = [asyncio.create_task(store.apply(c.Configure(f"d{n}"), row(f"{n}"))) for n in range(20)]
         await asyncio.sleep(0.02)
@@ -98,20 +96,35 @@ async def test_changes_that_come_together_are_committed_together(store: TimedSto
     assert await store.log() == [f"{n}" for n in range(20)]
 
 
-async def test_a_change_is_durable_when_it_is_told(store: TimedStore, tmp_path: Path) -> None:
-    """As after a crash: the files as they are on the disk at that moment."""
-    await store.apply(c.Open(an_envelope(), 20), row("opened"))
-    copy = tmp_path / "copy"
+def as_after_a_crash(folder: Path) -> Path:
+    """The files as they are on the disk at this moment."""
+    copy = folder / "copy"
     copy.mkdir()
-    for file in tmp_path.glob("test.db*"):
+    for file in folder.glob("test.db*"):
         (copy / file.name).write_bytes(file.read_bytes())
-    with sqlite3.connect(copy / "test.db") as db:
+    return copy / "test.db"
+
+
+async def test_a_change_is_durable_when_it_is_told(store: TimedStore, tmp_path: Path) -> None:
+    await store.apply(c.Open(an_envelope(), 20), row("opened"))
+    with sqlite3.connect(as_after_a_crash(tmp_path)) as db:
         assert db.execute("SELECT detail FROM log").fetchall() == [("opened",)]
         assert db.execute("SELECT state FROM envelopes").fetchall() == [("pending",)]
 
 
-@pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1), ("locking_mode", "exclusive")])
-async def test_the_database_is_set_to_keep_its_promises(store: TimedStore, pragma: str, value: object) -> None:
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("secure_delete", 1),
+        ("locking_mode", "exclusive"),
+    ],
+)
+async def test_the_database_is_set_to_keep_its_promises(
+    store: TimedStore, pragma: str, value: object
+) -> None:
     (told,) = await store._ask(lambda db: db.execute(f"PRAGMA {pragma}").fetchone())
     assert told == value
 
@@ -304,10 +317,15 @@ async def test_a_question_that_cannot_be_asked_is_a_sentence(store: TimedStore) 
 # Opening. ------------------------------------------------------------------------------------------------
 
 
-async def test_only_this_account_reads_the_database_and_its_journal(store: TimedStore, tmp_path: Path) -> None:
+def modes_of(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.glob("test.db*")}
+
+
+async def test_only_this_account_reads_the_database_and_its_journal(
+    store: TimedStore, tmp_path: Path
+) -> None:
     await store.apply(c.Configure("d"))
-    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.glob("test.db*")}
-    assert modes == dict.fromkeys(("test.db", "test.db-wal"), 0o600)
+    assert modes_of(tmp_path) == dict.fromkeys(("test.db", "test.db-wal"), 0o600)
 
 
 async def test_what_is_known_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -363,7 +381,8 @@ def test_a_database_in_use_by_another_process_is_a_sentence(tmp_path: Path) -> N
     path = tmp_path / "test.db"
     open_database(path).close()
     program = (
-        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA locking_mode = EXCLUSIVE');"
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+        "db.execute('PRAGMA locking_mode = EXCLUSIVE');"
         "db.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

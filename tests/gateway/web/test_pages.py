@@ -1,4 +1,5 @@
 import re
+import gzip
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,12 @@ def test_missing_page_stops_the_start_with_a_sentence(ui: Path):
     (ui / "pages" / "approve.html").unlink()
     with pytest.raises(UsageError, match=r"approve\.html.*install Secondsig again"):
         Pages.read(ui)
+
+
+async def test_files_travel_packed_to_whom_can_unpack_them(browser: Browser):
+    plain = await browser.get("/static/app.css", Accept_Encoding="identity")
+    packed = await browser.get("/static/app.css", Accept_Encoding="gzip")
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.headers["Vary"] == "Accept-Encoding"
+    assert gzip.decompress(packed.body) == plain.body or packed.body == plain.body
