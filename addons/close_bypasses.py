@@ -19,6 +19,20 @@ REWRITES = frozenset({b"x-original-url", b"x-rewrite-url"})
 HOP_OPTIONS = frozenset({b"close", b"keep-alive", b"te", b"trailer", b"proxy-connection"})
 DEFAULT_PORT = {"https": 443, "http": 80}
 DESCRIBES_BODY = frozenset({b"content-type", b"content-encoding", b"transfer-encoding"})
+RESERVED = (
+    OVERRIDES
+    | REWRITES
+    | DESCRIBES_BODY
+    | {
+        b"content-length",
+        b"host",
+        b"authorization",
+        b"cookie",
+        b"connection",
+        b"expect",
+        b"upgrade",
+    }
+)
 PREFACE = b"PRI"
 
 
@@ -37,6 +51,8 @@ class CloseBypasses:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         exchange, data = exchange_of(flow), flow.request.data
+        over_h2 = flow.client_conn.alpn == b"h2"
+        check_version(data.http_version, over_h2=over_h2)
         check_line(data.method, data.path)
         check_fields(data.headers.fields)
         check_framing(data.headers.fields)
@@ -44,9 +60,8 @@ class CloseBypasses:
             self._check_inside(flow, exchange)
         else:
             exchange.host, exchange.port = parse_authority(exchange.authority, DEFAULT_PORT[exchange.scheme])
-        needed = data.http_version == b"HTTP/1.1"
         default_port = DEFAULT_PORT[flow.request.scheme]
-        check_host_headers(flow.request, exchange, needed=needed, default_port=default_port)
+        check_host_headers(flow.request, exchange, needed=not over_h2, default_port=default_port)
         data.host, data.port = exchange.host, exchange.port
 
     def _check_inside(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
@@ -71,6 +86,12 @@ def _same_name(sni: str | None, host: str) -> bool:
     return parse_authority(f"[{sni}]" if ":" in sni else sni, 443)[0] == host
 
 
+def check_version(version: bytes, *, over_h2: bool) -> None:
+    """What the line says is what the connection speaks: so nothing is read by other rules."""
+    if version not in ({b"HTTP/2.0"} if over_h2 else {b"HTTP/1.0", b"HTTP/1.1"}):
+        raise ambiguous("The request names a version of HTTP that its connection does not speak.")
+
+
 def check_line(method: bytes, target: bytes) -> None:
     if not METHOD.fullmatch(method) or method == PREFACE:
         raise ambiguous("The method is not a word in capitals.")
@@ -83,6 +104,8 @@ def check_fields(fields: tuple[tuple[bytes, bytes], ...]) -> None:
         if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
             raise ambiguous("A header has a line break or a control character in it.")
         low = name.lower()
+        if b"_" in low and low.replace(b"_", b"-") in RESERVED:
+            raise ambiguous("A header is spelled with an underscore, which some servers read as a dash.")
         if low in OVERRIDES:
             raise ambiguous("Method overrides are refused: send the request with the method you mean.")
         if low in REWRITES:

@@ -120,9 +120,9 @@ class Operating:
 
     async def approver_invite(self) -> dict[str, Any]:
         """The first link. Once somebody is enrolled, an invitation is a matter for passkeys."""
-        if self.directory.people:
+        if await self.store.people():
             raise UsageError(
-                "Somebody is enrolled already, so the command line may not invite: this version enrols one "
+                "Somebody was enrolled already, so the command line may not invite: this version enrols one "
                 "approver (further invitations come with administration by passkey)."
             )
         token = secrets.token_urlsafe(32)

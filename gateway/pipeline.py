@@ -21,8 +21,25 @@ from gateway.waiting import Waiting
 log = structlog.get_logger()
 
 INSIDE = "secondsig.internal"
+ROWS_FOR_STRANGERS = 30
+"""Rows a minute for requests without a valid token, all of them together."""
+
 WORTH_A_ROW = frozenset({Reason.DUPLICATE, Reason.COSIGNER_INVALID, Reason.APPROVAL_DENIED})
 """Refusals about an envelope that its own rows do not tell; the others would only repeat them."""
+
+
+@dataclass
+class Strangers:
+    """Who has no token gets few rows: nobody fills the disk by knocking."""
+
+    minute: int = 0
+    rows: int = 0
+
+    def may_have_a_row(self, now: int) -> bool:
+        if now // 60 != self.minute:
+            self.minute, self.rows = now // 60, 0
+        self.rows += 1
+        return self.rows <= ROWS_FOR_STRANGERS
 
 
 @dataclass
@@ -35,6 +52,9 @@ class Pipeline:
     waiting: Waiting
     inside: Inside
     gateway: str
+
+    def __post_init__(self) -> None:
+        self._strangers = Strangers()
 
     def identify(self, proxy_authorization: tuple[str, ...], peer: str) -> Caller:
         return self.directory.identify(proxy_authorization, peer)
@@ -104,6 +124,8 @@ class Pipeline:
             return Forward()
         if decision.effect is Effect.DENY:
             raise _denied(request, rules, mapped, decision)
+        if decision.effect is not Effect.STEP_UP:
+            raise TypeError(f"policy answered {decision.effect!r}, which is no decision")
         body = rules.library.body(request)
         try:
             return await self.waiting.step_up(request, mapped, decision, body, rules, gone)
@@ -143,6 +165,8 @@ class Pipeline:
 
     def _note_refusal(self, caller: Caller | None, refusal: Refusal, where: str, request_line: str) -> None:
         if refusal.about and refusal.reason not in WORTH_A_ROW:
+            return
+        if caller is None and not self._strangers.may_have_a_row(self.store.now()):
             return
         method = request_line.partition(" ")[0]
         row = Row(

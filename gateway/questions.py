@@ -68,9 +68,16 @@ def join_scope(request: Request, settings: Settings) -> str:
             return caller.peer
 
 
-def intent_key(agent: str, mapped: Mapped, keys: Keys) -> str:
+def intent_key(agent: str, mapped: Mapped, keys: Keys, unnamed: tuple[str, ...] = ()) -> str:
     """Equal for requests that mean the same: agent, actions, resources and context, not bytes."""
-    return keyed(keys.digest, b"intent\0" + jcs([agent, *_meaning(mapped)]))
+    return keyed(keys.digest, b"intent\0" + jcs([agent, list(unnamed), *_meaning(mapped)]))
+
+
+def unnamed(request: Request, mapped: Mapped) -> tuple[str, ...]:
+    """Where no template names the action, method and path are all that is known of its meaning."""
+    if any("unmatched" in unit.groups for unit in mapped.units):
+        return request.method, request.target.partition("?")[0]
+    return ()
 
 
 def fingerprint(mapped: Mapped, quorum: int, keys: Keys) -> str:
@@ -143,7 +150,7 @@ def new_envelope(
         token_id=request.caller.token_id,
         join_key=keyed(keys.digest, b"join\0" + bound),
         join_scope=join_scope(request, settings),
-        intent_key=intent_key(agent.name, mapped, keys),
+        intent_key=intent_key(agent.name, mapped, keys, unnamed(request, mapped)),
         fingerprint=fingerprint(mapped, decision.quorum, keys),
         digest=sheet.digest,
         salt=entropy.salt,

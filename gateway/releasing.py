@@ -76,10 +76,17 @@ class Releaser:
         5. the cosigner on record covers exactly this envelope and this request.
         """
         self.directory.check_not_paused(envelope.agent)
+        if envelope.sealed is None:
+            raise Lapse("What was approved was erased when its retention ended.")
+        await self._check_not_denied_since(envelope)
         rules, now = self.rules(), self.store.now()
         mapped = self._mapped_again(rules, request)
+        facts = replace(facts_of(request, mapped, now), purpose=envelope.purpose)
         decision = rules.policy.decide(
-            envelope.agent, mapped, facts_of(request, mapped, now), rules.settings.approvals.max_quorum
+            envelope.agent,
+            mapped,
+            facts,
+            rules.settings.approvals.max_quorum,
         )
         quorum = max(decision.quorum, 1)
         if decision.effect is Effect.DENY or fingerprint(mapped, quorum, self.keys) != envelope.fingerprint:
@@ -88,11 +95,17 @@ class Releaser:
         if len(good) < envelope.quorum:
             raise Lapse("A signature on this request no longer counts.")
         spent = rules.policy.authorise(
-            envelope.agent, mapped, facts_of(request, mapped, now, approvals=len(good))
+            envelope.agent, mapped, replace(facts, cosigner=True, approvals=len(good))
         )
         if spent.effect is not Effect.ALLOW:
             raise Lapse("Policy no longer allows this request, even with its approval.")
         return mapped, self._invoke(envelope, now), rules.digest
+
+    async def _check_not_denied_since(self, envelope: Envelope) -> None:
+        """One denial ends every question that means the same, also one that was approved in the meantime."""
+        denied = await self.store.denied_since(envelope.agent, envelope.intent_key, envelope.opened_at - 1)
+        if denied is not None:
+            raise Lapse(f"{denied.decided_by or 'Somebody'} denied the same request in another form.")
 
     def _mapped_again(self, rules: Rules, request: Request) -> Mapped:
         try:

@@ -34,7 +34,8 @@ class Timekeeper:
                 await self.tick()
                 if self.store.now() - shredded >= SHRED_EVERY:
                     shredded = self.store.now()
-                    await self.store.apply(Shred(shredded - self.rules().settings.approvals.retention))
+                    kept = self.rules().settings.approvals.retention
+                    await self.store.apply(Shred(shredded - kept, shredded))
             except StoreError as error:
                 log.error("timekeeper.failed", error=str(error))
             await asyncio.sleep(TICK)

@@ -18,7 +18,7 @@ from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
 from gateway.model import Decision, Mapped, Mode, Request
 from gateway.payload import utc
-from gateway.questions import Digests, Entropy, intent_key, join_key, join_scope, new_envelope
+from gateway.questions import Digests, Entropy, intent_key, join_key, join_scope, new_envelope, unnamed
 from gateway.releasing import Releaser
 from gateway.rules import Rules, Stake, approvers
 from gateway.store.contract import Done, Joined, Lost, Open, Store
@@ -62,7 +62,7 @@ class Waiting:
         """What was denied stays refused for a while, whatever header was changed."""
         now = self.store.now()
         deny_for = rules.settings.approvals.deny_for
-        key = intent_key(request.caller.agent, mapped, self.keys)
+        key = intent_key(request.caller.agent, mapped, self.keys, unnamed(request, mapped))
         denied = await self.store.denied_since(request.caller.agent, key, now - deny_for)
         if denied is not None:
             again = max(1, (denied.decided_at or now) + deny_for - now)

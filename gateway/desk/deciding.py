@@ -217,7 +217,36 @@ class Deciding:
             method="session",
             note=clean_note(note),
         )
-        return await self._settle(await self.store.apply(move, [row]))
+        denied = await self._settle(await self.store.apply(move, [row]))
+        await self._deny_alike(denied)
+        return denied
+
+    async def _deny_alike(self, denied: Envelope) -> None:
+        """What waits and means the same is denied with it: the kinder approver is not asked."""
+        for other in await self.store.envelopes([State.PENDING], 1000):
+            if (other.agent, other.intent_key) != (denied.agent, denied.intent_key):
+                continue
+            row = row_of(
+                other,
+                Kind.END,
+                decision="step_up",
+                reason="approval_denied",
+                person=denied.decided_by,
+                decision_method="session",
+                detail=f"denied as {denied.id}",
+            )
+            move = Move(
+                other.id,
+                other.version,
+                Step.DENY,
+                self.store.now(),
+                by=denied.decided_by,
+                method="session",
+                note=denied.note,
+            )
+            applied = await self.store.apply(move, [row])
+            if isinstance(applied, Done) and applied.envelope:
+                self.board.changed(applied.envelope)
 
     async def withdraw(self, session: Session, envelope_id: str) -> Envelope:
         """A signer takes the approval back; possible until it is spent."""

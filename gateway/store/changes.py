@@ -6,7 +6,7 @@ from functools import singledispatch
 from typing import Any
 
 from gateway.audit import COLUMNS, Row
-from gateway.envelopes import ENDED, Envelope, State, Step, after
+from gateway.envelopes import ENDED, Envelope, IllegalStep, State, Step, after
 from gateway.passkeys import Credential
 from gateway.store import contract as c
 from gateway.store.records import ENVELOPE_COLUMNS, challenge_from, envelope_columns, envelope_from
@@ -63,6 +63,8 @@ def _open(change: c.Open, db: sqlite3.Connection) -> c.Applied:
 
 @make.register
 def _move(change: c.Move, db: sqlite3.Connection) -> c.Applied:
+    if change.step in {Step.APPROVE, Step.SPEND}:
+        raise IllegalStep(f"{change.step} needs a signature or a cosigner, which a move does not carry")
     current = _envelope(db, change.envelope)
     if current is None or current.version != change.version:
         return _lost(db, change.envelope)
@@ -381,7 +383,7 @@ def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
         f"WHERE sealed IS NOT NULL AND state IN ({ENDED_SQL}) AND expires_at < ?",
         (change.ended_before,),
     )
-    db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.ended_before,))
+    db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.now,))
     return c.Done() if shredded.rowcount else c.Lost("absent")
 
 

@@ -225,9 +225,10 @@ class Reveal:
 
 @dataclass(frozen=True, slots=True)
 class Shred:
-    """What was sealed is gone for envelopes that ended before this moment."""
+    """What was sealed is gone for envelopes that ended before one moment; so are challenges over by now."""
 
     ended_before: int
+    now: int = 0
 
 
 @dataclass(frozen=True, slots=True)

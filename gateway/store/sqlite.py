@@ -1,6 +1,7 @@
 """The embedded store: one SQLite connection on one thread, which commits what came together together."""
 
 import asyncio
+import contextlib
 import os
 import queue
 import shutil
@@ -61,7 +62,7 @@ class SqliteStore:
         return self._clock.steady()
 
     def healthy(self) -> bool:
-        return self._healthy
+        return self._healthy and self._thread.is_alive()
 
     def note(self, row: Row) -> None:
         with self._notes_lock:
@@ -143,12 +144,12 @@ class SqliteStore:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for at, row in notes:
-                insert_row(self._db, at, row)
+                self._insert_note(at, row)
             results = [self._in_savepoint(job) for job in jobs]
             self._check_space()
             self._db.execute("COMMIT")
             self._healthy = True
-        except (sqlite3.Error, OSError, StoreError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever it was: nobody waits for ever, nothing is believed
             self._fail(jobs, notes, error)
             return
         for job, result, failure in results:
@@ -156,6 +157,16 @@ class SqliteStore:
                 job.answer.set_exception(_as_store_error(failure))
             else:
                 job.answer.set_result(result)
+
+    def _insert_note(self, at: int, row: Row) -> None:
+        """A row with a value that no database takes is kept without that value: one must not stop the log."""
+        try:
+            insert_row(self._db, at, row)
+        except (UnicodeError, OverflowError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+            log.error("store.note_unwritable", error=str(error), kind=str(row.kind))
+            insert_row(
+                self._db, at, Row(row.kind, decision=row.decision, detail="a value could not be written")
+            )
 
     def _in_savepoint(self, job: _Job) -> tuple[_Job, Any, Exception | None]:
         self._db.execute("SAVEPOINT job")
@@ -177,9 +188,10 @@ class SqliteStore:
     def _fail(self, jobs: list[_Job], notes: list[tuple[int, Row]], error: Exception) -> None:
         """Nothing was written: say so to everybody, keep the notes for the next try."""
         log.error("store.write_failed", error=str(error), path=str(self._path))
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
         self._healthy = False
+        with contextlib.suppress(sqlite3.Error):
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
         with self._notes_lock:
             self._notes = notes + self._notes
         for job in jobs:
@@ -332,7 +344,10 @@ def open_database(path: Path) -> sqlite3.Connection:
         path.chmod(0o600)
     except OSError as error:
         raise StoreError(f"{path} cannot be used as a database ({error.strerror}).") from error
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2)
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2)
+    except sqlite3.DatabaseError as error:
+        raise StoreError(_why_not(path, error)) from error
     try:
         db.row_factory = sqlite3.Row
         for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.close_bypasses import check_fields, check_line
+from addons.close_bypasses import check_fields, check_line, check_version
 from gateway.errors import Refusal
 from tests.gateway.proxy.h2client import H2Client
 from tests.gateway.proxy.harness import HOST, OTHER, PROXY_AUTH, World, get, until
@@ -210,3 +210,29 @@ def test_what_passes_can_be_written_on_one_line(method: bytes, target: bytes):
     assert b"\r" not in method + target
     assert b"\n" not in method + target
     assert b" " not in method + target
+
+
+@pytest.mark.parametrize("version", [b"HTTP/0.9", b"HTTP/1.9", b"HTTP/2.0", b"HTTP/3.0"])
+def test_a_version_that_the_connection_does_not_speak_is_refused(version: bytes) -> None:
+    """Host was not needed, and cookies were joined, where a line only claimed another version."""
+    with pytest.raises(Refusal, match="version of HTTP"):
+        check_version(version, over_h2=False)
+
+
+def test_the_versions_that_are_spoken_pass() -> None:
+    check_version(b"HTTP/1.0", over_h2=False)
+    check_version(b"HTTP/1.1", over_h2=False)
+    check_version(b"HTTP/2.0", over_h2=True)
+    with pytest.raises(Refusal):
+        check_version(b"HTTP/1.1", over_h2=True)
+
+
+@pytest.mark.parametrize(
+    "name", [b"Content_Length", b"transfer_encoding", b"HOST_", b"Content_Type", b"X_HTTP_Method_Override"]
+)
+def test_a_header_that_a_server_may_read_as_another_is_refused(name: bytes) -> None:
+    if name == b"HOST_":
+        check_fields(((name, b"x"),))
+        return
+    with pytest.raises(Refusal, match="underscore"):
+        check_fields(((name, b"1"),))

@@ -130,9 +130,16 @@ async def test_the_first_link_is_in_the_fragment_and_only_its_hash_is_kept(tmp_p
 
 
 async def test_once_somebody_is_enrolled_the_command_line_invites_nobody(world: World) -> None:
-    with pytest.raises(UsageError, match="Somebody is enrolled already"):
+    with pytest.raises(UsageError, match="Somebody was enrolled already"):
         await world.operating.approver_invite()
     assert await world.sqlite._all("SELECT * FROM invitations WHERE used_at IS NULL") == []
+
+
+async def test_revoking_everybody_does_not_let_the_command_line_invite_itself(world: World) -> None:
+    await world.operating.approver_revoke("Mika")
+    assert world.directory.people == {}
+    with pytest.raises(UsageError, match="may not invite"):
+        await world.operating.approver_invite()
 
 
 async def test_approvers_are_listed_and_revoked(world: World) -> None:

@@ -233,6 +233,13 @@ async def test_a_passkey_revoked_before_the_spend_lapses_it_also_if_the_person_h
     await lapses(world, envelope, "no longer counts")
 
 
+async def test_a_denial_of_the_same_intent_lapses_what_was_approved_before_it(world: World) -> None:
+    envelope = await approved(world)
+    alike = await world.opened(a_request(target="/v1/payments?dry=1"))
+    await world.deciding.deny(world.session("Mika"), alike.id, None)
+    await lapses(world, envelope, "Mika denied the same request")
+
+
 # What is stored is not believed. ---------------------------------------------------------------------------
 
 
@@ -617,7 +624,7 @@ async def test_a_body_that_cannot_be_unsealed_is_a_fault(world: World) -> None:
 
 async def test_a_body_is_shredded_only_when_it_is_over(world: World) -> None:
     envelope = await approved(world)
-    await world.store.apply(Shred(START + 10_000))
+    await world.store.apply(Shred(START + 10_000, START + 10_000))
     assert (await world.now(envelope)).sealed is not None
 
 

@@ -13,7 +13,8 @@ const WRITTEN_OUT = new RegExp(
     "|[\\uFE00-\\uFE0E]|(?<!\\p{Extended_Pictographic})\\uFE0F|(?<=\\p{M}{3})\\p{M}", "u");
 const REVERSES = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/u;
 const LOOKS_LIKE_HTML = /<[a-z!/?][^<]*>?/i;
-const MIXED = /(?=\S*\p{Script=Latin})\S*?([\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}])/u;
+const LATIN = /\p{Script=Latin}/u;
+const LATIN_LIKE = /([\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}])/u;
 
 const breaks = (lines, c) => lines && (c === "\n" || c === "\t");
 const hides = (c, lines) => WRITTEN_OUT.test(c) && !breaks(lines, c);
@@ -135,12 +136,18 @@ export function concerns(text, { html = true } = {}) {
   if (hidden.some((c) => REVERSES.test(c))) found.push("Holds a character that reverses text. Elsewhere this reads otherwise.");
   const silent = hidden.filter((c) => !REVERSES.test(c));
   if (silent.length) found.push(`Holds ${silent.length === 1 ? "a character" : `${silent.length} characters`} that would not show: ${[...new Set(silent)].slice(0, 4).map(spelled).join(", ")}.`);
-  const mixed = MIXED.exec(text);
+  const mixed = mixture(text);
   if (mixed) found.push(`Mixes alphabets: “${mixed[1]}” is ${spelled(mixed[1])}, not the Latin letter it resembles.`);
   const host = asciiHost(text);
   if (host) found.push(`Its host is ${host}.`);
   if (html && LOOKS_LIKE_HTML.test(text)) found.push("Holds HTML. It is shown as text here; the service may render it.");
   return found;
+}
+
+// The first letter of another alphabet in a word that has Latin letters too; each word is read twice at most.
+function mixture(text) {
+  const word = text.split(/\s+/).find((w) => LATIN_LIKE.test(w) && LATIN.test(w));
+  return word ? LATIN_LIKE.exec(word) : null;
 }
 
 // Only where a host is written in another form than the one it is called by.

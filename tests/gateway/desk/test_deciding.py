@@ -578,6 +578,22 @@ async def test_a_denial_names_who_and_how_they_were_signed_in(world: World) -> N
     assert row["detail"] == "signed in at 2027-01-15T08:00:00Z"
 
 
+async def test_a_denial_ends_every_question_that_means_the_same(world: World) -> None:
+    """No shopping among questions that were open already: one more header does not find a kinder approver."""
+    envelope = await world.opened()
+    alike = await world.opened(a_request(target="/v1/payments?dry=1"))
+    await world.add_agent("other")
+    others = await world.opened(a_request(caller=a_caller("other")))
+    world.library.meaning = lambda _request: a_mapped(a_unit(context={}))
+    unlike = await world.opened(a_request(target="/unlike"))
+    await world.deciding.deny(world.session("Mika"), envelope.id, "No.")
+    told = await world.now(alike)
+    assert (told.state, told.decided_by, told.note) == (State.DENIED, "Mika", "No.")
+    assert (await world.said(envelope=alike.id))[-1]["detail"] == f"denied as {envelope.id}"
+    assert (await world.now(unlike)).state is State.PENDING
+    assert (await world.now(others)).state is State.PENDING
+
+
 async def test_an_owner_may_always_deny(world: World) -> None:
     envelope = await owned(world)
     assert (await world.deciding.deny(world.session("Mika"), envelope.id, None)).state is State.DENIED
@@ -640,7 +656,7 @@ async def test_what_was_shredded_cannot_be_opened(world: World) -> None:
     redacting(world)
     envelope = await world.opened()
     await world.operating.envelope_deny(envelope.id)
-    await world.store.apply(Shred(START + 1000))
+    await world.store.apply(Shred(START + 1000, START + 1000))
     await refused(
         world, world.deciding.reveal(world.session("Mika"), envelope.id, "json:/to"), "shredded", 410
     )

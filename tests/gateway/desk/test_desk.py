@@ -144,7 +144,7 @@ async def test_what_expired_says_so_and_what_was_shredded_names_no_approvers(wor
 
     await Timekeeper(world.store, world.board, world.rules).tick()
     assert (await looked_at(world, envelope.id))["may"]["why"] == "expired"
-    await world.store.apply(Shred(START + 1000))
+    await world.store.apply(Shred(START + 1000, START + 1000))
     told = await looked_at(world, envelope.id)
     assert (told["approvers"], told["may"]["approve"]) == ([], False)
 

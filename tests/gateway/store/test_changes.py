@@ -655,10 +655,10 @@ async def test_what_was_held_is_shredded_when_it_is_over_and_not_before(store: T
     await store.apply(c.Open(open_one, 20))
     await approved(store)
     await store.apply(spend(await current(store)))
-    assert await store.apply(c.Shred(START + 10_000)) == c.Lost("absent")
+    assert await store.apply(c.Shred(START + 10_000, START + 10_000)) == c.Lost("absent")
     await store.apply(move(Step.COMPLETE, 3))
-    assert await store.apply(c.Shred(START + 60)) == c.Lost("absent")
-    assert isinstance(await store.apply(c.Shred(START + 61)), c.Done)
+    assert await store.apply(c.Shred(START + 60, START + 60)) == c.Lost("absent")
+    assert isinstance(await store.apply(c.Shred(START + 61, START + 61)), c.Done)
     told = await current(store)
     assert (told.sealed, told.cosigner_token) == (None, None)
     still = await store.envelope("env_open")
@@ -670,7 +670,7 @@ async def test_old_challenges_are_swept(store: TimedStore) -> None:
     await store.apply(c.AddChallenge(a_challenge()))
     await store.apply(c.AddChallenge(a_challenge(id="chl_2", expires_at=START + 900)))
     await store.apply(c.Open(an_envelope(state=State.DENIED), 20))
-    await store.apply(c.Shred(START + 301))
+    await store.apply(c.Shred(START + 301, START + 301))
     assert await store.challenge("chl_1") is None
     assert await store.challenge("chl_2") is not None
 
