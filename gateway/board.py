@@ -78,6 +78,8 @@ class Board:
             for change in self._recent:
                 if change.id > after:
                     queue.put_nowait(change)
+        if self.stopping.is_set():
+            return
         self._watchers.add(queue)
         try:
             while (change_or_end := await queue.get()) is not None:

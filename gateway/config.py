@@ -21,7 +21,17 @@ from gateway.settings import (
     Settings,
     Upstream,
 )
-from gateway.templates.fields import Fields, duration, items, members, scalar_text, text, whole, word
+from gateway.templates.fields import (
+    Fields,
+    Problems,
+    duration,
+    items,
+    members,
+    scalar_text,
+    text,
+    whole,
+    word,
+)
 from gateway.templates.yaml12 import Key, Yaml, parse_yaml
 
 FILE = "secondsig.yaml"
@@ -54,40 +64,56 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
             Place(str(path)),
             "Make one: secondsig init",
         ) from error
-    document = parse_yaml(raw, str(path)) if raw.strip() else Yaml({}, Place(str(path), 1, 1))
+    written = [line for line in raw.splitlines() if line.strip() and not line.strip().startswith(b"#")]
+    document = parse_yaml(raw, str(path)) if written else Yaml({}, Place(str(path), 1, 1))
     return _settings(_overridden(document, os.environ if environment is None else environment), path)
 
 
 def _settings(document: Yaml, path: Path) -> Settings:
+    """Every part is read, so that everything that is wrong is told at once."""
     fields = Fields(document, "The configuration")
-    base = path.parent
+    problems, base = Problems(), path.parent
+    state = fields.text("state") or "state"
     settings = Settings(
         file=path,
-        state=base / (fields.text("state") or "state"),
+        state=base / state,
         policy=base / (fields.text("policy") or "policy.cedar"),
         entities=base / (fields.text("entities") or "entities.json"),
         name=fields.text("name") or "secondsig",
-        listen=_listen(fields.get("listen")),
-        public_url=_public_url(fields.get("public_url")),
-        trusted_proxy=bool(fields.flag("trusted_proxy")),
-        pages_tls=_pages_tls(fields.get("pages_tls"), base),
-        templates=_templates(fields.get("templates")),
-        template_files=tuple(
-            base / text(item, "A template file") for item in items(fields.get("template_files"))
-        ),
-        approvals=_approvals(fields.get("approvals")),
-        limits=_limits(fields.get("limits")),
-        upstream=_upstream(fields.get("upstream"), base),
-        unknown_hosts=cast("Any", fields.word("unknown_hosts", ("refuse", "watch")) or "refuse"),
-        trusted_hosts=tuple(
-            text(item, "A trusted host").lower() for item in items(fields.get("trusted_hosts"))
-        ),
-        ca_hosts=tuple(text(item, "A host of the CA").lower() for item in items(fields.get("ca_hosts"))),
-        config_trust=cast("Any", _config_trust(fields.get("config_trust"))),
     )
-    fields.finish()
+    parts: dict[str, Callable[[], Any]] = {
+        "listen": lambda: _listen(fields.get("listen")),
+        "public_url": lambda: _public_url(fields.get("public_url")),
+        "trusted_proxy": lambda: bool(fields.flag("trusted_proxy")),
+        "pages_tls": lambda: _pages_tls(fields.get("pages_tls"), base),
+        "templates": lambda: _templates(fields.get("templates")),
+        "template_files": lambda: tuple(
+            base / name for name in _texts(fields.get("template_files"), "A template file")
+        ),
+        "approvals": lambda: _approvals(fields.get("approvals")),
+        "limits": lambda: _limits(fields.get("limits")),
+        "upstream": lambda: _upstream(fields.get("upstream"), base),
+        "unknown_hosts": lambda: fields.word("unknown_hosts", ("refuse", "watch")) or "refuse",
+        "trusted_hosts": lambda: _hosts(fields.get("trusted_hosts")),
+        "ca_hosts": lambda: _hosts(fields.get("ca_hosts")),
+        "config_trust": lambda: _config_trust(fields.get("config_trust")),
+    }
+    read: dict[str, Any] = {name: problems.attempt(part) for name, part in parts.items()}
+    problems.attempt(fields.finish)
+    if len(problems.found) == 1:
+        raise problems.found[0]
+    problems.raise_if_any()
+    settings = replace(settings, **read)
     _check_exposure(settings, fields)
     return settings
+
+
+def _texts(node: Yaml | None, what: str) -> list[str]:
+    return [text(item, what) for item in items(node)]
+
+
+def _hosts(node: Yaml | None) -> tuple[str, ...]:
+    return tuple(host.lower() for host in _texts(node, "A host"))
 
 
 def _check_exposure(settings: Settings, fields: Fields) -> None:
@@ -130,7 +156,7 @@ def _listen(node: Yaml | None) -> Listen:
 
 def _address(node: Yaml, what: str) -> Address:
     host, mark, port = scalar_text(node, what).rpartition(":")
-    if not mark or not host or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004  # the highest port
+    if not mark or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:  # noqa: PLR2004  # the highest port
         raise ConfigError(f"{what} must be an address and a port.", node.place, "Write it as 127.0.0.1:8080.")
     return Address(host.strip("[]"), int(port))
 
@@ -139,15 +165,27 @@ def _public_url(node: Yaml | None) -> str | None:
     if node is None:
         return None
     url = text(node, '"public_url"').rstrip("/")
-    parts = urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname == "localhost"
-    if not parts.hostname or parts.path or parts.query or not (parts.scheme == "https" or local):
+    if not _is_origin(url):
         raise ConfigError(
             '"public_url" must be an https address without a path: passkeys work nowhere else.',
             node.place,
             "Write it as https://secondsig.example.",
         )
     return url
+
+
+def _is_origin(url: str) -> bool:
+    """Exactly what browsers send as Origin: anything else would equal none of them."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    default = {"https": 443, "http": 80}.get(parts.scheme)
+    shown = f":{port}" if port not in {None, default} else ""
+    named = f"[{host}]" if ":" in host else host
+    secure = parts.scheme == "https" or (parts.scheme == "http" and host == "localhost")
+    return bool(host) and secure and url == f"{parts.scheme}://{named}{shown}"
 
 
 def _pages_tls(node: Yaml | None, base: Path) -> PagesTls | None:

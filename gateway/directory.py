@@ -1,7 +1,6 @@
 """Who is known, kept in memory so that every request can be asked about without a query."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -82,7 +81,7 @@ class Directory:
 
 
 def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(one.encode(), other.encode(errors="replace"))
 
 
 def _basic(values: tuple[str, ...]) -> tuple[str, str]:
@@ -93,7 +92,7 @@ def _basic(values: tuple[str, ...]) -> tuple[str, str]:
     scheme, _, encoded = values[0].partition(" ")
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise _unknown("The Proxy-Authorization header cannot be read.") from None
     name, mark, token = text.partition(":")
     if scheme.lower() != "basic" or not mark:

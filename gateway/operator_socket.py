@@ -59,7 +59,7 @@ class OperatorSocket:
             return {"ok": await self.do(asked["do"], asked.get("with", {}))}
         except SecondsigError as error:
             return {"error": str(error)}
-        except (ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001  # a line that nobody expected stops nothing
             return {
                 "error": f"The gateway did not understand the command ({error}): are both of one version?"
             }

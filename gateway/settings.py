@@ -16,7 +16,7 @@ class Address:
     port: int
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -14,9 +14,10 @@ from gateway.templates.leaves import touches
 from gateway.templates.matching import Match, read_match
 from gateway.templates.params import Param
 from gateway.templates.resources import HOST, ResourceType
-from gateway.templates.selectors import Capture, parse_selector
+from gateway.templates.selectors import Capture, looks_into, parse_selector
 from gateway.templates.summary import Knows, Sentence, parse_summary
 from gateway.templates.values import ContextField, read_context
+from gateway.templates.view import View
 from gateway.templates.yaml12 import Yaml
 
 GROUPS = ("access", "communicate", "content", "credential", "destructive", "execute", "payment", "publish")
@@ -53,6 +54,12 @@ class Action:
     over: tuple[tuple[str, Place], ...] = ()
     upgrade: frozenset[str] = frozenset()
     examples: tuple[Yaml, ...] = ()
+
+    def reads_body(self, view: View) -> bool:
+        """Do the conditions or the context look into this body? Raises where it cannot be read."""
+        conditions = (found.source for found in self.match.where) if self.match is not None else ()
+        sources = [*conditions, *(source for each in self.fields for source in each.sources)]
+        return any(looks_into(source, view) for source in sources)
 
 
 @dataclass(frozen=True, slots=True)

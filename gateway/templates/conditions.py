@@ -11,6 +11,7 @@ from gateway.templates.language import overlap as shared_text
 from gateway.templates.reading import Compound, Found
 from gateway.templates.selectors import (
     BodyPresence,
+    Capture,
     JsonPlace,
     Source,
     has_wildcard,
@@ -141,6 +142,10 @@ def read_where(node: Yaml | None) -> tuple[Condition, ...]:
     found = []
     for key, item in members(node, '"where"'):
         source: Source = BodyPresence() if key.text == "body" else parse_selector(key.text, key.place)
+        if isinstance(source, Capture):
+            raise ConfigError(
+                f"{key.text!r} is no condition.", key.place, "Narrow the path, or give its param a pattern."
+            )
         if has_wildcard(source):
             raise ConfigError(f"{key.text!r} can name many values; a condition is about one.", key.place)
         found.append(Condition(source, _read_set(item, typed=isinstance(source, JsonPlace), source=source)))

@@ -2,30 +2,18 @@
 
 import re
 from dataclasses import replace
-from urllib.parse import unquote_plus, unquote_to_bytes
 
 from gateway.bodies import DecodedBody, decode
-from gateway.errors import Refusal, ambiguous
+from gateway.errors import ambiguous
 from gateway.model import Approval, ContextValue, Mapped, Request, Risk, Summary, SummaryPart, Unit
 from gateway.templates.action import READS, Access, Action
 from gateway.templates.index import Hit
+from gateway.templates.overrides import check_bodyless, check_header, check_override
 from gateway.templates.paths import parse_path, split_target
 from gateway.templates.resources import HOST, Bound, bind_captures
 from gateway.templates.service import Service
 from gateway.templates.summary import clean
-from gateway.templates.view import View, parse_query
-
-OVERRIDES = frozenset(
-    {
-        "x-http-method-override",
-        "x-http-method",
-        "x-method-override",
-        "x-original-method",
-        "x-original-url",
-        "x-rewrite-url",
-    }
-)
-"""Headers by which some servers take a request for another one."""
+from gateway.templates.view import View
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
 
@@ -39,8 +27,9 @@ def map_request(service: Service, request: Request) -> Mapped:
     segments = parse_path(path)
     rule = service.decoding.find(request, query, segments)
     view = View(request, query, rule)
-    _check_override(view)
+    check_override(view)
     action, captures = _choose(service, view, segments, upgrades)
+    check_bodyless(request, is_read=bool(request.body) and action.reads_body(view))
     unit = _unit(service, action, view, captures, segments)
     return Mapped((unit,), service.name, service.version, service.digest)
 
@@ -60,48 +49,10 @@ def _check_headers(request: Request) -> frozenset[str]:
         )
     upgrades: frozenset[str] = frozenset()
     for name, value in request.headers:
-        lower = name.lower().replace("_", "-")
-        if lower in OVERRIDES:
-            raise ambiguous(
-                f"The header {name} makes some servers carry out another request; send that one itself."
-            )
-        if lower == "upgrade":
+        check_header(name)
+        if name.lower() == "upgrade":
             upgrades |= {part.strip().lower() for part in value.split(",")}
     return upgrades
-
-
-def _check_override(view: View) -> None:
-    """`_method` in query or form makes some frameworks carry out another method."""
-    query = view.query_text
-    if query and "_method" in _unquoted(query) and _names_method(parse_query(query)):
-        raise _override()
-    if not view.request.body:
-        return
-    kind = view.rule.kind(view.request)
-    types = view.request.header("content-type")
-    if kind == "form" and _may_name_method(view.request) and _names_method(view.body.form):
-        raise _override()
-    if any("multipart/" in value.lower() for value in types) and b'"_method"' in view.request.body.lower():
-        raise _override()
-
-
-def _may_name_method(request: Request) -> bool:
-    """A cheap look, so that a form is parsed only where it might matter."""
-    return bool(request.header("content-encoding")) or b"_method" in unquote_to_bytes(request.body).lower()
-
-
-def _unquoted(query: str) -> str:
-    return unquote_plus(query).lower() if "%" in query else query.lower()
-
-
-def _names_method(pairs: tuple[tuple[str, str], ...]) -> bool:
-    return any(key.casefold().split("[")[0] == "_method" for key, _ in pairs)
-
-
-def _override() -> Refusal:
-    return ambiguous(
-        "A parameter named _method makes some servers carry out another method; send that one itself."
-    )
 
 
 def _choose(

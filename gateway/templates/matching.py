@@ -121,6 +121,8 @@ def path_within(inner: Pattern, outer: Pattern) -> bool:
 
 
 def _segment_within(inner: Segment, outer: Segment) -> bool:
+    if inner == outer:
+        return True
     if inner.param is None:
         return outer.take(inner.literal or "") is not None
     if outer.param is not None and _plain(outer) and (outer.param.slash or not inner.param.slash):

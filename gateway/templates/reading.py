@@ -61,7 +61,7 @@ def read_pairs(pairs: Pairs, wanted: tuple[str, ...]) -> list[Found]:
 def _compare(tokens: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     """Same, other, or a key that some reader takes for the wanted one or for a part of it."""
     if tokens[0].casefold() != wanted[0].casefold():
-        return "other"
+        return "conflict" if _mangled(tokens) == wanted[0].casefold() else "other"
     for token, want in zip(tokens, wanted, strict=False):
         if want == "*" and (token == "" or token.isdecimal()):
             continue
@@ -71,6 +71,15 @@ def _compare(tokens: tuple[str, ...], wanted: tuple[str, ...]) -> str:
         if token != want:
             return "conflict"
     return "same" if len(tokens) == len(wanted) else "conflict"
+
+
+_TO_UNDERSCORE = str.maketrans(". ", "__")
+
+
+def _mangled(tokens: tuple[str, ...]) -> str:
+    """The name as PHP and Rack have it: '.' and blanks are '_', brackets before it are nothing."""
+    named = next((token for token in tokens if token), "")
+    return named.translate(_TO_UNDERSCORE).casefold()
 
 
 MALFORMED = "["
@@ -94,7 +103,7 @@ def _remembered(key: str) -> tuple[str, ...]:
 def _tokens(key: str) -> tuple[str, ...]:
     found = _KEY.fullmatch(key)
     if found is None:
-        return re.split(r"[\[\]]", key)[0], MALFORMED
+        return next((part for part in re.split(r"[\[\]]", key) if part), ""), MALFORMED
     return found[1], *_PART.findall(found[2])
 
 

@@ -71,7 +71,9 @@ class JsonPlace:
 
     def read(self, view: View) -> Sequence[Found]:
         body = view.body
-        return read_json(body.json, self.tokens) if body.kind == "json" else ()
+        if body.kind == "form":
+            raise ambiguous(f"{self.text!r} is read in JSON, and the body is a form; send it as JSON.")
+        return read_json(body.json, self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,10 @@ class FormPlace:
     reads_body: bool = True
 
     def read(self, view: View) -> Sequence[Found]:
-        return read_pairs(view.body.form, self.tokens)
+        body = view.body
+        if body.kind == "json":
+            raise ambiguous(f"{self.text!r} is read in a form, and the body is JSON; send it as a form.")
+        return read_pairs(body.form, self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,15 @@ def _pointer(text: str, pointer: str, place: Place) -> tuple[str, ...]:
 def pointer_tokens(pointer: str) -> tuple[str, ...]:
     """A JSON pointer's steps; the empty pointer is the whole document."""
     return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
+
+
+def looks_into(source: Source, view: View) -> bool:
+    """Is this body one that the selector finds values in? Raises where the body cannot be read."""
+    if isinstance(source, Argument):
+        return bool({"form", "json"} & set(view.rule.args)) and view.body.kind in view.rule.args
+    if isinstance(source, BodyPresence):
+        return view.rule.kind(view.request) != "opaque"
+    return source.reads_body and view.body.kind == ("json" if isinstance(source, JsonPlace) else "form")
 
 
 def has_wildcard(source: Source) -> bool:

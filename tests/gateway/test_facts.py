@@ -8,7 +8,7 @@ from tests.kit.things import a_caller, a_mapped, a_request, a_unit, with_header
 
 def test_before_an_approval_nobody_has_cosigned() -> None:
     request = a_request(caller=a_caller(peer="10.0.0.9"))
-    assert facts_of(request, a_mapped(), START, "tea") == Facts(
+    assert facts_of(with_header(request, "Secondsig-Purpose", "tea"), a_mapped(), START) == Facts(
         cosigner=False,
         approvals=0,
         method="POST",
@@ -25,9 +25,7 @@ def test_before_an_approval_nobody_has_cosigned() -> None:
 
 @pytest.mark.parametrize("approvals", [1, 2, 5])
 def test_people_who_signed_are_counted_and_are_the_cosigner(approvals: int) -> None:
-    facts = facts_of(
-        a_request(), a_mapped(a_unit(groups=(), access="read")), START, None, approvals=approvals
-    )
+    facts = facts_of(a_request(), a_mapped(a_unit(groups=(), access="read")), START, approvals=approvals)
     assert (facts.cosigner, facts.approvals, facts.intent_risk) == (True, approvals, "low")
 
 
@@ -35,6 +33,6 @@ def test_people_who_signed_are_counted_and_are_the_cosigner(approvals: int) -> N
     "name", ["Secondsig-Cosigner", "Secondsig-Approvals", "Secondsig-Delegate", "Secondsig-Break-Glass"]
 )
 def test_no_header_of_an_agent_claims_an_approval(name: str) -> None:
-    assert facts_of(with_header(a_request(), name, "true"), a_mapped(), START, None) == facts_of(
-        a_request(), a_mapped(), START, None
+    assert facts_of(with_header(a_request(), name, "true"), a_mapped(), START) == facts_of(
+        a_request(), a_mapped(), START
     )

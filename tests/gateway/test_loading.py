@@ -54,7 +54,7 @@ def test_the_starter_decides(settings: Settings) -> None:
     from gateway.facts import facts_of
 
     mapped = rules.library.map(request)
-    assert rules.policy.decide("ci-bot", mapped, facts_of(request, mapped, 1_800_000_000, None)).effect in {
+    assert rules.policy.decide("ci-bot", mapped, facts_of(request, mapped, 1_800_000_000)).effect in {
         Effect.STEP_UP,
         Effect.DENY,
     }

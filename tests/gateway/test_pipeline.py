@@ -146,12 +146,12 @@ async def test_whatever_is_raised_nothing_passes(
     assert await world.sqlite.envelopes() == []
 
 
-async def test_a_decision_of_an_unknown_kind_does_not_pass(world: World) -> None:
+async def test_a_decision_of_an_unknown_kind_is_a_fault_and_asks_nobody(world: World) -> None:
     """Only an allow is an allow."""
     world.policy.decision = Decision("maybe")  # type: ignore[arg-type]  # what a bug might bring
-    world.policy.approvers = frozenset()
-    with pytest.raises(Refusal):
+    with pytest.raises(TypeError, match="is no decision"):
         await decide(world)
+    assert await world.sqlite.envelopes() == []
 
 
 async def test_a_log_that_cannot_be_written_lets_nothing_through(world: World) -> None:

@@ -22,6 +22,7 @@ from gateway.questions import (
     join_scope,
     new_envelope,
     purpose,
+    unnamed,
     unpack,
 )
 from gateway.settings import Approvals, Limits, Settings
@@ -125,7 +126,7 @@ def test_what_the_template_frees_is_the_same_question() -> None:
 def test_no_key_can_be_computed_without_the_gateways_own() -> None:
     request, mapped = a_request(), a_mapped()
     assert join_key(request, mapped, body_of(request), OTHER_KEYS) != key_of(request)
-    assert intent_key(request, mapped, OTHER_KEYS) != intent_key(request, mapped, KEYS)
+    assert intent_key("ci-bot", mapped, OTHER_KEYS) != intent_key("ci-bot", mapped, KEYS)
     assert fingerprint(mapped, 1, OTHER_KEYS) != fingerprint(mapped, 1, KEYS)
 
 
@@ -169,36 +170,36 @@ def test_an_address_with_a_run_is_not_an_address_alone() -> None:
     ],
 )
 def test_a_request_that_means_something_else_has_another_intent_and_fingerprint(other: Mapped) -> None:
-    assert intent_key(a_request(), other, KEYS) != intent_key(a_request(), a_mapped(), KEYS)
+    assert intent_key("ci-bot", other, KEYS) != intent_key("ci-bot", a_mapped(), KEYS)
     assert fingerprint(other, 1, KEYS) != fingerprint(a_mapped(), 1, KEYS)
 
 
 def test_an_intent_is_one_agents_and_a_fingerprint_knows_its_quorum() -> None:
-    others = a_request(caller=a_caller("other"))
-    assert intent_key(others, a_mapped(), KEYS) != intent_key(a_request(), a_mapped(), KEYS)
+    assert intent_key("other", a_mapped(), KEYS) != intent_key("ci-bot", a_mapped(), KEYS)
     assert fingerprint(a_mapped(), 1, KEYS) != fingerprint(a_mapped(), 2, KEYS)
 
 
 def test_an_intent_cannot_be_passed_off_as_a_fingerprint_or_a_join() -> None:
     mapped = a_mapped()
-    assert (
-        len({key_of(a_request()), intent_key(a_request(), mapped, KEYS), fingerprint(mapped, 1, KEYS)}) == 3
-    )
+    assert len({key_of(a_request()), intent_key("ci-bot", mapped, KEYS), fingerprint(mapped, 1, KEYS)}) == 3
 
 
 def test_where_no_template_names_the_action_the_path_is_its_meaning() -> None:
     """Else one denial would refuse every unnamed write of a service for ten minutes."""
-    unnamed = a_mapped(a_unit(groups=("unmatched",), context={}))
-    one, other = a_request(target="/a?x=1"), a_request(target="/b")
-    assert intent_key(one, unnamed, KEYS) != intent_key(other, unnamed, KEYS)
-    assert intent_key(one, unnamed, KEYS) != intent_key(replace(one, method="PUT"), unnamed, KEYS)
-    assert intent_key(one, unnamed, KEYS) == intent_key(replace(one, target="/a?x=2"), unnamed, KEYS)
-    assert intent_key(one, a_mapped(), KEYS) == intent_key(other, a_mapped(), KEYS)
+    nameless = a_mapped(a_unit(groups=("unmatched",), context={}))
+
+    def key(mapped: Mapped, **changes: Any) -> str:
+        return intent_key("ci-bot", mapped, KEYS, unnamed(a_request(**changes), mapped))
+
+    assert key(nameless, target="/a?x=1") != key(nameless, target="/b")
+    assert key(nameless, target="/a") != key(nameless, target="/a", method="PUT")
+    assert key(nameless, target="/a?x=1") == key(nameless, target="/a?x=2")
+    assert key(a_mapped(), target="/a") == key(a_mapped(), target="/b")
 
 
 def test_new_words_for_the_same_meaning_are_the_same_intent() -> None:
     other = a_mapped(a_unit(title="New title", summary=(SummaryPart("Anew"),)))
-    assert intent_key(a_request(), other, KEYS) == intent_key(a_request(), a_mapped(), KEYS)
+    assert intent_key("ci-bot", other, KEYS) == intent_key("ci-bot", a_mapped(), KEYS)
 
 
 # What the agent claims. ------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ def test_a_new_envelope_is_pending_and_names_everything() -> None:
         "tok_ci-bot",
     )
     assert (made.join_key, made.join_scope) == (key_of(request), "10.0.0.9")
-    assert made.intent_key == intent_key(request, a_mapped(), KEYS)
+    assert made.intent_key == intent_key("ci-bot", a_mapped(), KEYS)
     assert made.fingerprint == fingerprint(a_mapped(), 1, KEYS)
     assert (made.service, made.action, made.resource) == (
         "shop",

@@ -1,5 +1,4 @@
 import re
-import gzip
 from pathlib import Path
 
 import pytest
@@ -93,4 +92,4 @@ async def test_files_travel_packed_to_whom_can_unpack_them(browser: Browser):
     assert "Content-Encoding" not in plain.headers
     assert packed.headers["Content-Encoding"] == "gzip"
     assert packed.headers["Vary"] == "Accept-Encoding"
-    assert gzip.decompress(packed.body) == plain.body or packed.body == plain.body
+    assert packed.body == plain.body
