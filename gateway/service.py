@@ -24,7 +24,7 @@ from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
-from gateway.errors import ConfigError, ConfigErrors, Place, UsageError
+from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
 from gateway.keys import load_keys, private_folder, write_private
@@ -281,9 +281,16 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         while self._undo:
-            result = self._undo.pop()()
+            await self._close_one(self._undo.pop())
+
+    async def _close_one(self, undo: Callable[[], object]) -> None:
+        """One part that does not close must not keep the others open."""
+        try:
+            result = undo()
             if asyncio.iscoroutine(result):
                 await result
+        except (OSError, StoreError, RuntimeError) as error:
+            log.error("gateway.close_failed", error=str(error))
 
     async def _close_store(self) -> None:
         if hasattr(self, "releaser"):

@@ -226,7 +226,8 @@ def hold_for(envelope: Envelope, request: Request, mapped: Mapped, rules: Rules,
     """Seconds that this connection may wait: the envelope's life, or what its client is known to bear."""
     life = max(0, envelope.expires_at - now) + 2
     named = [unit.approval.hold_for for unit in mapped.units if unit.approval.hold_for is not None]
-    wanted = named[0] if named else rules.settings.approvals.hold_for
+    numbers = [seconds for seconds in named if isinstance(seconds, int)]
+    wanted = min(numbers) if numbers else named[0] if named else rules.settings.approvals.hold_for
     if wanted == "auto":
         agent = " ".join(request.header("User-Agent")).lower()
         wanted = next((seconds for name, seconds in PATIENCE.items() if agent.startswith(name)), None)

@@ -119,7 +119,8 @@ class SigningIn:
             )
         except passkeys.PasskeyError as error:
             raise DeskError(400, "passkey_refused", str(error)) from error
-        credential = replace(made, person=name)
+        kind = "Passkey of one device" if made.device_type == "single_device" else "Synced passkey"
+        credential = replace(made, person=name, name=kind)
         now = self.store.now()
         person = Person(name, invitation.groups, now, None)
         row = Row(Kind.PERSON, decision="enrolled", person=name, credential_id=b64u(credential.id))

@@ -6,11 +6,17 @@ from collections.abc import Callable
 MAX_DRIFT = 2.0
 
 
+def _since_boot() -> float:
+    """Monotonic, and counting while the machine sleeps, so that a closed laptop is no jump."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
 class Clock:
     """Wall time that never runs backwards, watched against the monotonic clock."""
 
     def __init__(
-        self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+        self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = _since_boot
     ) -> None:
         self._wall, self._monotonic = wall, monotonic
         self._offset = wall() - monotonic()

@@ -26,16 +26,11 @@ _NAME = "_method"
 
 
 def _spelled(escape: bytes) -> bytes:
-    """A pattern for the name with any of its letters escaped."""
-    return b"".join(b"(?:%s|%s(?:%02x|%02x))" % (re.escape(c), escape, *_codes(c)) for c in _letters())
-
-
-def _letters() -> list[bytes]:
-    return [letter.encode() for letter in _NAME]
-
-
-def _codes(letter: bytes) -> tuple[int, int]:
-    return letter.lower()[0], letter.upper()[0]
+    """A pattern for the name with any of its letters escaped; for use without regard to case."""
+    return b"".join(
+        b"(?:%c|%s(?:%02x|%02x))" % (letter, escape, letter, ord(chr(letter).upper()))
+        for letter in _NAME.encode()
+    )
 
 
 # PHP writes '.' in a name as '_', Rack drops brackets and blanks before it, and some servers split at ';'.
@@ -47,7 +42,8 @@ _PAIR = re.compile(
 )
 _MEMBER = re.compile(_spelled(rb"\\u00"), re.IGNORECASE)
 _DISPOSITION = re.compile(rb"content-disposition[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE)
-_PART = re.compile(rb"\bname[\s*0-9]*=\s*(?:[\w-]*'[\w-]*')?[\s\[\"']*[_.]method|=\?", re.IGNORECASE)
+_PART = re.compile(rb"\bname[\s*0-9]*=\s*(?:[\w-]*'[\w-]*')?[\s\[\"']*(?:[_.]method|=\?)", re.IGNORECASE)
+"""A part's name, in any of its spellings; `=?` starts one that only mail readers decode."""
 
 
 def check_header(name: str) -> None:

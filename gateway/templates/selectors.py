@@ -180,7 +180,7 @@ def looks_into(source: Source, view: View) -> bool:
     if isinstance(source, Argument):
         return bool({"form", "json"} & set(view.rule.args)) and view.body.kind in view.rule.args
     if isinstance(source, BodyPresence):
-        return view.rule.kind(view.request) != "opaque"
+        return view.rule.kind(view.request) in {"json", "form", "text"}
     return source.reads_body and view.body.kind == ("json" if isinstance(source, JsonPlace) else "form")
 
 
