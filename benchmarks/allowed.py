@@ -61,8 +61,7 @@ async def _compare(gateway: Gateway, ours: Target, bare_pid: int, bare: Target) 
         theirs = await _cost(bare_pid, bare)
         ratios.append(theirs / mine)
         print(
-            f"round {number + 1}: {mine * 1000:.3f} ms of CPU a request, "
-            f"mitmdump -q {theirs * 1000:.3f} ms"
+            f"round {number + 1}: {mine * 1000:.3f} ms of CPU a request, mitmdump -q {theirs * 1000:.3f} ms"
         )
     print(f"ratios: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
     print(verdict("requests per CPU-second against bare, median", median(ratios), 1.5, least=True))

@@ -48,7 +48,7 @@ def chars(text: str) -> Ranges:
     return ranges(*((ord(char), ord(char)) for char in text))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Language:
     """A non-deterministic automaton, with the deterministic one made step by step where it is walked."""
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from gateway.errors import ConfigError, Place
 from gateway.templates.conditions import ABSENT, ANYTHING, Condition, ValueSet, all_hold, read_where
 from gateway.templates.fields import Fields, items, scalar_text, text
 from gateway.templates.hosts import HostPattern, parse_service_host
-from gateway.templates.language import escape, overlap
+from gateway.templates.language import Language, escape, overlap
 from gateway.templates.params import Param
 from gateway.templates.patterns import SEPARATOR, Pattern, Segment, parse_path
 from gateway.templates.reading import key_tokens
@@ -141,11 +142,11 @@ def both(first: Match, second: Match) -> Witness | None:
     methods = _common_methods(first.methods, second.methods)
     if not methods:
         return None
-    path = common_path(first.paths, second.paths)
-    if path is None:
-        return None
     host = next((common for a in first.hosts for b in second.hosts if (common := common_host(a, b))), None)
     if host is None:
+        return None
+    path = common_path(first.paths, second.paths)
+    if path is None:
         return None
     conditions = _common_conditions(first, second)
     return None if conditions is None else Witness(methods[0], f"{host}{path}", conditions)
@@ -185,7 +186,11 @@ def _path_overlap(first: Pattern, second: Pattern) -> str | None:
     for a, b in zip(first.segments, second.segments, strict=False):
         if a.star or b.star:
             break
-        if a.param is None and b.param is None and a.literal != b.literal:
+        if a.param is None and b.take(a.literal or "") is None:
+            return None
+        if b.param is None and a.take(b.literal or "") is None:
+            return None
+        if _apart(a, b):
             return None
     if first.star is None and second.star is None:
         if len(first.segments) != len(second.segments):
@@ -194,6 +199,23 @@ def _path_overlap(first: Pattern, second: Pattern) -> str | None:
         return None if None in shared else _written([segment for segment in shared if segment is not None])
     text = overlap(first.language, second.language)
     return None if text is None else _written(text.split(SEPARATOR))
+
+
+def _apart(first: Segment, second: Segment) -> bool:
+    """Sure that no segment is both, as far as the params' own languages tell."""
+    if first.param is None or second.param is None or not (_bare(first) and _bare(second)):
+        return False
+    one, two = first.param.language, second.param.language
+    return one is not None and two is not None and one is not two and _disjoint(one, two)
+
+
+def _bare(segment: Segment) -> bool:
+    return not segment.prefix + segment.suffix
+
+
+@lru_cache(maxsize=1024)
+def _disjoint(first: Language, second: Language) -> bool:
+    return overlap(first, second) is None
 
 
 def _segment_overlap(first: Segment, second: Segment) -> str | None:

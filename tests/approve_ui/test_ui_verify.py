@@ -18,7 +18,9 @@ def flipped(raw: bytes, at: int) -> bytes:
 async def test_the_page_shows_every_field_and_reads_back_the_same_bytes(
     page: Page, gateway: FakeGateway
 ) -> None:
-    gateway.sample = payload(brand_new={"nested": [1, {"deep": None}], "bare": {}}, another=1, purpose=None, why=[])
+    gateway.sample = payload(
+        brand_new={"nested": [1, {"deep": None}], "bare": {}}, another=1, purpose=None, why=[]
+    )
     await open_ready(page)
     script = """async () => {
       const {readBack} = await import('/static/js/verify.js');
@@ -32,7 +34,7 @@ async def test_the_page_shows_every_field_and_reads_back_the_same_bytes(
 async def test_what_the_page_does_not_know_raises_no_false_alarm_whatever_its_order(
     page: Page, gateway: FakeGateway
 ) -> None:
-    """Found in use: two facts without a place of their own stood in another order when they were read back."""
+    """Found in use: two facts without a place of their own were read back in another order."""
     gateway.sample = payload(zeta=1, alpha={"x": None})
     gateway.sample["units"][0] |= {"approvers": None, "undo": {"how": "easy", "note": None}}
     await open_ready(page)

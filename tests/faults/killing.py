@@ -106,7 +106,7 @@ def check(database: Path, upstream: Upstream, answered: dict[str, int]) -> list[
             for row in db.execute("PRAGMA integrity_check")
             if row[0] != "ok"
         ]
-        states = {}
+        states: dict[str, list[tuple[str, list[str]]]] = {}
         for row in db.execute("SELECT id, state, resource FROM envelopes ORDER BY rowid"):
             kinds = [
                 r["kind"]

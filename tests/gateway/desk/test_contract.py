@@ -1,5 +1,5 @@
-from gateway.errors import SecondsigError
 from gateway.desk.contract import Desk, DeskError, SignedIn
+from gateway.errors import SecondsigError
 from tests.gateway.web.fake_desk import FakeDesk
 
 

@@ -163,3 +163,9 @@ def test_containment_of_the_usual_sets() -> None:
     assert a_set("{glob: '*'}").contains(a_set("{glob: 'a*b'}"))
     assert a_set("{not: [x]}").contains(a_set("{not: [x, y]}"))
     assert a_set("{glob: 'a*'}").shared(a_set("{glob: 'b*'}")) is None
+
+
+def test_a_condition_on_a_capture_is_an_error_and_not_one_that_never_holds() -> None:
+    for selector in ("path.repo", "host.bucket"):
+        with pytest.raises(ConfigError, match="is no condition"):
+            read_where(yaml(f"{{'{selector}': x}}"))

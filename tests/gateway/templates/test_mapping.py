@@ -1,6 +1,5 @@
 """Requests that try to be read as something milder than what their upstream would do."""
 
-import gzip
 import time
 
 import pytest
@@ -186,29 +185,6 @@ def test_method_overrides_in_the_query_are_refused(query: str) -> None:
     assert "_method" in refused(SHOP, request("GET", f"/repos/acme/site?{query}"))
 
 
-@pytest.mark.parametrize(
-    "body", ["_method=DELETE", "a=1&_Method=DELETE", "%5Fmethod=DELETE", "_method%5B%5D=DELETE"]
-)
-def test_method_overrides_in_a_form_are_refused(body: str) -> None:
-    assert "_method" in refused(SHOP, request("POST", "/x", body, FORM))
-    packed = gzip.compress(body.encode())
-    assert "_method" in refused(SHOP, request("POST", "/x", packed, {**FORM, "Content-Encoding": "gzip"}))
-
-
-def test_method_overrides_in_multipart_are_refused() -> None:
-    body = '--B\r\nContent-Disposition: form-data; name="_method"\r\n\r\nDELETE\r\n--B--\r\n'
-    refused(SHOP, request("POST", "/x", body, {"Content-Type": "multipart/form-data; boundary=B"}))
-
-
-def test_a_value_that_only_mentions_an_override_passes() -> None:
-    assert action(SHOP, request("GET", "/repos/acme/site?q=_method")) == "repo/get"
-    assert action(SHOP, request("POST", "/x", "q=_method", FORM)) == "unmatched/write"
-    assert (
-        action(SHOP, request("POST", "/x", "_method=DELETE", {"Content-Type": "text/plain"}))
-        == "unmatched/write"
-    )
-
-
 def test_a_websocket_upgrade_is_a_write_unless_the_action_knows_it() -> None:
     upgrade = {"Upgrade": "WebSocket", "Connection": "upgrade"}
     assert action(SHOP, request("GET", "/repos/acme/site", headers=upgrade)) == "unmatched/write"
@@ -272,7 +248,7 @@ def test_a_garbled_body_never_falls_through_to_a_laxer_rule() -> None:
             (("Content-Type", "application/json"), ("Content-Type", "text/plain")),
         ),
     )
-    refused(SHOP, request("POST", RELEASES, b"not gzip", {**JSON, "Content-Encoding": "gzip"}))
+    refused(SHOP, request("POST", RELEASES, b"{}", {**JSON, "Content-Encoding": "gzip"}))
     refused(
         SHOP,
         request(

@@ -61,6 +61,7 @@ def form(text: str, key: str) -> list[Found]:
         ("line[0]=x&line[1]=y", "line[*]", ["x", "y"]),
         ("line[0][p]=1&line[0][q]=2&line[1][p]=3", "line[*][p]", ["1", "3"]),
         ("ab=1", "a", []),
+        ("a.b=1&[]=2&[b]=3&=4", "a", []),
     ],
 )
 def test_form_keys_as_stripe_writes_them(text: str, key: str, values: list[str]) -> None:
@@ -78,6 +79,13 @@ def test_form_keys_as_stripe_writes_them(text: str, key: str, values: list[str])
         ("amount=1&amount[]=2", "amount"),
         ("amount[=1", "amount"),
         ("amount]=1", "amount"),
+        ("[amount]=1", "amount"),
+        ("[amount=1", "amount"),
+        ("[][amount]=1", "amount"),
+        ("[card][number]=1", "card[number]"),
+        ("payment.intent=1", "payment_intent"),
+        ("payment+intent=1", "payment_intent"),
+        ("Payment.Intent[a]=1", "payment_intent"),
         ("a=1", "a[b]"),
         ("a[]=1", "a[b]"),
         ("a[B]=1", "a[b]"),

@@ -25,11 +25,18 @@ def test_every_reader() -> None:
     assert read("header:x-a", headers={"X-A": " 1 "}) == ["1"]
     assert read("header:x-a", headers=(("X-A", "1"), ("x-a", "2"))) == ["1", "2"]
     assert read("json:/a~1b/0", body='{"a/b":[7]}', headers=JSON) == ["7"]
-    assert read("json:/a", body="a=1", headers=FORM) == []
     assert read("json:/a") == []
     assert read("form:a", body="a=1", headers=FORM) == ["1"]
     assert read("form:a[]", body="a[]=1&a[1]=2", headers=FORM) == ["1", "2"]
-    assert read("form:a", body='{"a":1}', headers=JSON) == []
+    assert read("form:a") == []
+    assert read("form:a", body="b=1", headers=FORM) == []
+
+
+def test_an_amount_in_the_other_kind_of_body_is_not_overlooked() -> None:
+    with pytest.raises(Refusal, match="read in JSON"):
+        read("json:/a", body="a=1", headers=FORM)
+    with pytest.raises(Refusal, match="read in a form"):
+        read("form:a", body='{"a":1}', headers=JSON)
 
 
 def test_an_argument_stands_in_exactly_one_place() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 from multidict import CIMultiDictProxy
 
-from gateway.web.app import Pages, build_app
 from gateway.desk.contract import Event, JsonObject, Session, SignedIn
+from gateway.web.app import Pages, build_app
 from gateway.web.sockets import loopback_sockets
 
 ENVELOPE = "env_" + "0123456789ABCDEFGHJKMNPQRS"

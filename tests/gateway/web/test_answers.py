@@ -3,8 +3,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.web.answers import error_answer, is_api, json_answer, protect, text_answer
 from gateway.desk.contract import DeskError
+from gateway.web.answers import error_answer, is_api, json_answer, protect, text_answer
 
 
 @given(st.dictionaries(st.text(), st.text()))

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gateway.web import events
 from gateway.desk.contract import Event
+from gateway.web import events
 from gateway.web.events import frame
 from tests.gateway.web.fake_desk import COOKIE, ENVELOPE, SESSION, TAB, Browser, FakeDesk, Server
 

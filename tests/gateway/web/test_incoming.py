@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.web import incoming
 from gateway.desk.contract import DeskError
+from gateway.web import incoming
 from gateway.web.incoming import Body, whole_number
 from tests.gateway.web.fake_desk import ENVELOPE, Browser, FakeDesk, Server
 

@@ -1,8 +1,8 @@
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.errors import StoreError, UsageError
 from gateway.desk.contract import DeskError
+from gateway.errors import StoreError, UsageError
 from gateway.web.security import hosts_of
 from tests.gateway.web.fake_desk import (
     BODIES,
