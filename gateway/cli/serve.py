@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -50,6 +51,8 @@ async def _serve(path: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
     await service.start()
+    gc.collect()
+    gc.freeze()  # what the start made stays: later collections need not walk through it
     reloading: set[asyncio.Task[None]] = set()
 
     def reload() -> None:

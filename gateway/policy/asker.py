@@ -17,7 +17,7 @@ from gateway.policy.facts import (
     gateway_values,
     template_values,
 )
-from gateway.policy.questions import Question, doubt
+from gateway.policy.questions import Answer, Memory, Question, doubt
 from gateway.policy.slices import Slice, Slices
 from gateway.policy.vocabulary import Vocabulary
 from gateway.policy.world import Entity, World, uid
@@ -40,6 +40,7 @@ class Asker:
         self._known: dict[tuple[EntityRef, str], _Known] = {}
         self._handles: dict[Any, Entities] = {}
         self._checked: set[Any] = set()
+        self._answers: dict[Any, Answer] = {}
 
     def questions(self, agent: str, mapped: Mapped, facts: Facts) -> list[Question]:
         """One question for each unit; CannotTell for what has no place in the schema or the directory."""
@@ -58,7 +59,8 @@ class Asker:
             values = gateway_values(unit, facts, units, policies.reads)
             values |= {name: own[name] for name in policies.reads & own.keys()}
         entities = self._entities(principal, unit, policies)
-        question = Question(principal, unit.action, unit.resource, policies, entities, values)
+        memory = Memory(self._answers, _key(principal, unit))
+        question = Question(principal, unit.action, unit.resource, policies, entities, values, memory)
         self._check_shape(question, unit, facts, units, own)
         return question
 
@@ -86,7 +88,7 @@ class Asker:
 
     def _entities(self, principal: EntityRef, unit: Unit, policies: Slice) -> Entities:
         """All that Cedar can reach from this request and from what its policies name."""
-        key = (principal, unit.action, unit.resource, tuple(unit.parents.items()))
+        key = _key(principal, unit)
         handle = self._handles.get(key)
         if handle is None:
             handle = self._join(self._remembered(principal, unit.action, policies), unit)
@@ -147,6 +149,10 @@ class Asker:
             "groups": sorted(groups),
         }
         return Entity(EntityRef("Envelope", "envelope"), attrs=attrs)
+
+
+def _key(principal: EntityRef, unit: Unit) -> tuple[Any, ...]:
+    return principal, unit.action, unit.resource, tuple(unit.parents.items())
 
 
 def _as_text(entities: Iterable[Entity]) -> str:

@@ -23,6 +23,19 @@ class Answer:
     reasons: tuple[PolicyReason, ...]
 
 
+MAX_ANSWERS = 4096
+MAX_REMEMBERED = 1024
+"""Characters of a context; longer ones are an agent's own and seldom come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The answers of one world, and what names principal, action, resource and entities among them."""
+
+    answers: dict[Any, Answer]
+    key: tuple[Any, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Everything but cosigner and approvals, which differ from one asking to the next."""
@@ -33,9 +46,20 @@ class Question:
     policies: Slice
     entities: Entities
     values: Mapping[str, Any]
+    memory: Memory | None = None
 
     def ask(self, *, cosigner: bool, approvals: int) -> Answer:
-        return self.ask_with(context_json(self.values, cosigner=cosigner, approvals=approvals))
+        """Cedar is a function: what was asked in the same words of the same policies has the same answer."""
+        context = context_json(self.values, cosigner=cosigner, approvals=approvals)
+        if self.memory is None or len(context) > MAX_REMEMBERED:
+            return self.ask_with(context)
+        known = self.memory.answers.get((*self.memory.key, context))
+        if known is None:
+            known = self.ask_with(context)
+            if len(self.memory.answers) >= MAX_ANSWERS:
+                self.memory.answers.clear()
+            self.memory.answers[*self.memory.key, context] = known
+        return known
 
     def ask_with(self, context: str) -> Answer:
         """An error in any policy is CannotTell: Cedar skips a forbid that fails and would answer Allow."""

@@ -1,1 +1,5 @@
 """The engine: HTTP and TLS on mitmproxy's layers, and one seam, the Gate, that decides. Nothing of policy."""
+
+from gateway.proxy.lean import keep_addons_out
+
+keep_addons_out()

@@ -88,11 +88,21 @@ class Pattern:
 
     @cached_property
     def language(self) -> Language:
-        parts: list[Language] = []
-        for segment in self.segments:
-            parts += [literal(self.separator)] if parts else []
-            parts.append(segment.language(self.separator))
-        return concat(*parts)
+        return self.language_from(0)
+
+    @cached_property
+    def _tails(self) -> dict[int, Language]:
+        return {}
+
+    def language_from(self, first: int) -> Language:
+        """What the segments from this one on match, joined."""
+        if first not in self._tails:
+            parts: list[Language] = []
+            for segment in self.segments[first:]:
+                parts += [literal(self.separator)] if parts else []
+                parts.append(segment.language(self.separator))
+            self._tails[first] = concat(*parts)
+        return self._tails[first]
 
     def match(self, segments: list[str]) -> list[str] | None:
         """The captured values in order, or None."""

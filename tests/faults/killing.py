@@ -19,6 +19,7 @@ from tests.kit.upstream import Upstream
 
 BEFORE_THE_KILL = (0.05, 1.2)
 AT_ONCE = 4
+TEMPLATE = Path(__file__).with_name("target.yaml")
 ORDERS = {"Content-Type": "application/json"}
 FINAL = {"completed", "unknown", "denied", "expired", "lapsed", "cancelled", "revoked"}
 
@@ -34,10 +35,9 @@ class Killer:
     async def prepare(self) -> None:
         port = await self.upstream.start()
         install(self.config.parent, proxy="127.0.0.1:0", pages="localhost:0")
-        template = Path(__file__).with_name("target.yaml")
         self.config.write_text(
             f"listen: {{proxy: '127.0.0.1:0', pages: 'localhost:{free_port()}'}}\n"
-            f"templates: {{orders: }}\ntemplate_files: ['{template}']\n"
+            f"templates: {{orders: }}\ntemplate_files: ['{TEMPLATE}']\n"
             f"approvals: {{ttl: 30s, owner_may_approve: true}}\n"
             f"upstream:\n  ca: '{self.upstream.ca_file}'\n"
             f"  connect_to: {{'upstream.test:443': '127.0.0.1:{port}'}}\n",

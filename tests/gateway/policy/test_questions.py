@@ -3,7 +3,7 @@ from cedarpy import Entities, PolicySet, Schema
 
 from gateway.model import EntityRef, PolicyReason
 from gateway.policy.facts import CannotTell
-from gateway.policy.questions import Question, doubt
+from gateway.policy.questions import Answer, Memory, Question, doubt
 from gateway.policy.slices import Slice
 
 PERMIT = "permit (principal, action, resource);"
@@ -78,3 +78,31 @@ def test_a_panic_of_the_engine_is_a_doubt_and_a_stop_signal_is_not():
     assert isinstance(doubt(panic("boom")), CannotTell)
     with pytest.raises(KeyboardInterrupt):
         doubt(KeyboardInterrupt())
+
+
+def test_a_long_context_is_not_kept_and_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that makes up new words must not fill the memory."""
+    asked: list[str] = []
+
+    def ask_with(self: Question, context: str) -> Answer:
+        asked.append(context)
+        return Answer(allowed=True, reasons=())
+
+    monkeypatch.setattr(Question, "ask_with", ask_with)
+    monkeypatch.setattr("gateway.policy.questions.MAX_ANSWERS", 2)
+    memory = Memory({}, ("key",))
+    for text in ("a", "a", "x" * 2000, "x" * 2000, "b", "c"):
+        question = Question(None, "", None, None, None, {"said": text}, memory)  # type: ignore[arg-type]
+        assert question.ask(cosigner=False, approvals=0).allowed
+    assert [len(context) > 1024 for context in asked] == [False, True, True, False, False]
+    assert len(memory.answers) == 1
+
+
+def test_a_signature_is_another_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Question, "ask_with", lambda _self, context: Answer(allowed="true" in context, reasons=())
+    )
+    question = Question(None, "", None, None, None, {}, Memory({}, ()))  # type: ignore[arg-type]
+    assert not question.ask(cosigner=False, approvals=0).allowed
+    assert question.ask(cosigner=True, approvals=1).allowed
+    assert not question.ask(cosigner=False, approvals=0).allowed
