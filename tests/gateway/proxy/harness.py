@@ -403,7 +403,7 @@ async def world(directory: Path) -> AsyncIterator[World]:
 async def until(condition: Callable[[], object], seconds: float = 5) -> None:
     """Wait for something that another task brings about."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 -- whatever the condition looks at tells nobody
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -50,7 +50,7 @@ async def listen(browser: Browser, **headers: str) -> AsyncIterator[Stream]:
 
 async def until(holds: Any, seconds: float = 5) -> None:
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110  # what is waited for has no event
+        while not holds():  # what is waited for has no event
             await asyncio.sleep(0.01)
 
 

@@ -1,0 +1,25 @@
+"""What is slow by where it stands: tests with sockets, processes or databases for each case."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+SLOW = (
+    "addons",
+    "docs/test_examples.py",
+    "e2e",
+    "gateway/cli",
+    "gateway/demo",
+    "gateway/proxy",
+    "gateway/test_service.py",
+    "gateway/test_playground.py",
+    "gateway/web",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        place = item.path.relative_to(ROOT).as_posix()
+        if place.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
