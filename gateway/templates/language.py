@@ -7,6 +7,7 @@ character, whatever the pattern.
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 LAST = 0x10FFFF
 MAX_STATES = 4000
@@ -57,6 +58,7 @@ class Language:
     start: int = 0
     end: int = 0
     _steps: dict[tuple[frozenset[int], str], frozenset[int]] = field(default_factory=dict)
+    _cuts: dict[frozenset[int], frozenset[int]] = field(default_factory=dict)
     _first: frozenset[int] | None = None
 
     def state(self) -> int:
@@ -106,14 +108,18 @@ class Language:
                 return False
         return self.end in states
 
-    def boundaries(self) -> set[int]:
-        return {
-            edge
-            for allowed_edges in self.edges
-            for allowed, _ in allowed_edges
-            for low, high in allowed
-            for edge in (low, high + 1)
-        }
+    def cuts(self, states: frozenset[int]) -> frozenset[int]:
+        """Where the characters that lead on from these states begin and end."""
+        known = self._cuts.get(states)
+        if known is None:
+            known = self._cuts[states] = frozenset(
+                edge
+                for state in states
+                for allowed, _ in self.edges[state]
+                for low, high in allowed
+                for edge in (low, high + 1)
+            )
+        return known
 
 
 def literal(text: str) -> Language:
@@ -182,14 +188,13 @@ def escape(inner: Language, outer: Language) -> str | None:
 
 
 def _search(first: Language, second: Language, *, inside: bool) -> str | None:
-    alphabet = _alphabet(first.boundaries() | second.boundaries())
     start = (first.first(), second.first())
     waiting: list[tuple[tuple[frozenset[int], frozenset[int]], str]] = [(start, "")]
     seen = {start}
     for (left, right), text in waiting:
         if first.end in left and (second.end in right) is inside:
             return text
-        for char in alphabet:
+        for char in _alphabet(first.cuts(left) | second.cuts(right)):
             after = first.step(left, char)
             pair = (after, second.step(right, char))
             if after and pair not in seen and (pair[1] or not inside):
@@ -203,7 +208,8 @@ def _search(first: Language, second: Language, *, inside: bool) -> str | None:
 _READABLE = "axAX0_-./:"
 
 
-def _alphabet(cuts: set[int]) -> list[str]:
+@lru_cache(maxsize=4096)
+def _alphabet(cuts: frozenset[int]) -> list[str]:
     """One character for each stretch of characters that no edge tells apart; readable ones where possible."""
     edges = sorted(cuts | {0, LAST + 1})
     chosen = {low: chr(low) for low in edges if low <= LAST}
