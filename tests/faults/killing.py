@@ -18,6 +18,7 @@ from tests.kit.process import Gateway
 from tests.kit.upstream import Upstream
 
 BEFORE_THE_KILL = (0.05, 1.2)
+NEAR_A_RELEASE = 0.5
 AT_ONCE = 4
 TEMPLATE = Path(__file__).with_name("target.yaml")
 ORDERS = {"Content-Type": "application/json"}
@@ -57,12 +58,24 @@ class Killer:
         agent = Agent(added["proxy"], self.gateway.state / "ca-bundle.pem", timeout=10)
         work = [asyncio.create_task(self._order(agent)) for _ in range(AT_ONCE)]
         work.append(asyncio.create_task(self._approve_all()))
-        await asyncio.sleep(self.random.uniform(*BEFORE_THE_KILL))
+        await self._moment()
         self.gateway.kill()
         await asyncio.wait_for(self._gone(), 10)
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
+
+    async def _moment(self) -> None:
+        """Any time at all, or just after something arrived, however slow the machine is."""
+        before = sum(self.upstream.calls.values())
+        if self.random.random() < NEAR_A_RELEASE:
+            for _ in range(1500):
+                if sum(self.upstream.calls.values()) > before:
+                    break
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(self.random.uniform(0, 0.05))
+        else:
+            await asyncio.sleep(self.random.uniform(*BEFORE_THE_KILL))
 
     async def _gone(self) -> None:
         if self.gateway.process:
