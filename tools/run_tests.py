@@ -1,4 +1,4 @@
-"""`make test`: lint and types, then every test on two cores, then what the tests left uncovered."""
+"""`make test`: lint, types, every test (four at a time: they mostly wait), then what no test covered."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ STEPS: tuple[tuple[str, Sequence[str]], ...] = (
     ("format", (PYTHON, "-m", "ruff", "format", "--check", ".")),
     ("types", (PYTHON, "-m", "mypy")),
     ("clean", (PYTHON, "-m", "coverage", "erase")),
-    ("tests", (PYTHON, "-m", "coverage", "run", "-m", "pytest", "-n", "2", "--dist", "loadfile")),
+    ("tests", (PYTHON, "-m", "coverage", "run", "-m", "pytest", "-n", "4", "--dist", "loadfile")),
     ("combine", (PYTHON, "-m", "coverage", "combine", "-q")),
     ("coverage", (PYTHON, "-m", "coverage", "report")),
 )

@@ -12,7 +12,7 @@ from gateway.envelopes import State
 from gateway.errors import About, Reason, Refusal, StoreError, ambiguous
 from gateway.gate import Answer, Forward, Release
 from gateway.model import Caller, Decision, Effect, ServiceMode
-from gateway.pipeline import WORTH_A_ROW
+from gateway.pipeline import ROWS_FOR_STRANGERS, WORTH_A_ROW
 from gateway.policy import Policy
 from gateway.settings import Service
 from gateway.store.contract import PauseAgent, RemoveAgent
@@ -369,6 +369,16 @@ async def test_a_stranger_is_answered_and_recorded(world: World) -> None:
     assert answer.status == 407
     (row,) = await noted(world, kind="refused")
     assert (row["agent"], row["address"], row["method"], row["host"]) == (None, None, None, None)
+
+
+async def test_strangers_who_knock_all_day_do_not_fill_the_disk(world: World) -> None:
+    refusal = Refusal(Reason.UNAUTHENTICATED_AGENT, "Who?")
+    for _ in range(ROWS_FOR_STRANGERS + 10):
+        assert world.pipeline.refused(None, refusal, "", "").status == 407
+    assert len(await noted(world, kind="refused")) == ROWS_FOR_STRANGERS
+    world.time.advance(60)
+    world.pipeline.refused(None, refusal, "", "")
+    assert len(await noted(world, kind="refused")) == ROWS_FOR_STRANGERS + 1
 
 
 async def test_what_the_envelopes_rows_say_already_is_not_said_twice(world: World) -> None:

@@ -111,6 +111,13 @@ async def test_policy_hears_how_many_have_signed(world: World) -> None:
     assert world.policy.spent_with == [2]
 
 
+async def test_a_purpose_changed_after_approval_is_not_what_policy_hears(world: World) -> None:
+    envelope = await world.opened(a_request(headers=(("Secondsig-Purpose", "pay the rent"),)))
+    await world.approve(envelope.id, "Mika")
+    await released(world, await world.now(envelope), headers=(("Secondsig-Purpose", "anything else"),))
+    assert world.policy.spent_for == ["pay the rent"]
+
+
 async def test_nothing_of_the_gateways_own_goes_upstream(world: World) -> None:
     envelope = await approved(world)
     headers = (

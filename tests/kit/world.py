@@ -79,12 +79,14 @@ class PlayedPolicy:
     at_spend: Effect = Effect.ALLOW
     approvers: frozenset[str] | None = None
     spent_with: list[int] = field(default_factory=list)
+    spent_for: list[str | None] = field(default_factory=list)
 
     def decide(self, agent: str, mapped: Mapped, facts: Any, max_quorum: int = 5) -> Decision:
         return self.decision
 
     def authorise(self, agent: str, mapped: Mapped, facts: Any) -> Decision:
         self.spent_with.append(facts.approvals)
+        self.spent_for.append(facts.purpose)
         return Decision(self.at_spend)
 
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
