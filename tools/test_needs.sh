@@ -7,7 +7,7 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v git >/dev/null 2>&1 || missing="$missing git"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
-[ -z "$missing" ] && exit 0
+[ -z "$missing" ] && exec sh tools/clients.sh
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "Installing for the tests:$missing"
@@ -18,3 +18,4 @@ else
     echo "The tests need these programs: install them first:$missing" >&2
     exit 1
 fi
+exec sh tools/clients.sh
