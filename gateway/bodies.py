@@ -3,12 +3,9 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from gateway.errors import Reason, Refusal, ambiguous
-from gateway.model import Request
 
 
 class JsonNumber(str):
@@ -23,22 +20,11 @@ class JsonNumber(str):
 type JsonLeaf = bool | JsonNumber | str | None
 type Json = JsonLeaf | list[Json] | dict[str, Json]
 type Pairs = tuple[tuple[str, str], ...]
-type Kind = Literal["none", "json", "form", "text", "opaque"]
 
 MAX_DEPTH = 64
 MAX_SHOWN = 40
 MAX_PAIRS = 20_000
 MAX_VALUES = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedBody:
-    """A body as its upstream reads it; of `json`, `form` and `text` only the one that `kind` names is set."""
-
-    kind: Kind
-    json: Json = None
-    form: Pairs = ()
-    text: str | None = None
 
 
 def parse_json(raw: bytes) -> Json:
@@ -203,36 +189,3 @@ def leaf_text(leaf: JsonLeaf) -> str:
 
 def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
-
-
-_CHARSET = re.compile(r";\s*charset[\s*0-9]*=\s*\"?([^\s;\"]*)", re.IGNORECASE)
-
-
-def decode(request: Request, kind: Kind) -> DecodedBody:
-    """The body as that kind of reader sees it; refused where it could be seen in two ways."""
-    if not request.body or kind == "none":
-        return DecodedBody("none")
-    if kind == "opaque":
-        return DecodedBody("opaque")
-    check_plain(request)
-    if kind == "json":
-        return DecodedBody("json", json=parse_json(request.body))
-    if kind == "form":
-        return DecodedBody("form", form=parse_form(request.body))
-    return DecodedBody("text", text=_utf8(request.body, "text body"))
-
-
-def check_plain(request: Request) -> None:
-    """Refuses what stands between the bytes and their reader: a content encoding or another charset.
-
-    A gzip header may hold a whole form as its comment, for the server that does not look at Content-Encoding.
-    """
-    for value in request.header("content-encoding"):
-        if any(name.strip().lower() not in {"", "identity"} for name in value.split(",")):
-            raise ambiguous(
-                "The body is compressed, and not every server undoes that on requests: send it plain."
-            )
-    for value in request.header("content-type"):
-        for charset in _CHARSET.findall(value):
-            if charset.lower() not in {"utf-8", "utf8", "us-ascii"}:
-                raise ambiguous(f"The body claims the charset {_shown(charset)}; send it as UTF-8.")

@@ -9,7 +9,8 @@ from urllib.parse import unquote_plus
 
 import rfc8785
 
-from gateway.bodies import DecodedBody, Json, JsonNumber, leaf_text
+from gateway.bodies import Json, JsonNumber, leaf_text
+from gateway.decoded import DecodedBody
 from gateway.errors import SecondsigError
 from gateway.model import Bind, Request, Unit
 from gateway.templates import covers
@@ -175,7 +176,7 @@ def _bound_target(target: str, volatile: Sequence[str]) -> str:
 def _bound_body(raw: bytes, bind: Bind, body: DecodedBody) -> Any:
     """The very bytes, unless the template binds the decoded body or lets a part of it change."""
     loose = [selector for selector in bind.volatile if selector.startswith(("json:", "form:", "arg:"))]
-    if (bind.body == "exact" and not loose) or body.kind in {"none", "text", "opaque"}:
+    if (bind.body == "exact" and not loose) or body.kind not in {"json", "form"}:
         return {"digest": content_digest(raw), "bytes": len(raw)}
     if body.kind == "form":
         return {"form": [list(pair) for pair in body.form if not is_free(f"form:{pair[0]}", pair[1], loose)]}

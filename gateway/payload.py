@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
-from gateway.bodies import DecodedBody, Json, JsonNumber, leaf_text
+from gateway.bodies import Json, JsonNumber, leaf_text
 from gateway.canonical import (
     CREDENTIALS,
     HOP_BY_HOP,
@@ -24,8 +24,13 @@ from gateway.canonical import (
     jcs,
     merge_binds,
     request_digest,
+    sha256,
 )
+from gateway.decoded import DecodedBody, xml_leaves
 from gateway.errors import Reason, Refusal
+from gateway.formats.git_push import Push
+from gateway.formats.multipart import Part
+from gateway.formats.xml import XmlNode
 from gateway.model import (
     Approval,
     ContextValue,
@@ -41,6 +46,8 @@ from gateway.model import (
 VERSION = 1
 MAX_SHEET = 2 * 1024 * 1024
 MAX_HEX = 64 * 1024
+MAX_FILE_TEXT = 64 * 1024
+"""A file of a form up to this is shown if it is text; longer ones by size and hash."""
 HIDDEN = "[hidden]"
 
 type Field = dict[str, Any]
@@ -298,7 +305,35 @@ class _Fields:
                 [f"form:{name}", self._field(f"form:{name}", {"text": value}, value)]
                 for name, value in body.form
             ]
+        if body.kind == "xml" and body.xml is not None:
+            return list(self._xml(body.xml))
+        if body.kind == "multipart":
+            return [field for part in body.parts for field in self._part(part)]
+        if body.kind == "git" and body.push is not None:
+            return _push_fields(body.push, raw)
+        if body.kind == "stream":
+            return _unseen("body", raw)
         return [["body", _raw_field(raw)]] if raw else []
+
+    def _xml(self, root: XmlNode) -> Iterator[list[Any]]:
+        """The root's name, then every text and attribute in order."""
+        yield ["xml:", {"text": f"<{root.tag}>"}]
+        for path, text in xml_leaves(root):
+            yield [f"xml:{path}", self._field(f"xml:{path}", {"text": text}, text)]
+
+    def _part(self, part: Part) -> Iterator[list[Any]]:
+        """A part's own headers and its value; a file by its size and hash, which bind what nobody can read."""
+        leaf = f"multipart:{part.name or ''}"
+        for name, value in part.headers:
+            yield [f"{leaf} {name}", self._field(leaf, {"text": value}, value)]
+        is_short = part.filename is None or len(part.body) <= MAX_FILE_TEXT
+        text = _text_of(part.body) if is_short else None
+        if text is not None:
+            yield [leaf, self._field(leaf, {"text": text}, text)]
+        elif covered(leaf, self._secret | self._redact):
+            yield [leaf, self._field(leaf, {}, part.body.hex())]
+        else:
+            yield from _unseen(leaf, part.body)
 
     def _json(self, value: Json, pointer: str) -> Iterator[list[Any]]:
         """Every value, and every list by its length: a list looks like an object with the keys 0 and 1."""
@@ -335,6 +370,27 @@ class _Fields:
         self._committed += 1
         salt = derived_salt(self._salt, f"field:{self._committed}:{leaf}")
         return {"length": len(value), "commitment": commitment(salt, value)}, salt
+
+
+def _push_fields(push: Push, raw: bytes) -> list[list[Any]]:
+    shown: list[list[Any]] = [
+        ["git:ref", {"text": f"{update.op} {update.ref} {update.old} {update.new}".rstrip()}]
+        for update in push.updates
+    ]
+    shown += [["git:option", {"text": option}] for option in push.options]
+    return [*shown, *_unseen("git:request", raw)]
+
+
+def _unseen(leaf: str, raw: bytes) -> list[list[Any]]:
+    """Bytes that no page can show: their number and their hash, which the whole digest binds as well."""
+    return [[f"{leaf}.bytes", {"number": str(len(raw))}], [f"{leaf}.sha256", {"text": sha256(raw)}]]
+
+
+def _text_of(raw: bytes) -> str | None:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _json_field(value: bool | JsonNumber | str | None) -> Field:  # noqa: FBT001  # a JSON value

@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.bodies import DecodedBody
 from gateway.canonical import bound_request, jcs, keyed, merge_binds
+from gateway.decoded import DecodedBody
 from gateway.envelopes import MAX_HELD_TTL, MAX_TTL, Envelope, State
 from gateway.intent_risk import intent_risk
 from gateway.keys import Keys

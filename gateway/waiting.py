@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from gateway import ucan
 from gateway.audit import Kind, Row
 from gateway.board import Board, Waiter
-from gateway.bodies import DecodedBody
 from gateway.canonical import sha256
+from gateway.decoded import DecodedBody
 from gateway.directory import Directory
 from gateway.envelopes import Envelope, State
 from gateway.errors import About, Reason, Refusal, StoreError

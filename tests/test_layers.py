@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = (
     ("nouns", ("model", "errors", "ids", "encoding")),
-    ("bytes in, values out", ("bodies", "ucan")),
+    ("bytes in, values out", ("bodies", "formats", "decoded", "ucan")),
     (
         "rules",
         (
@@ -24,9 +24,10 @@ LEVELS = (
         ),
     ),
     ("files and clocks", ("settings", "config", "keys", "store", "installation")),
-    ("the moment", ("directory", "board", "rules", "questions", "facts", "gate", "loading")),
-    ("one request", ("releasing", "waiting", "inside", "pipeline", "timekeeper", "operating", "desk")),
+    ("the moment", ("directory", "board", "rules", "questions", "facts", "gate", "loading", "metrics")),
+    ("one request", ("releasing", "waiting", "inside", "pipeline", "timekeeper", "operating", "reloading", "desk")),
     ("sockets", ("proxy", "addons", "web", "playground", "playground_tls", "operator_socket")),
+    ("the author's bench", ("authoring",)),
     ("the whole", ("service", "demo", "cli")),
 )
 RANK = {name: rank for rank, (_, names) in enumerate(LEVELS) for name in names}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 from gateway.errors import ConfigError, Place
@@ -13,6 +13,7 @@ from gateway.templates.hosts import HostPattern
 from gateway.templates.leaves import touches
 from gateway.templates.matching import Match, read_match
 from gateway.templates.params import Param
+from gateway.templates.patterns import parse_path
 from gateway.templates.resources import HOST, ResourceType
 from gateway.templates.selectors import Capture, looks_into, parse_selector
 from gateway.templates.summary import Knows, Sentence, parse_summary
@@ -80,7 +81,7 @@ def read_action(node: Yaml, around: Surroundings) -> Action:
     fields.what = f'The action "{name}"'
     match = read_match(fields.need("match"), around.hosts, around.params, fields.get("query_only"))
     if match.paths is None:
-        raise ConfigError(f'The action "{name}" needs a path.', match.place, 'Write match: {path: "/…"}.')
+        match = _anywhere(match)
     context = read_context(fields.get("context"))
     made = Action(
         id=name,
@@ -109,6 +110,15 @@ def read_action(node: Yaml, around: Surroundings) -> Action:
     fields.finish()
     _check(made, around)
     return made
+
+
+def _anywhere(match: Match) -> Match:
+    """Services such as AWS's say what they are asked for in other places than the path."""
+    if not match.where:
+        raise ConfigError(
+            "An action without a path needs a condition.", match.place, 'Write match: {path: "/…"}.'
+        )
+    return replace(match, paths=tuple(parse_path(text, match.place, {}) for text in ("/", "/{any_path*}")))
 
 
 def _id(node: Yaml) -> str:

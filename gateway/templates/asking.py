@@ -9,7 +9,7 @@ from gateway.errors import ConfigError
 from gateway.model import Approval, Bind, Mode
 from gateway.templates.fields import Fields, duration, items, text, whole
 from gateway.templates.resources import IdPattern, parse_id
-from gateway.templates.selectors import BodySize, Capture, has_wildcard, parse_selector
+from gateway.templates.selectors import has_wildcard, may_be_free, names_a_leaf, parse_selector
 from gateway.templates.yaml12 import Key, Yaml
 
 MAX_TTL = 24 * 3600
@@ -95,9 +95,11 @@ def read_leaves(nodes: Iterable[Yaml], what: str, *, wildcard: bool = True) -> t
     for node in nodes:
         written = text(node, f'"{what}"')
         source = parse_selector(written, node.place)
-        if isinstance(source, (Capture, BodySize)):
+        if not (may_be_free(source) if what == "volatile" else names_a_leaf(source)):
             raise ConfigError(
-                f"{written!r} cannot be {what}.", node.place, "Name a header, query, form or JSON value."
+                f"{written!r} cannot be {what}.",
+                node.place,
+                "Name the header or the part of the body itself.",
             )
         if has_wildcard(source) and not wildcard:
             raise ConfigError(f"{written!r} names many values; {what} names single ones.", node.place)

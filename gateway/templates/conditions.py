@@ -12,9 +12,9 @@ from gateway.templates.reading import Compound, Found
 from gateway.templates.selectors import (
     BodyPresence,
     Capture,
-    JsonPlace,
     Source,
     has_wildcard,
+    is_typed,
     parse_selector,
 )
 from gateway.templates.view import View
@@ -148,7 +148,7 @@ def read_where(node: Yaml | None) -> tuple[Condition, ...]:
             )
         if has_wildcard(source):
             raise ConfigError(f"{key.text!r} can name many values; a condition is about one.", key.place)
-        found.append(Condition(source, _read_set(item, typed=isinstance(source, JsonPlace), source=source)))
+        found.append(Condition(source, _read_set(item, typed=is_typed(source), source=source)))
     return tuple(sorted(found, key=lambda condition: condition.source.reads_body))
 
 

@@ -4,18 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from gateway.bodies import Kind
+from gateway.decoded import Kind
 from gateway.errors import ConfigError, Place
 from gateway.model import Request
 from gateway.templates.fields import Fields, items, members, scalar_text
 from gateway.templates.hosts import HostPattern
 from gateway.templates.matching import Match, both, read_match, within
 from gateway.templates.params import Param
-from gateway.templates.view import ArgSource, BodyRule, View
+from gateway.templates.view import ArgSource, BodyRule, Split, View
 from gateway.templates.yaml12 import Yaml
 
-KINDS: tuple[Kind, ...] = ("json", "form", "text", "opaque")
-ARGS: tuple[ArgSource, ...] = ("form", "query", "json")
+KINDS: tuple[Kind, ...] = ("json", "form", "text", "opaque", "xml", "multipart", "yaml", "git", "stream")
+ARGS: tuple[ArgSource, ...] = ("form", "query", "json", "multipart")
+SPLITS: Mapping[Split, Kind] = {
+    "graphql": "json",
+    "jsonrpc": "json",
+    "git": "git",
+    "multipart/mixed": "multipart",
+}
+"""How a body is split into units, and the reader that this needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +86,22 @@ def _read(node: Yaml, hosts: tuple[HostPattern, ...], params: Mapping[str, Param
     fields = Fields(node, "A decode rule")
     at, body, args, split = fields.get("at"), fields.get("body"), fields.get("args"), fields.get("split")
     fields.finish()
-    if split is not None:
-        raise ConfigError(
-            f'The split "{split.text}" is not supported by this version.',
-            split.place,
-            "A request is one unit here.",
-        )
     match = None if at is None else read_match(at, hosts, params)
     if match is not None and any(found.source.reads_body for found in match.where):
         raise ConfigError("A decode rule cannot depend on the body that it decodes.", match.place)
-    rule = BodyRule()
-    kinds = rule.kinds if body is None else _kinds(body)
-    places = (
-        rule.args if args is None else tuple(cast("ArgSource", _named(item, ARGS)) for item in items(args))
-    )
-    return DecodeRule(node.place, match, BodyRule(kinds, places))
+    return DecodeRule(node.place, match, _rule(body, args, split))
+
+
+def _rule(body: Yaml | None, args: Yaml | None, split: Yaml | None) -> BodyRule:
+    usual = BodyRule()
+    places = tuple(cast("ArgSource", _named(item, ARGS)) for item in items(args)) if args else usual.args
+    if split is None:
+        return BodyRule(_kinds(body) if body else usual.kinds, places)
+    named = cast("Split", _named(split, tuple(SPLITS)))
+    kinds = _kinds(body) if body else (("*", SPLITS[named]),)
+    if not all(kind in {SPLITS[named], "opaque"} for _, kind in kinds):
+        raise ConfigError(f"The split {named} needs the reader {SPLITS[named]}.", split.place)
+    return BodyRule(kinds, places, named)
 
 
 def _kinds(node: Yaml) -> tuple[tuple[str, Kind], ...]:
@@ -107,9 +115,5 @@ def _kinds(node: Yaml) -> tuple[tuple[str, Kind], ...]:
 def _named(node: Yaml, known: tuple[str, ...]) -> str:
     name = scalar_text(node, "A reader")
     if name not in known:
-        raise ConfigError(
-            f'The reader "{name}" is not supported by this version.',
-            node.place,
-            f"Supported are: {', '.join(known)}.",
-        )
+        raise ConfigError(f'There is no reader "{name}".', node.place, f"There are: {', '.join(known)}.")
     return name

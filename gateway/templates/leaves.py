@@ -2,7 +2,8 @@
 
 from functools import lru_cache
 
-from gateway.bodies import DecodedBody, Json, Pairs, json_leaves, leaf_text
+from gateway.bodies import Json, Pairs, json_leaves, leaf_text
+from gateway.decoded import DecodedBody, xml_leaves
 from gateway.errors import Place
 from gateway.model import Request
 from gateway.templates.paths import split_target
@@ -12,19 +13,23 @@ from gateway.templates.selectors import (
     FormPlace,
     Header,
     JsonPlace,
+    MultipartPlace,
     QueryPlace,
     Source,
+    XmlPlace,
     parse_selector,
     pointer_tokens,
 )
 from gateway.templates.view import BodyRule, View, parse_query
 
-_ANYWHERE = Place("selector")
+_NOWHERE = Place("selector")
+ANYWHERE = ("json", "form", "query", "multipart")
+"""Where an `arg:` may stand."""
 
 
 @lru_cache(maxsize=4096)
 def _parsed(selector: str) -> Source:
-    return parse_selector(selector, _ANYWHERE)
+    return parse_selector(selector, _NOWHERE)
 
 
 def covers(selector: str, leaf: str) -> bool:
@@ -50,16 +55,20 @@ def _leads_to(path: tuple[str, ...], tokens: tuple[str, ...]) -> bool:
 
 
 def _leaf_places(kind: str, name: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Where a leaf's name points to; an `arg:` may be in any of three places."""
+    """Where a leaf's name points to; an `arg:` may be in any of four places."""
     if kind == "json":
         return [("json", pointer_tokens(name))]
     if kind in {"form", "query"}:
         return [(kind, key_tokens(name))]
-    return [(place, key_tokens(name)) for place in ("json", "form", "query")] if kind == "arg" else []
+    if kind == "xml":
+        return [("xml", tuple(name.split("/")))]
+    if kind == "multipart":
+        return [("multipart", (name,)), ("multipart", (name.rpartition(".")[0],))]
+    return [(place, key_tokens(name)) for place in ANYWHERE] if kind == "arg" else []
 
 
 def _where(source: Source) -> tuple[frozenset[str], tuple[str, ...]] | None:
-    """The places a selector can stand for, and its path there; an `arg:` may be any of three."""
+    """The places a selector can stand for, and its path there; an `arg:` may be any of four."""
     if isinstance(source, JsonPlace):
         return frozenset({"json"}), source.tokens
     if isinstance(source, FormPlace):
@@ -67,7 +76,11 @@ def _where(source: Source) -> tuple[frozenset[str], tuple[str, ...]] | None:
     if isinstance(source, QueryPlace):
         return frozenset({"query"}), source.tokens
     if isinstance(source, Argument):
-        return frozenset({"json", "form", "query"}), source.tokens
+        return frozenset(ANYWHERE), source.tokens
+    if isinstance(source, XmlPlace):
+        return frozenset({"xml"}), source.tokens
+    if isinstance(source, MultipartPlace):
+        return frozenset({"multipart"}), (source.name,)
     return None
 
 
@@ -87,9 +100,23 @@ def select(selector: str, request: Request, body: DecodedBody) -> tuple[str, ...
     if isinstance(source, QueryPlace):
         return _query_texts(request, selector)
     if isinstance(source, Argument):
-        return _pair_texts(body.form, selector) + _query_texts(request, selector)
+        parts = _part_texts(body, source.tokens[0]) if len(source.tokens) == 1 else ()
+        return parts + _pair_texts(body.form, selector) + _query_texts(request, selector)
+    if isinstance(source, XmlPlace):
+        return _xml_texts(body, source.tokens)
+    if isinstance(source, MultipartPlace):
+        return _part_texts(body, source.name)
     view = View(request, split_target(request.target)[1], BodyRule())
     return tuple(str(value) for value in source.read(view))
+
+
+def _part_texts(body: DecodedBody, name: str) -> tuple[str, ...]:
+    return tuple(part.body.decode("utf-8", "replace") for part in body.parts if part.name == name)
+
+
+def _xml_texts(body: DecodedBody, tokens: tuple[str, ...]) -> tuple[str, ...]:
+    leaves = xml_leaves(body.xml) if body.xml is not None else ()
+    return tuple(text for path, text in leaves if _leads_to(tokens, tuple(path.split("/"))))
 
 
 def _query_texts(request: Request, selector: str) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 import re
 from dataclasses import replace
 
-from gateway.bodies import DecodedBody, decode
+from gateway.decoded import DecodedBody, decode
 from gateway.errors import ambiguous
+from gateway.formats.http_batch import parse_http_batch
 from gateway.model import Approval, ContextValue, Mapped, Request, Risk, Summary, SummaryPart, Unit
 from gateway.templates.action import READS, Access, Action
 from gateway.templates.index import Hit
@@ -12,6 +13,7 @@ from gateway.templates.overrides import check_bodyless, check_header, check_over
 from gateway.templates.paths import parse_path, split_target
 from gateway.templates.resources import HOST, Bound, bind_captures
 from gateway.templates.service import Service
+from gateway.templates.splitting import split
 from gateway.templates.summary import clean
 from gateway.templates.view import View
 
@@ -28,10 +30,33 @@ def map_request(service: Service, request: Request) -> Mapped:
     rule = service.decoding.find(request, query, segments)
     view = View(request, query, rule)
     check_override(view)
+    if rule.split == "multipart/mixed" and request.body:
+        units = _batch(service, view)
+    else:
+        units = tuple(_one(service, each, segments, upgrades) for each in split(view))
+    return Mapped(units, service.name, service.version, service.digest)
+
+
+def _one(service: Service, view: View, segments: list[str], upgrades: frozenset[str]) -> Unit:
     action, captures = _choose(service, view, segments, upgrades)
-    check_bodyless(request, is_read=bool(request.body) and action.reads_body(view))
-    unit = _unit(service, action, view, captures, segments)
-    return Mapped((unit,), service.name, service.version, service.digest)
+    request = view.request
+    check_bodyless(request, lambda: action.reads_body(view))
+    return _unit(service, action, view, captures, segments)
+
+
+def _batch(service: Service, view: View) -> tuple[Unit, ...]:
+    """Each inner request as if it had been sent alone, under the batch's own host and caller."""
+    outer = view.request
+    units: list[Unit] = []
+    for inner in parse_http_batch(view.body.parts, outer.host):
+        request = replace(
+            outer, method=inner.method, target=inner.target, headers=inner.headers, body=inner.body
+        )
+        path, query = split_target(request.target)
+        if service.decoding.find(request, query, parse_path(path)).split is not None:
+            raise ambiguous("The batch holds a request that is itself a list of others; send that one alone.")
+        units.extend(map_request(service, request).units)
+    return tuple(units)
 
 
 def read_body(service: Service, request: Request) -> DecodedBody:

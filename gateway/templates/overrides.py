@@ -1,9 +1,10 @@
 """What makes some servers carry out another request than the one that was sent: all of it is refused."""
 
 import re
+from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
-from gateway.bodies import check_plain
+from gateway.decoded import check_plain
 from gateway.errors import Refusal, ambiguous
 from gateway.model import Request
 from gateway.templates.view import View
@@ -91,9 +92,9 @@ def _override() -> Refusal:
     )
 
 
-def check_bodyless(request: Request, *, is_read: bool) -> None:
+def check_bodyless(request: Request, is_read: Callable[[], bool]) -> None:
     """A server that ignores the body of a GET takes it for the next request on the connection."""
-    if request.method in {"GET", "HEAD", "OPTIONS", "TRACE"} and request.body and not is_read:
+    if request.method in {"GET", "HEAD", "OPTIONS", "TRACE"} and request.body and not is_read():
         raise ambiguous(
             f"A {request.method} request carries a body, which some servers take for a second request;"
             " send it without one."

@@ -3,8 +3,10 @@
 import re
 from functools import lru_cache
 
-from gateway.bodies import Json, JsonLeaf, Pairs
+from gateway.bodies import Json, JsonLeaf, JsonNumber, Pairs
 from gateway.errors import ambiguous
+from gateway.formats.multipart import Part
+from gateway.formats.xml import XmlNode, read_xml
 
 
 class Compound:
@@ -80,6 +82,43 @@ def _mangled(tokens: tuple[str, ...]) -> str:
     """The name as PHP and Rack have it: '.' and blanks are '_', brackets before it are nothing."""
     named = next((token for token in tokens if token), "")
     return named.translate(_TO_UNDERSCORE).casefold()
+
+
+def read_xml_place(root: XmlNode, tokens: tuple[str, ...]) -> list[str]:
+    """The texts at a path below the root, or the attributes that its last step names."""
+    if not tokens[-1].startswith("@"):
+        return read_xml(root, tokens)
+    found = [root]
+    for step in tokens[:-1]:
+        found = [child for node in found for child in node.children if child.tag == step]
+    name = tokens[-1][1:]
+    return [node.attributes[name] for node in found if name in node.attributes]
+
+
+def read_parts(parts: tuple[Part, ...], name: str, what: str = "value") -> list[Found]:
+    """The values, file names or sizes of the parts of that name."""
+    found: list[Found] = []
+    for part in parts:
+        if part.name is not None and part.name != name and part.name.casefold() == name.casefold():
+            raise ambiguous(f"The part {part.name[:40]!r} can be read in more than one way; write {name!r}.")
+        if part.name != name:
+            continue
+        if what == "bytes":
+            found.append(JsonNumber(len(part.body)))
+        elif what == "filename":
+            found += [part.filename] if part.filename is not None else []
+        else:
+            found.append(_part_text(part))
+    return found
+
+
+def _part_text(part: Part) -> str:
+    try:
+        return part.body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ambiguous(
+            f"The part {(part.name or '')[:40]!r} is read as text, and is not valid UTF-8."
+        ) from error
 
 
 MALFORMED = "["

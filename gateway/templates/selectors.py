@@ -3,12 +3,23 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, cast
 
 from gateway.bodies import JsonNumber
 from gateway.errors import ConfigError, Place, ambiguous
 from gateway.templates.fields import suggestion
-from gateway.templates.reading import COMPOUND, MALFORMED, Found, key_tokens, read_json, read_pairs
+from gateway.templates.part_selectors import GitPlace, GraphqlPlace, McpPlace, part_selector
+from gateway.templates.reading import (
+    COMPOUND,
+    MALFORMED,
+    Found,
+    key_tokens,
+    read_json,
+    read_pairs,
+    read_parts,
+    read_xml_place,
+)
+from gateway.templates.service_selectors import service_selector
 from gateway.templates.view import View
 
 
@@ -71,8 +82,10 @@ class JsonPlace:
 
     def read(self, view: View) -> Sequence[Found]:
         body = view.body
-        if body.kind == "form":
-            raise ambiguous(f"{self.text!r} is read in JSON, and the body is a form; send it as JSON.")
+        if body.kind == "none":
+            return ()
+        if body.kind != "json":
+            raise ambiguous(f"{self.text!r} is read in JSON, and the body is not JSON; send it as JSON.")
         return read_json(body.json, self.tokens)
 
 
@@ -84,9 +97,42 @@ class FormPlace:
 
     def read(self, view: View) -> Sequence[Found]:
         body = view.body
-        if body.kind == "json":
-            raise ambiguous(f"{self.text!r} is read in a form, and the body is JSON; send it as a form.")
+        if body.kind not in {"form", "none"}:
+            raise ambiguous(f"{self.text!r} is read in a form, and the body is not one; send it as a form.")
         return read_pairs(body.form, self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class XmlPlace:
+    """Elements below the root, by their local names; a last step `@name` is an attribute."""
+
+    tokens: tuple[str, ...]
+    text: str
+    reads_body: bool = True
+
+    def read(self, view: View) -> Sequence[Found]:
+        body = view.body
+        if body.kind == "none":
+            return ()
+        if body.xml is None:
+            raise ambiguous(f"{self.text!r} is read in XML, and the body is not XML; send it as XML.")
+        return read_xml_place(body.xml, self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartPlace:
+    """A part of a multipart form: its value, or the name or size of the file that it is."""
+
+    name: str
+    what: Literal["value", "filename", "bytes"]
+    text: str
+    reads_body: bool = True
+
+    def read(self, view: View) -> Sequence[Found]:
+        body = view.body
+        if body.kind not in {"multipart", "none"}:
+            raise ambiguous(f"{self.text!r} is read in multipart form data; send the body as that.")
+        return read_parts(body.parts, self.name, self.what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,27 +164,25 @@ class Argument:
             return read_pairs(view.query, self.tokens)
         if source == "form":
             return read_pairs(view.body.form, self.tokens)
+        if source == "multipart":
+            return read_parts(view.body.parts, self.tokens[0]) if len(self.tokens) == 1 else ()
         return read_json(view.body.json, self.tokens) if view.body.kind == "json" else ()
 
 
-_PREFIXES = ("path.", "host.", "body.bytes", "query:", "header:", "json:", "form:", "arg:")
-_LATER = (
-    "graphql:", "mcp:", "jsonrpc:", "git:", "aws:", "grpc:", "xml:", "multipart:", "yaml:",
+_PREFIXES = (
+    "path.", "host.", "body.bytes", "query:", "header:", "json:", "form:", "arg:", "xml:", "multipart:",
+    "graphql:", "mcp:", "git:", "aws:", "grpc:",
 )  # fmt: skip
-SUPPORTED = f"Supported are: {', '.join(_PREFIXES)}."
+SUPPORTED = f"There are: {', '.join(_PREFIXES)}."
 
 
 def parse_selector(text: str, place: Place) -> Source:
-    """A selector of the format; what cannot be read (yet) is an error that names it."""
+    """A selector of the format; what cannot be read is an error that names it."""
     if text == "body.bytes":
         return BodySize()
     if text.startswith(("path.", "host.")) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text[5:]):
         return Capture(text[5:], text)
     kind, colon, name = text.partition(":")
-    if colon and f"{kind}:" in _LATER:
-        raise ConfigError(
-            f"The reader {kind!r} in {text!r} is not supported by this version.", place, SUPPORTED
-        )
     if not colon or f"{kind}:" not in _PREFIXES:
         near = suggestion(f"{kind}{colon}", _PREFIXES) if colon else SUPPORTED
         raise ConfigError(f"{text!r} does not say where to read.", place, near)
@@ -148,6 +192,14 @@ def parse_selector(text: str, place: Place) -> Source:
         return JsonPlace(_pointer(text, name, place), text)
     if kind == "header":
         return _header(text, name, place)
+    if kind in {"graphql", "mcp", "git"}:
+        return part_selector(kind, name, text, place)
+    if kind in {"aws", "grpc"}:
+        return service_selector(kind, name, text, place)
+    if kind == "xml":
+        return _xml(text, name, place)
+    if kind == "multipart":
+        return _multipart(text, name)
     if key_tokens(name)[-1] == MALFORMED or not key_tokens(name)[0]:
         raise ConfigError(
             f"The brackets in {text!r} do not pair.", place, "Write nested keys as a[b] or a[*]."
@@ -164,6 +216,22 @@ def _header(text: str, name: str, place: Place) -> Source:
     return Header(name, text)
 
 
+def _xml(text: str, name: str, place: Place) -> Source:
+    steps = tuple(name.split("/"))
+    if not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", step.removeprefix("@")) for step in steps) or any(
+        step.startswith("@") for step in steps[:-1]
+    ):
+        raise ConfigError(f"{text!r} is no path of elements.", place, "Write it as xml:Object/Key.")
+    return XmlPlace(steps, text)
+
+
+def _multipart(text: str, name: str) -> Source:
+    stem, _, what = name.rpartition(".")
+    if stem and what in {"filename", "bytes"}:
+        return MultipartPlace(stem, cast("Literal['filename', 'bytes']", what), text)
+    return MultipartPlace(name, "value", text)
+
+
 def _pointer(text: str, pointer: str, place: Place) -> tuple[str, ...]:
     if not pointer.startswith("/") or re.search(r"~(?![01])", pointer):
         raise ConfigError(f"{text!r} is not a JSON pointer.", place, "Write it as json:/a/b.")
@@ -178,11 +246,33 @@ def pointer_tokens(pointer: str) -> tuple[str, ...]:
 def looks_into(source: Source, view: View) -> bool:
     """Is this body one that the selector finds values in? Raises where the body cannot be read."""
     if isinstance(source, Argument):
-        return bool({"form", "json"} & set(view.rule.args)) and view.body.kind in view.rule.args
+        return view.body.kind in view.rule.args
     if isinstance(source, BodyPresence):
-        return view.rule.kind(view.request) in {"json", "form", "text"}
-    return source.reads_body and view.body.kind == ("json" if isinstance(source, JsonPlace) else "form")
+        return view.rule.kind(view.request) not in {None, "opaque", "stream"}
+    if isinstance(source, (GraphqlPlace, McpPlace, GitPlace)):
+        return view.part is not None and view.rule.kind(view.request) != "none"
+    return source.reads_body and view.body.kind == _READ_IN.get(type(source), "form")
+
+
+_READ_IN: dict[type, str] = {JsonPlace: "json", XmlPlace: "xml", MultipartPlace: "multipart"}
 
 
 def has_wildcard(source: Source) -> bool:
-    return isinstance(source, (JsonPlace, FormPlace, QueryPlace, Argument)) and "*" in source.tokens
+    return "*" in getattr(source, "tokens", ())
+
+
+def names_a_leaf(source: Source) -> bool:
+    """Does it stand for a value of the request itself, which can be hidden or shown?"""
+    return may_be_free(source) or isinstance(source, (XmlPlace, MultipartPlace))
+
+
+def may_be_free(source: Source) -> bool:
+    """Can an approval leave it out?"""
+    return isinstance(source, (Header, QueryPlace, FormPlace, JsonPlace, Argument))
+
+
+def is_typed(source: Source) -> bool:
+    """Do values keep their JSON types there? Elsewhere everything is text."""
+    return isinstance(source, (JsonPlace, GraphqlPlace, McpPlace)) or (
+        isinstance(source, GitPlace) and source.what == "delete"
+    )

@@ -3,11 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gateway.bodies import DecodedBody, Kind, Pairs, decode, parse_form
+from gateway.bodies import Pairs, parse_form
+from gateway.decoded import DecodedBody, Kind, decode
 from gateway.errors import ambiguous
+from gateway.formats.git_push import RefUpdate
+from gateway.formats.graphql import GraphqlField
+from gateway.formats.jsonrpc import RpcMessage
 from gateway.model import Request
 
-type ArgSource = Literal["form", "query", "json"]
+type ArgSource = Literal["form", "query", "json", "multipart"]
+type Split = Literal["graphql", "jsonrpc", "git", "multipart/mixed"]
+type UnitPart = GraphqlField | RpcMessage | RefUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,7 @@ class BodyRule:
         ("*", "opaque"),
     )
     args: tuple[ArgSource, ...] = ("form", "query", "json")
+    split: Split | None = None
 
     def kind(self, request: Request) -> Kind | None:
         """None where the content type is not listed, or stands there twice."""
@@ -35,12 +42,16 @@ class BodyRule:
 
 @dataclass(slots=True)
 class View:
-    """What selectors read. Anything that has more than one reading raises the refusal."""
+    """What selectors read. Anything that has more than one reading raises the refusal.
+
+    `part` is the one of the request's units that this view is about, where its body is split.
+    """
 
     request: Request
     query_text: str | None
     rule: BodyRule
     captures: dict[str, str] = field(default_factory=dict)
+    part: UnitPart | None = None
     _query: Pairs | None = None
     _body: DecodedBody | None = None
 
@@ -60,11 +71,13 @@ class View:
                     "The body's content type is not one this service is known to read; send a listed one."
                 )
             self._body = decode(self.request, kind)
-        if self._body.kind in {"opaque", "text"}:
-            raise ambiguous(
-                "The body cannot be read as JSON or a form here; send it with its right content type."
-            )
+        if self._body.kind in {"opaque", "stream", "text"}:
+            raise ambiguous("The body cannot be read here; send it with its right content type.")
         return self._body
+
+    def of(self, part: UnitPart) -> "View":
+        """The same request, for one of its units; what was read stays read."""
+        return View(self.request, self.query_text, self.rule, {}, part, self._query, self._body)
 
 
 def parse_query(query: str | None) -> Pairs:

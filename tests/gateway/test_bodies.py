@@ -1,4 +1,3 @@
-import gzip
 import json
 import time
 from collections.abc import Callable
@@ -13,8 +12,6 @@ from gateway.bodies import (
     MAX_VALUES,
     Json,
     JsonNumber,
-    Kind,
-    decode,
     json_leaves,
     leaf_text,
     parse_form,
@@ -250,47 +247,3 @@ def test_any_bytes_are_a_form_or_a_refusal(raw: bytes) -> None:
     else:
         again = "&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in pairs)
         assert parse_form(again.encode()) == pairs
-
-
-def polyglot() -> bytes:
-    """A gzip stream that, read as it stands, is a form of its own."""
-    comment = b"&amount=99999&currency=usd&x="
-    plain = gzip.compress(b"amount=1&currency=usd", mtime=0)
-    return plain[:3] + b"\x10" + plain[4:10] + comment + b"\0" + plain[10:]
-
-
-@pytest.mark.parametrize("kind", ["json", "form", "text"])
-@pytest.mark.parametrize(
-    "encoding", ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "identity, gzip", "made-up"]
-)
-def test_a_gzip_whose_comment_is_another_form_is_refused(kind: Kind, encoding: str) -> None:
-    assert gzip.decompress(polyglot()) == b"amount=1&currency=usd"
-    for body in (polyglot(), gzip.compress(b"[1]"), b"[1]"):
-        sending = sent(body, content_encoding=encoding)
-        assert "not every server undoes that" in ambiguity(lambda sending=sending: decode(sending, kind))  # type: ignore[misc]  # lambda default
-
-
-def test_an_encoding_that_changes_nothing_passes_and_what_nobody_reads_stays_as_it_is() -> None:
-    assert decode(sent(b"[1]", content_encoding="Identity"), "json").json == ["1"]
-    assert decode(sent(polyglot(), content_encoding="gzip"), "opaque").kind == "opaque"
-    assert decode(sent(b"", content_encoding="gzip"), "json").kind == "none"
-
-
-def test_a_body_is_read_as_its_kind() -> None:
-    assert decode(sent(b""), "json").kind == "none"
-    assert decode(sent(b"x"), "none").kind == "none"
-    assert decode(sent(b"\xff"), "opaque").kind == "opaque"
-    assert decode(sent(b'{"a":1}'), "json").json == {"a": "1"}
-    assert decode(sent(b"a=1"), "form").form == (("a", "1"),)
-    assert decode(sent("é".encode()), "text").text == "é"
-
-
-@pytest.mark.parametrize("kind", ["json", "form", "text"])
-def test_another_charset_is_refused(kind: Kind) -> None:
-    assert "charset" in ambiguity(lambda: decode(sent(b"{}", Content_Type="a/b; charset=utf-7"), kind))
-    assert "charset" in ambiguity(lambda: decode(sent(b"{}", Content_Type='a/b;Charset = "UTF-16"'), kind))
-    assert decode(sent(b"{}", Content_Type="a/b; charset=UTF-8"), kind).kind == kind
-
-
-def test_text_that_is_not_utf8_is_refused() -> None:
-    assert "UTF-8" in ambiguity(lambda: decode(sent(b"\xff"), "text"))

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.bodies import DecodedBody
 from gateway.canonical import (
     CREDENTIALS,
     HOP_BY_HOP,
@@ -24,6 +23,7 @@ from gateway.canonical import (
     request_digest,
     sha256,
 )
+from gateway.decoded import DecodedBody
 from gateway.model import Bind, Request
 from tests.kit.things import a_caller, a_request, a_unit, body_of, with_header
 

@@ -7,7 +7,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.audit import Kind, Row
-from gateway.bodies import DecodedBody, decode
+from gateway.decoded import DecodedBody, decode
 from gateway.envelopes import Envelope, State
 from gateway.keys import Keys
 from gateway.model import (

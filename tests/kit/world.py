@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from gateway import passkeys
 from gateway.board import Board
-from gateway.bodies import DecodedBody
 from gateway.canonical import sha256
+from gateway.decoded import DecodedBody
 from gateway.demo.authenticator import SoftPasskey
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
@@ -23,12 +23,13 @@ from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
 from gateway.gate import Release
 from gateway.inside import Inside
+from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
 from gateway.operating import Operating
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
 from gateway.releasing import Releaser
-from gateway.rules import Rules
+from gateway.rules import LastChange, Rules
 from gateway.settings import Settings
 from gateway.store.contract import (
     AddAgent,
@@ -127,13 +128,24 @@ class World:
             asyncio.get_running_loop().time,
         )
         self.inside = Inside(store, self.board, b"the CA", GATEWAY)
-        self.pipeline = Pipeline(store, self.directory, self.rules, self.waiting, self.inside, GATEWAY)
+        self.metrics, self.last_change = Metrics("scrape"), LastChange()
+        self.pipeline = Pipeline(
+            store, self.directory, self.rules, self.waiting, self.inside, GATEWAY, self.metrics
+        )
         self.signing_in = SigningIn(
             store, KEYS, self.directory, self.rules, GATEWAY, RP_ID, self.directory.refresh
         )
         self.deciding = Deciding(store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID)
         self.desk = GatewayDesk(
-            store, self.directory, self.board, self.rules, self.signing_in, self.deciding, GATEWAY
+            store,
+            self.directory,
+            self.board,
+            self.rules,
+            self.signing_in,
+            self.deciding,
+            GATEWAY,
+            self.metrics,
+            self.last_change,
         )
         self.operating = Operating(store, self.directory, self.board, self.rules, self.directory.refresh)
 

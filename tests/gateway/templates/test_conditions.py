@@ -109,7 +109,7 @@ def test_one_false_is_false_whatever_is_unknown() -> None:
         ("{'query:a': [[x]]}", "single values"),
         ("{'query:a': ~}", "Write absent"),
         ("{'query:a': {not: [{}]}}", "single values"),
-        ("{'graphql:kind': query}", "not supported"),
+        ("{'graphql:kin': query}", 'Did you mean "kind"'),
         ("[x]", "must be a mapping"),
     ],
 )

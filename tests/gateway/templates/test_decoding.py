@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.bodies import Kind
+from gateway.decoded import Kind
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.templates.decoding import Decoding, read_decoding
 from gateway.templates.hosts import parse_service_host
@@ -47,11 +47,11 @@ def test_without_rules_the_content_type_decides() -> None:
     ("text", "says"),
     [
         ("[{body: json}, {body: form}]", 'no "at"'),
-        ("[{body: jsn}]", "Supported are: json, form, text, opaque."),
-        ("[{body: stream}]", '"stream" is not supported'),
-        ("[{body: {a/b: multipart}}]", '"multipart" is not supported'),
-        ("[{args: [cookie]}]", "Supported are: form, query, json."),
-        ("[{split: graphql}]", 'The split "graphql" is not supported'),
+        ("[{body: jsn}]", 'There is no reader "jsn". There are: json, form,'),
+        ("[{split: git, body: json}]", "The split git needs the reader git."),
+        ("[{body: {a/b: multi}}]", 'There is no reader "multi"'),
+        ("[{args: [cookie]}]", 'There is no reader "cookie". There are: form, query, json, multipart.'),
+        ("[{split: graph}]", 'There is no reader "graph"'),
         ("[{at: {path: '/{x}/b'}}, {at: {path: '/a/{y}'}}]", "https://api.shop.test/a/b"),
         ("[{at: {path: /a}}, {at: {path: /a}}]", "Two decode rules fit one request"),
         ("[{at: {where: {'json:/a': 1}}}]", "cannot depend on the body"),

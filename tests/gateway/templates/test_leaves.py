@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.bodies import Kind, decode
+from gateway.decoded import Kind, decode
 from gateway.templates.leaves import covers, select, touches
 from tests.gateway.templates.making import Headers, request
 

@@ -2,7 +2,7 @@ import pytest
 
 from gateway.errors import ConfigError, Place, Refusal
 from gateway.templates.reading import COMPOUND, Found
-from gateway.templates.selectors import BodyPresence, has_wildcard, parse_selector
+from gateway.templates.selectors import BodyPresence, has_wildcard, may_be_free, names_a_leaf, parse_selector
 from gateway.templates.view import BodyRule, View
 from tests.gateway.templates.making import FORM, JSON, Headers, request
 
@@ -67,23 +67,43 @@ def test_wildcards() -> None:
     assert not has_wildcard(parse_selector("header:a", HERE))
 
 
-@pytest.mark.parametrize(
-    "kind", ["graphql", "mcp", "jsonrpc", "git", "aws", "grpc", "xml", "multipart", "yaml"]
-)
-def test_a_reader_of_another_version_is_named_with_what_there_is(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["graphql", "mcp", "git", "aws", "grpc"])
+def test_an_unknown_word_of_a_reader_is_named_with_what_there_is(kind: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_selector(f"{kind}:x", HERE)
-    assert str(caught.value).startswith(f"t.yaml:3:4: The reader '{kind}'")
-    assert "json:" in str(caught.value)
+    assert str(caught.value).startswith(f"t.yaml:3:4: '{kind}:x' does not say what to read.")
+    assert f"{kind}:" in str(caught.value) or "Did you mean" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["xml:", "xml:a//b", "xml:@id/b", "xml:a/b c", "graphql:args", "graphql:field/x"]
+)
+def test_a_path_that_leads_nowhere_is_an_error(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_selector(text, HERE)
+
+
+@pytest.mark.parametrize(
+    "text", ["graphql:field", "mcp:tool", "git:ref", "aws:service", "grpc:method", "path.n", "body.bytes"]
+)
+def test_what_is_no_value_of_the_request_cannot_be_hidden_or_left_free(text: str) -> None:
+    assert not names_a_leaf(parse_selector(text, HERE))
+    assert not may_be_free(parse_selector(text, HERE))
+
+
+def test_elements_and_parts_can_be_hidden_and_not_left_free() -> None:
+    for text in ("xml:a/b", "multipart:file"):
+        assert names_a_leaf(parse_selector(text, HERE))
+        assert not may_be_free(parse_selector(text, HERE))
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("jsn:/a", 'Did you mean "json:"?'),
-        ("amount", "Supported are"),
-        ("path.", "Supported are"),
-        ("path.a b", "Supported are"),
+        ("amount", "There are"),
+        ("path.", "There are"),
+        ("path.a b", "There are"),
         ("json:a", "not a JSON pointer"),
         ("json:/a~2", "not a JSON pointer"),
         ("json:", "names nothing"),

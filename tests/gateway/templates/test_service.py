@@ -57,7 +57,7 @@ def test_the_digest_names_the_bytes_and_the_variables() -> None:
         ("defaults: {risk: low}", '"defaults" has no "risk"'),
         ("defaults: {bind: {volatile: [path.x]}}", "cannot be volatile"),
         ("resources: {A: {id: '{x}', at: ['/{x}/b']}, B: {id: '{y}', at: ['/a/{y}']}}", "both claim /a/b"),
-        ("decode: {body: stream}", "not supported"),
+        ("decode: {body: streams}", 'no reader "streams"'),
         (
             "decode: {at: {where: {'query:q': x}}, body: json}\ndefaults: {bind: {volatile: ['query:q']}}",
             "A decode rule reads 'query:q', volatile in",

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.bodies import Kind
+from gateway.decoded import Kind
 from gateway.errors import Refusal
 from gateway.templates.view import BodyRule, View, parse_query
 from tests.gateway.templates.making import FORM, JSON, Headers, request
