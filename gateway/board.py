@@ -21,9 +21,11 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class Change:
+    """Of an envelope; or of the configuration, and then without one."""
+
     id: int
-    envelope: str
-    state: str
+    envelope: str | None
+    state: str | None
 
 
 class Board:
@@ -59,11 +61,18 @@ class Board:
 
     def changed(self, envelope: Envelope) -> None:
         """Wakes everybody whom this concerns."""
-        self._last += 1
-        change = Change(self._last, envelope.id, str(envelope.state))
-        self._recent.append(change)
         for waiter in self._waiting.get(envelope.id, ()):
             waiter.woken.set()
+        self._announce(envelope.id, str(envelope.state))
+
+    def configured(self) -> None:
+        """The configuration changed, or a change of it was refused: pages show it."""
+        self._announce(None, None)
+
+    def _announce(self, envelope: str | None, state: str | None) -> None:
+        self._last += 1
+        change = Change(self._last, envelope, state)
+        self._recent.append(change)
         for watcher in self._watchers:
             _tell(watcher, change)
 

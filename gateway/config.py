@@ -86,7 +86,7 @@ def _settings(document: Yaml, path: Path) -> Settings:
         "public_url": lambda: _public_url(fields.get("public_url")),
         "trusted_proxy": lambda: bool(fields.flag("trusted_proxy")),
         "pages_tls": lambda: _pages_tls(fields.get("pages_tls"), base),
-        "templates": lambda: _templates(fields.get("templates")),
+        "templates": lambda: _templates(fields.get("templates"), base),
         "template_files": lambda: tuple(
             base / name for name in _texts(fields.get("template_files"), "A template file")
         ),
@@ -201,22 +201,24 @@ def _pages_tls(node: Yaml | None, base: Path) -> PagesTls | None:
     )
 
 
-def _templates(node: Yaml | None) -> dict[str, Service]:
+def _templates(node: Yaml | None, base: Path) -> dict[str, Service]:
     if node is None:
         return {"playground": Service()}
-    return {key.text: _service(key, item) for key, item in members(node, '"templates"')}
+    return {key.text: _service(key, item, base) for key, item in members(node, '"templates"')}
 
 
-def _service(key: Key, node: Yaml) -> Service:
+def _service(key: Key, node: Yaml, base: Path) -> Service:
     if node.value is None:
         return Service()
 
     def build(fields: Fields) -> Service:
         mode = fields.word("mode", [str(mode) for mode in ServiceMode])
         values = members(fields.get("vars"), '"vars"')
+        overlays = _texts(fields.get("overlays"), "An overlay")
         return Service(
             ServiceMode(mode) if mode else ServiceMode.ENFORCE,
             {name.text: _plain(value) for name, value in values},
+            tuple(base / name for name in overlays),
         )
 
     return _part(node, key.text, Service(), build)

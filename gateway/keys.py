@@ -70,14 +70,25 @@ def write_private(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
-def _secret(path: Path) -> bytes:
+def load_token(path: Path) -> str:
+    """A secret that other programs of the operator's read from its file; made where there was none."""
+    return (
+        _private(path, (secrets.token_urlsafe(KEY_BYTES) + "\n").encode()).decode("ascii", "replace").strip()
+    )
+
+
+def _private(path: Path, fresh: bytes) -> bytes:
     if not path.exists():
-        write_private(path, secrets.token_bytes(KEY_BYTES))
+        write_private(path, fresh)
     if path.stat().st_mode & 0o077:
         raise ConfigError(
             "this key can be read by other accounts.", Place(str(path)), f"Make it private: chmod 600 {path}"
         )
-    data = path.read_bytes()
+    return path.read_bytes()
+
+
+def _secret(path: Path) -> bytes:
+    data = _private(path, secrets.token_bytes(KEY_BYTES))
     if len(data) != KEY_BYTES:
         raise ConfigError(f"this key is damaged: it should have {KEY_BYTES} bytes.", Place(str(path)))
     return data

@@ -1,5 +1,6 @@
 """From the operator's files to Rules: whole, or not at all."""
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,6 +25,13 @@ def ui_folder() -> Path:
 
 
 def load_library(settings: Settings) -> Library:
+    variables = {name: service.vars for name, service in settings.templates.items() if service.vars}
+    overlays = {name: service.overlays for name, service in settings.templates.items()}
+    return Library.load(template_paths(settings), variables, overlays)
+
+
+def template_paths(settings: Settings) -> list[Path]:
+    """The templates that these settings enable, the operator's own in the place of shipped ones."""
     shipped = shipped_templates()
     own = {_service_of(path): path for path in settings.template_files}
     for name in settings.templates:
@@ -34,9 +42,7 @@ def load_library(settings: Settings) -> Library:
                 suggestion(name, {*shipped, *own}),
             )
     chosen = [own.get(name) or shipped[name] for name in settings.templates]
-    chosen += [path for name, path in own.items() if name not in settings.templates]
-    variables = {name: service.vars for name, service in settings.templates.items() if service.vars}
-    return Library.load(chosen, variables)
+    return chosen + [path for name, path in own.items() if name not in settings.templates]
 
 
 def _service_of(path: Path) -> str:
@@ -48,8 +54,23 @@ def _service_of(path: Path) -> str:
     return Fields(document, "A template").text("service") or path.stem
 
 
+def files_in_force(settings: Settings) -> tuple[Path, ...]:
+    """Every file that decides anything under these settings."""
+    shipped = shipped_templates()
+    templates = [shipped[name] for name in settings.templates if name in shipped]
+    overlays = [path for service in settings.templates.values() for path in service.overlays]
+    own = (settings.file, settings.policy, settings.entities, *settings.template_files)
+    return (*own, *templates, *overlays)
+
+
 def load_rules(settings: Settings, directory: Directory) -> Rules:
     """Raises ConfigError or ConfigErrors with everything that is wrong."""
+    rules = read_rules(settings)
+    return replace(rules, policy=with_directory(rules.policy, directory))
+
+
+def read_rules(settings: Settings) -> Rules:
+    """What the files say. No agent and no person is known to this policy yet."""
     library = load_library(settings)
     policy = Policy.load(
         _read(settings.policy, settings),
@@ -60,7 +81,6 @@ def load_rules(settings: Settings, directory: Directory) -> Rules:
         [],
         [],
     )
-    policy = with_directory(policy, directory)
     return Rules(settings, library, policy, rules_digest(library, policy, settings))
 
 

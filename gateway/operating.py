@@ -3,6 +3,7 @@
 The account that owns the state folder is the operator. Approving is nowhere in here.
 """
 
+import base64
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
@@ -160,7 +161,18 @@ class Operating:
     async def envelope_show(self, envelope: str) -> dict[str, Any]:
         found = await self._envelope(envelope)
         rows = await self.store.rows_of([envelope])
-        return {"envelope": await self._view(found), "rows": [entry_view(entry) for entry in rows]}
+        return {
+            "envelope": await self._view(found),
+            "earlier_configuration": found.config_digest != self.rules().digest,
+            "rows": [entry_view(entry) for entry in rows],
+        }
+
+    async def envelope_held(self, envelope: str) -> dict[str, Any]:
+        """What is sealed in it, still sealed: only the account that has the key can read it."""
+        found = await self._envelope(envelope)
+        if found.sealed is None:
+            raise UsageError(f"What {envelope} asked was erased when its retention ended.")
+        return {"envelope": envelope, "sealed": base64.b64encode(found.sealed).decode()}
 
     async def envelope_deny(self, envelope: str, note: str | None = None) -> dict[str, Any]:
         return await self._end(envelope, Step.DENY, "approval_denied", note)

@@ -12,6 +12,7 @@ from gateway.errors import Reason, Refusal, SecondsigError
 from gateway.facts import facts_of
 from gateway.gate import Answer, Forward, Release
 from gateway.inside import Inside
+from gateway.metrics import Metrics
 from gateway.model import Caller, Decision, Effect, Mapped, Request, ServiceMode
 from gateway.problems import Problem, problem
 from gateway.rules import Rules
@@ -52,6 +53,7 @@ class Pipeline:
     waiting: Waiting
     inside: Inside
     gateway: str
+    metrics: Metrics
 
     def __post_init__(self) -> None:
         self._strangers = Strangers()
@@ -134,7 +136,10 @@ class Pipeline:
 
     def _ask(self, request: Request, mapped: Mapped, rules: Rules) -> Decision:
         facts = facts_of(request, mapped, self.store.now())
-        return rules.policy.decide(request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum)
+        asked = request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum
+        decision = rules.policy.decide(*asked)
+        self.metrics.decisions[str(decision.effect)] += 1
+        return decision
 
     def _let_through(self, request: Request, rules: Rules) -> Forward:
         """A host without a template that the operator trusts, or only watches."""

@@ -19,7 +19,7 @@ from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.facts import facts_of
 from gateway.gate import Release
 from gateway.keys import Keys
-from gateway.model import Effect, Mapped, Request
+from gateway.model import Decision, Effect, Mapped, Request
 from gateway.questions import fingerprint, unpack
 from gateway.rules import Rules, Stake, standing
 from gateway.store.contract import Done, Lost, Move, Spend, Store
@@ -88,9 +88,9 @@ class Releaser:
             facts,
             rules.settings.approvals.max_quorum,
         )
-        quorum = max(decision.quorum, 1)
-        if decision.effect is Effect.DENY or fingerprint(mapped, quorum, self.keys) != envelope.fingerprint:
-            raise Lapse("After the approval the policy or the templates changed, and no longer agree.")
+        if decision.effect is Effect.DENY:
+            raise Lapse(f"Policy changed since this was asked, and forbids it now{_by(decision)}.")
+        self._check_means_the_same(envelope, mapped, max(decision.quorum, 1))
         good = self._good_signatures(envelope, mapped, rules, await self.store.signatures(envelope.id))
         if len(good) < envelope.quorum:
             raise Lapse("A signature on this request no longer counts.")
@@ -107,11 +107,27 @@ class Releaser:
         if denied is not None:
             raise Lapse(f"{denied.decided_by or 'Somebody'} denied the same request in another form.")
 
+    def _check_means_the_same(self, envelope: Envelope, mapped: Mapped, quorum: int) -> None:
+        """An approval is for what was read then, and for as many people as were asked then."""
+        if fingerprint(mapped, quorum, self.keys) == envelope.fingerprint:
+            return
+        first = mapped.units[0]
+        if (first.action, str(first.resource)) != (envelope.action, envelope.resource):
+            raise Lapse(
+                f"The templates changed since this was asked: it was {envelope.action} on "
+                f"{envelope.resource}, and would now be {first.action} on {first.resource}."
+            )
+        if quorum != envelope.quorum:
+            raise Lapse(
+                f"Policy changed since this was asked: {quorum} must sign now, not {envelope.quorum}."
+            )
+        raise Lapse("The templates changed since this was asked, and read something else in it now.")
+
     def _mapped_again(self, rules: Rules, request: Request) -> Mapped:
         try:
             return rules.library.map(request)
         except Refusal as refusal:
-            raise Lapse("After the approval the templates changed, and no longer cover it.") from refusal
+            raise Lapse("The templates changed since this was asked, and no longer cover it.") from refusal
 
     def _good_signatures(
         self, envelope: Envelope, mapped: Mapped, rules: Rules, signatures: tuple[Signature, ...]
@@ -317,6 +333,10 @@ def row_of(envelope: Envelope, kind: Kind, **more: object) -> Row:
         resource=envelope.resource,
     )
     return replace(known, **more)  # type: ignore[arg-type]  # the names and types are Row's own
+
+
+def _by(decision: Decision) -> str:
+    return f" ({decision.reasons[0].id})" if decision.reasons else ""
 
 
 def _binds(signature: Signature, payload: bytes, envelope: Envelope) -> bool:

@@ -24,6 +24,21 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedChange:
+    """A change of the files that was not taken: when, and what is wrong with them."""
+
+    at: int
+    why: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class LastChange:
+    """How the last change of the files went: None while they are what is in force."""
+
+    refused: RefusedChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stake:
     """What decides who may approve: whose request it is, what it means, how many must sign."""
 

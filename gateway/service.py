@@ -19,7 +19,6 @@ import structlog
 
 from gateway.audit import Kind, Row
 from gateway.board import Board
-from gateway.config import load_settings
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
 from gateway.desk.signing_in import SigningIn
@@ -27,8 +26,9 @@ from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
-from gateway.keys import load_keys, private_folder, write_private
-from gateway.loading import load_rules, ui_folder
+from gateway.keys import load_keys, load_token, private_folder, write_private
+from gateway.loading import files_in_force, load_rules, ui_folder
+from gateway.metrics import Metrics
 from gateway.operating import Operating
 from gateway.operator_socket import OperatorSocket
 from gateway.pipeline import Pipeline
@@ -39,16 +39,21 @@ from gateway.proxy.certificates import CertificateAuthority, load_ca, make_ca
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
-from gateway.rules import Rules, with_directory
+from gateway.reloading import Reloader, stamp
+from gateway.rules import LastChange, Rules, with_directory
 from gateway.settings import LOOPBACK, Address, Listen, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
+from gateway.templates import Loosened
 from gateway.timekeeper import Timekeeper, recover
 from gateway.waiting import Waiting
 from gateway.web.app import Pages, build_app
 from gateway.web.sockets import bind, loopback_sockets
 
 GRACE = 5.0
+
+RESTART = ("state", "listen", "public_url", "trusted_proxy", "pages_tls", "upstream", "ca_hosts")
+"""Settings that what is open already was opened with."""
 
 log = structlog.get_logger()
 
@@ -89,6 +94,11 @@ class Paths:
         return self.state / "operator.sock"
 
     @property
+    def metrics_token(self) -> Path:
+        """What Prometheus shows to read the metrics."""
+        return self.state / "metrics-token"
+
+    @property
     def enrolment(self) -> Path:
         return self.state / "enrolment-link"
 
@@ -102,7 +112,10 @@ class Service:
 
     def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
         self.settings, self.paths = settings, Paths(settings.state)
+        self._as_started = settings
+        self._stamps = stamp(files_in_force(settings))
         self.board = Board()
+        self.last_change = LastChange()
         self.playground = Playground()
         self._given_store = store
         self._tasks: list[asyncio.Task[None]] = []
@@ -124,6 +137,7 @@ class Service:
         await self._open_network()
         timekeeper = Timekeeper(self.store, self.board, self._now_rules)
         self._tasks.append(asyncio.create_task(timekeeper.run()))
+        self._tasks.append(asyncio.create_task(self.reloader.watch()))
         log.info("gateway.started", proxy=str(self.settings.listen.proxy), pages=self.settings.origin)
 
     async def open(self) -> None:
@@ -133,6 +147,7 @@ class Service:
         self._lock = _lock(self.paths.lock)
         self._undo.append(self._lock.close)
         self.keys = load_keys(self.paths.keys)
+        self.metrics = Metrics(load_token(self.paths.metrics_token))
         self.store = self._given_store or SqliteStore(
             self.paths.database, reserve=self.settings.limits.disk_reserve
         )
@@ -152,7 +167,10 @@ class Service:
         """In the log first: what decides is what the log says decides."""
         digest = rules.digest
         row = Row(Kind.CONFIG, decision="in_force", reason="files", config_digest=digest, person="operator")
-        await self.store.apply(Configure(digest), [row])
+        loosened = rules.library.loosened()
+        await self.store.apply(Configure(digest), [row, *(_loosened(row, found) for found in loosened)])
+        for found in loosened:
+            log.warning("template.loosened", action=found.action, what=found.what, reason=found.reason)
 
     def _now_rules(self) -> Rules:
         return self._rules
@@ -172,7 +190,9 @@ class Service:
         )
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
         inside = Inside(self.store, self.board, self.ca.pem, self.gateway)
-        self.pipeline = Pipeline(self.store, self.directory, self._now_rules, waiting, inside, self.gateway)
+        self.pipeline = Pipeline(
+            self.store, self.directory, self._now_rules, waiting, inside, self.gateway, self.metrics
+        )
         self.signing_in = SigningIn(
             self.store,
             self.keys,
@@ -186,7 +206,24 @@ class Service:
             self.store, self.keys, self.directory, self.board, self._now_rules, self.signing_in, rp_id
         )
         self.desk = GatewayDesk(
-            self.store, self.directory, self.board, self._now_rules, self.signing_in, deciding, self.gateway
+            self.store,
+            self.directory,
+            self.board,
+            self._now_rules,
+            self.signing_in,
+            deciding,
+            self.gateway,
+            self.metrics,
+            self.last_change,
+        )
+        self.reloader = Reloader(
+            self.store,
+            self.board,
+            self.metrics,
+            self.last_change,
+            self._now_rules,
+            self._take,
+            self._stamps,
         )
         self.operating = Operating(
             self.store, self.directory, self.board, self._now_rules, self.refresh_directory
@@ -200,16 +237,19 @@ class Service:
         self._rules = Rules(rules.settings, rules.library, policy, rules.digest)
 
     async def reload(self) -> str:
-        """The files as they are now, whole; if anything is wrong in them, what was in force stays.
+        """The files as they are now, whole; if anything is wrong in them, what was in force stays."""
+        return await self.reloader.reload()
 
-        Where the gateway listens does not change: that needs a restart.
-        """
-        settings = replace(load_settings(self.settings.file), listen=self.settings.listen)
-        rules = load_rules(settings, self.directory)
+    async def _take(self, settings: Settings, rules: Rules) -> None:
+        """What was opened at the start stays as it is: the rest is swapped in one step, after its row."""
+        waiting = [name for name in RESTART if getattr(settings, name) != getattr(self._as_started, name)]
+        if waiting:
+            log.warning("config.needs_restart", settings=waiting)
+        settings = replace(settings, **{name: getattr(self.settings, name) for name in RESTART})
+        rules = replace(rules, settings=settings)
         await self._configure(rules)
-        self.settings, self._rules = settings, rules
-        log.info("config.reloaded", digest=rules.digest)
-        return rules.digest
+        policy = with_directory(rules.policy, self.directory)
+        self.settings, self._rules = settings, replace(rules, policy=policy)
 
     async def _open_network(self) -> None:
         proxy = _sockets(self.settings.listen.proxy)
@@ -296,6 +336,10 @@ class Service:
         if hasattr(self, "releaser"):
             await self.releaser.settle()
         await self.store.close()
+
+
+def _loosened(row: Row, found: Loosened) -> Row:
+    return replace(row, decision="loosened", action=found.action, detail=f"{found.what}. Why: {found.reason}")
 
 
 def _authority(folder: Path, hosts: tuple[str, ...]) -> CertificateAuthority:

@@ -76,6 +76,7 @@ class Service:
 
     mode: ServiceMode = ServiceMode.ENFORCE
     vars: dict[str, object] = field(default_factory=dict)
+    overlays: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

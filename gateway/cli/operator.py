@@ -151,6 +151,8 @@ def envelope_show(arguments: argparse.Namespace) -> int:
     print(f"{sentence(answer['envelope']['summary'])}\n")
     for name in ("id", "state", "agent", "action", "resource", "address", "expires_at", "decided_by", "note"):
         print(f"{name:12} {clean(answer['envelope'][name])}")
+    if answer["earlier_configuration"]:
+        print("\nOpened under an earlier configuration: it is decided again before anything is sent.")
     print()
     print_table(answer["rows"], AUDIT_COLUMNS[:-1], "No rows.")
     return 0

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -70,11 +71,9 @@ async def _serve(path: Path) -> int:
 
 
 async def _reload(service: Service) -> None:
-    """What was in force stays in force if the files are not right."""
-    try:
+    """What is wrong with the files was logged where it was refused."""
+    with contextlib.suppress(SecondsigError):
         await service.reload()
-    except SecondsigError as error:
-        structlog.get_logger().error("config.refused", error=str(error))
 
 
 async def _welcome(service: Service) -> None:

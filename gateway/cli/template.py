@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from gateway.cli.output import print_json
@@ -12,18 +13,21 @@ from gateway.templates import Library
 
 
 def test(arguments: argparse.Namespace) -> int:
-    """Every example of every template; 1 if any of them fails."""
+    """Every example of every template and overlay; 1 if any of them fails. Says what overlays made looser."""
     library = _library(arguments)
-    results = library.examples()
+    results, loosened = library.examples(), library.loosened()
     failed = [result for result in results if not result.ok]
     if arguments.json:
         print_json(
             {
                 "passed": len(results) - len(failed),
                 "failed": [{"place": str(r.place), "name": r.name, "wrong": list(r.wrong)} for r in failed],
+                "loosened": [{**asdict(found), "place": str(found.place)} for found in loosened],
             }
         )
     else:
+        for found in loosened:
+            print(f"{found.place}: {found.action} is looser than its template: {found.what}. {found.reason}")
         for result in failed:
             print(f"{result.place}: {result.name}: {' '.join(result.wrong)}")
         print(f"{len(results) - len(failed)} passed, {len(failed)} failed")

@@ -36,7 +36,7 @@ class Event:
     """Something that changed; ids rise, so a page that was away names the last one it saw."""
 
     id: int
-    name: Literal["hello", "envelope"]
+    name: Literal["hello", "envelope", "config"]
     data: JsonObject
 
 
@@ -97,6 +97,10 @@ class Desk(Protocol):
         The iterator may be abandoned at any point. What it keeps for a page that is slow to take it has a
         bound, and beyond that it ends: the page comes back.
         """
+        ...
+
+    async def metrics(self, token: str) -> str:
+        """What the gateway counts, for whoever holds the token of its state folder."""
         ...
 
     async def ready(self) -> tuple[bool, str]:

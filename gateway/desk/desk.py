@@ -13,8 +13,9 @@ from gateway.desk.views import entry_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State, signed_by
+from gateway.metrics import Metrics
 from gateway.payload import utc
-from gateway.rules import Rules, approvers
+from gateway.rules import LastChange, Rules, approvers
 from gateway.store.contract import Store
 
 DAY = 86_400
@@ -33,6 +34,8 @@ class GatewayDesk:
     signing_in: SigningIn
     deciding: Deciding
     gateway: str
+    metrics_kept: Metrics
+    last_change: LastChange
 
     async def state(self) -> dict[str, Any]:
         return {
@@ -78,6 +81,7 @@ class GatewayDesk:
         return {
             "waiting": [await self._row(envelope) for envelope in waiting],
             "recent": [await self._row(envelope) for envelope in recent],
+            "config": self._config(),
             "server_time": self._now(),
         }
 
@@ -108,6 +112,7 @@ class GatewayDesk:
             "revealed": sorted(await self.store.revealed(envelope_id, session.person)),
             "repeats": await self._repeats(envelope),
             "signed_by_me": mine is not None,
+            "earlier_configuration": envelope.config_digest != self.rules().digest,
             "server_time": self._now(),
         }
 
@@ -158,7 +163,22 @@ class GatewayDesk:
         )
         yield Event(after, "hello", {"server_time": self._now()})
         async for change in self.board.watch(after):
-            yield Event(change.id, "envelope", {"id": change.envelope, "state": change.state})
+            if change.envelope is None:
+                yield Event(change.id, "config", {})
+            else:
+                yield Event(change.id, "envelope", {"id": change.envelope, "state": change.state})
+
+    async def metrics(self, token: str) -> str:
+        if not self.metrics_kept.admits(token):
+            raise DeskError(
+                401, "no_token", "This needs the token that the operator finds in the state folder."
+            )
+        counted = await self.store.counts()
+        return self.metrics_kept.page(
+            config=self.rules().digest,
+            refused=self.last_change.refused is not None,
+            envelopes={str(state): counted.get(str(state), 0) for state in State},
+        )
 
     async def ready(self) -> tuple[bool, str]:
         if not self.store.healthy():
@@ -166,6 +186,12 @@ class GatewayDesk:
         if not self.store.steady():
             return False, "The clock jumped."
         return True, "Ready."
+
+    def _config(self) -> dict[str, Any]:
+        """What is in force, and the change that was refused, if the last one was."""
+        refused = self.last_change.refused
+        told = None if refused is None else {"at": utc(refused.at), "why": list(refused.why)}
+        return {"digest": self.rules().digest, "refused": told}
 
     def _now(self) -> str:
         return utc(self.store.now())

@@ -223,6 +223,10 @@ class SqliteStore:
         )
         return [records.envelope_from(row) for row in rows]
 
+    async def counts(self) -> dict[str, int]:
+        rows = await self._all("SELECT state, COUNT(*) AS count FROM envelopes GROUP BY state", ())
+        return {row["state"]: row["count"] for row in rows}
+
     async def denied_since(self, agent: str, intent_key: str, since: int) -> Envelope | None:
         row = await self._one(
             "SELECT * FROM envelopes WHERE agent = ? AND intent_key = ? AND state = 'denied' "

@@ -40,6 +40,21 @@ def run_examples(service: Service) -> list[ExampleResult]:
     return [_run(node, templates) for node in nodes]
 
 
+def run_in_force(service: Service, nodes: Sequence[Yaml]) -> list[ExampleResult]:
+    """The operator's own examples: they are about the service as it is set and overlaid here."""
+    return [_run(node, _InForce(service)) for node in nodes]
+
+
+class _InForce:
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def under(self, variables: dict[str, object]) -> Service:
+        if variables:
+            raise ConfigError("An overlay's example runs under the settings' own variables: leave vars out.")
+        return self.service
+
+
 class _Templates:
     """The template under the variables that its examples set, read once for each set of them."""
 
@@ -55,7 +70,7 @@ class _Templates:
         return self.read[key]
 
 
-def _run(node: Yaml, templates: _Templates) -> ExampleResult:
+def _run(node: Yaml, templates: _Templates | _InForce) -> ExampleResult:
     name = "example"
     try:
         fields = Fields(node, "An example")

@@ -8,21 +8,25 @@ from typing import Self
 
 import rfc8785
 
-from gateway.bodies import DecodedBody
+from gateway.decoded import DecodedBody
 from gateway.errors import ConfigError, Place, Reason, Refusal
 from gateway.model import Mapped, Request, Risk
 from gateway.templates.action import Access, Action
 from gateway.templates.cedar_schema import cedar_schema, resource_types
-from gateway.templates.examples import ExampleResult, run_examples
+from gateway.templates.examples import ExampleResult, run_examples, run_in_force
 from gateway.templates.fields import Problems, suggestion
 from gateway.templates.mapping import map_request, read_body
+from gateway.templates.overlaying import Loosened, Overlaid, lay_over
 from gateway.templates.routes import Routes, build_routes, taken_names
 from gateway.templates.service import Service, Variables, load_service
+
+type Overlays = Mapping[str, Sequence[Path]]
+"""The operator's files over templates, by service."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionInfo:
-    """What a list of actions shows."""
+    """What a list of actions shows; `loosened` is what an overlay made looser, each with its reason."""
 
     id: str
     service: str
@@ -32,6 +36,7 @@ class ActionInfo:
     title: str
     resource_types: tuple[str, ...]
     place: Place
+    loosened: tuple[Loosened, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,24 +46,26 @@ class Library:
     services: Mapping[str, Service]
     digest: str
     routes: Routes = field(repr=False)
+    overlaid: Mapping[str, Overlaid] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, files: Sequence[Path], variables: Variables | None = None) -> Self:
+    def load(
+        cls, files: Sequence[Path], variables: Variables | None = None, overlays: Overlays | None = None
+    ) -> Self:
         """Whole or not at all: raises ConfigErrors with everything that is wrong in any of the files."""
         given = variables or {}
         problems = Problems()
-        services = []
-        for file in files:
-            service = _load(file, given, problems)
-            if service is not None:
-                services.append(service)
+        read = [_load(file, given, overlays or {}, problems) for file in files]
+        overlaid = [each for each in read if each is not None]
+        services = [each.service for each in overlaid]
         if len(services) == len(files):
             problems.found.extend(_unknown_services(given, services))
         problems.found.extend(taken_names(services))
         routes, wrong = build_routes(services)
         problems.found.extend(wrong)
         problems.raise_if_any()
-        return cls({service.name: service for service in services}, _digest(services), routes)
+        named = {each.service.name: each for each in overlaid}
+        return cls({service.name: service for service in services}, _digest(services), routes, named)
 
     def serves(self, scheme: str, host: str, port: int) -> str | None:
         """The service's name; None means that there is no passage."""
@@ -86,15 +93,24 @@ class Library:
 
     def actions(self) -> tuple[ActionInfo, ...]:
         """Those of every service in the order of its file, each service's unmatched ones last."""
+        loosened = self.loosened()
         return tuple(
-            _info(service, action)
+            _info(service, action, loosened)
             for service in self.services.values()
             for action in (*_in_file_order(service), *service.unmatched.values())
         )
 
     def examples(self) -> list[ExampleResult]:
-        """Every example of every template, run under the template's own defaults and the example's `vars`."""
-        return [result for service in self.services.values() for result in run_examples(service)]
+        """Those of each template under its own defaults and their `vars`, then its overlays' as in force."""
+        return [
+            result
+            for each in self.overlaid.values()
+            for result in (*run_examples(each.base), *run_in_force(each.service, each.examples))
+        ]
+
+    def loosened(self) -> tuple[Loosened, ...]:
+        """What the operator's overlays made looser than the templates are, in their words."""
+        return tuple(found for each in self.overlaid.values() for found in each.loosened)
 
     def _service(self, request: Request) -> Service:
         service = self.routes.find(request.scheme, request.host, request.port)
@@ -104,15 +120,21 @@ class Library:
         return service
 
 
-def _load(file: Path, given: Variables, problems: Problems) -> Service | None:
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        problems.found.append(
-            ConfigError(f"The template cannot be read: {error.strerror}.", Place(str(file)))
-        )
+def _load(file: Path, given: Variables, overlays: Overlays, problems: Problems) -> Overlaid | None:
+    raw = problems.attempt(_read, file, "template")
+    base = None if raw is None else problems.attempt(load_service, file, raw, given)
+    if raw is None or base is None:
         return None
-    return problems.attempt(load_service, file, raw, given)
+    over = [(path, problems.attempt(_read, path, "overlay")) for path in overlays.get(base.name, ())]
+    read = [(path, content) for path, content in over if content is not None]
+    return problems.attempt(lay_over, base, raw, given, read) if len(read) == len(over) else None
+
+
+def _read(file: Path, what: str) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"The {what} cannot be read: {error.strerror}.", Place(str(file))) from error
 
 
 def _unknown_services(given: Variables, services: Sequence[Service]) -> list[ConfigError]:
@@ -135,7 +157,7 @@ def _in_file_order(service: Service) -> list[Action]:
     return sorted(service.actions, key=lambda action: (action.place.line or 0, action.place.column or 0))
 
 
-def _info(service: Service, action: Action) -> ActionInfo:
+def _info(service: Service, action: Action, loosened: Sequence[Loosened]) -> ActionInfo:
     return ActionInfo(
         id=action.name,
         service=service.name,
@@ -145,4 +167,5 @@ def _info(service: Service, action: Action) -> ActionInfo:
         title=action.title,
         resource_types=resource_types(service, action),
         place=action.place,
+        loosened=tuple(found for found in loosened if found.action == action.name),
     )

@@ -51,7 +51,12 @@ class Service:
 
 def load_service(file: Path, raw: bytes, variables: Variables) -> Service:
     """Raises ConfigErrors with all that is wrong, or ConfigError where the rest cannot be read for it."""
-    root = Fields(parse_yaml(raw, str(file)), "The template")
+    return read_service(file, parse_yaml(raw, str(file)), raw, variables)
+
+
+def read_service(file: Path, document: Yaml, raw: bytes, variables: Variables) -> Service:
+    """The template that these bytes hold, read from a document made of them."""
+    root = Fields(document, "The template")
     whole(root.need("format"), '"format"', 1, 1)
     name = _name(root, "service", r"[a-z][a-z0-9-]*", "github")
     given = variables.get(name, {})

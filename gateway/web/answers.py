@@ -47,6 +47,11 @@ def text_answer(text: str, status: int = 200) -> web.Response:
     return web.Response(status=status, text=text + "\n", content_type="text/plain")
 
 
+def metrics_answer(page: str) -> web.Response:
+    """Prometheus asks for its own content type."""
+    return web.Response(text=page, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
 def error_answer(error: DeskError, *, as_json: bool) -> web.Response:
     if as_json:
         return json_answer({**error.extra, "error": error.word, "detail": error.detail}, error.status)

@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 
 from gateway import __version__
 from gateway.desk.contract import Desk, DeskError, JsonObject, Session
-from gateway.web.answers import json_answer, text_answer
+from gateway.web.answers import json_answer, metrics_answer, text_answer
 from gateway.web.events import EventStreams
 from gateway.web.incoming import bad, query, read_body, whole_number
 from gateway.web.limits import RateLimit, address_key
@@ -37,6 +37,7 @@ class Api:
         return [
             web.get("/healthz", self._healthy),
             web.get("/readyz", self._ready),
+            web.get("/metrics", self._metrics),
             web.get(f"{V1}/openapi.json", self._openapi),
             web.get(f"{V1}/state", self._state),
             web.post(f"{V1}/login/begin", self._login_begin),
@@ -70,6 +71,11 @@ class Api:
     async def _ready(self, _request: web.Request) -> web.StreamResponse:
         ready, sentence = await self._desk.ready()
         return text_answer(sentence, 200 if ready else 503)
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        kind, _, token = (sole(request, "Authorization") or "").partition(" ")
+        page = await self._desk.metrics(token if kind.lower() == "bearer" else "")
+        return metrics_answer(page)
 
     async def _openapi(self, _request: web.Request) -> web.StreamResponse:
         return json_answer(describe(__version__))

@@ -97,6 +97,7 @@ ENVELOPE = _object(
     log_entry=_maybe(NUMBER),
     revealed=_list(TEXT),
     repeats=_maybe(_object(state=TEXT, by=_maybe(TEXT), note=_maybe(TEXT), at=TIME)),
+    earlier_configuration=BOOLEAN,
     server_time=TIME,
 )
 PERSON = _object(name=TEXT, display=TEXT, groups=_list(TEXT))
@@ -126,6 +127,7 @@ def describe(version: str) -> dict[str, Any]:
             "securitySchemes": {
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "secondsig_session"},
                 "tab": {"type": "apiKey", "in": "header", "name": "Secondsig-Tab"},
+                "scrape": {"type": "http", "scheme": "bearer"},
             },
         },
     }
@@ -135,6 +137,7 @@ def _paths() -> dict[str, Any]:
     return {
         "/healthz": {"get": _open(_text("The process answers"))},
         "/readyz": {"get": _open(_text("Requests can be decided now; 503 says what stands in the way"))},
+        "/metrics": {"get": {**_text("Counts, for Prometheus"), "security": [{"scrape": []}]}},
         "/api/v1/openapi.json": {"get": _open(_get("This document", ANY_OBJECT))},
         "/api/v1/state": {"get": _open(_get("Whether somebody is enrolled", _state()))},
         **_signing_in(),
@@ -162,7 +165,9 @@ def _signing_in() -> dict[str, Any]:
 
 
 def _envelopes() -> dict[str, Any]:
-    queue = _object(waiting=_list(_ref("Row")), recent=_list(_ref("Row")), server_time=TIME)
+    config = _object(digest=TEXT, refused=_maybe(_object(at=TIME, why=_list(TEXT))))
+    rows = _list(_ref("Row"))
+    queue = _object(waiting=rows, recent=rows, config=config, server_time=TIME)
     clock = _object(state_open=BOOLEAN, expires_at=TIME, server_time=TIME)
     approve = _post("Approves, with a passkey", ONE_ROW, challenge_id=TEXT, credential=ANY_OBJECT)
     reveal = _post("Shows a redacted value, with a row", _object(value=TEXT, salt=TEXT), selector=TEXT)

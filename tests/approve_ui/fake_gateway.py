@@ -198,6 +198,8 @@ class FakeGateway:
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
     session_type: str = "secondsig/login"
     reveals: dict[str, tuple[str, str]] = field(default_factory=dict)
+    earlier: bool = False
+    refused_change: Json | None = None
     waiting: list[Json] = field(default_factory=list)
     recent: list[Json] = field(default_factory=list)
     rows: Json = field(default_factory=lambda: {"rows": [], "next": None})
@@ -228,6 +230,7 @@ class FakeGateway:
             "log_entry": 48211 if done else None,
             "revealed": [],
             "repeats": self.repeats,
+            "earlier_configuration": self.earlier,
             "server_time": utc(datetime.now(UTC)),
         }
 
@@ -256,6 +259,10 @@ class FakeGateway:
         for queue in self.listeners:
             queue.put_nowait(f"id: {number}\nevent: envelope\ndata: {data}\n\n".encode())
 
+    def configured(self, number: int) -> None:
+        for queue in self.listeners:
+            queue.put_nowait(f"id: {number}\nevent: config\ndata: {{}}\n\n".encode())
+
     # The API
 
     def get(self, path: str) -> Reply:
@@ -279,7 +286,8 @@ class FakeGateway:
                 "server_time": now,
             }
         if path == "/api/v1/envelopes":
-            return {"waiting": self.waiting, "recent": self.recent, "server_time": now}
+            config = {"digest": digest_of("config"), "refused": self.refused_change}
+            return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
         if path == "/api/v1/rows":
             return self.rows
         if path == f"/api/v1/envelopes/{ENVELOPE}":

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.approve_ui.fake_gateway import FakeGateway, payload, row_of
+from tests.approve_ui.fake_gateway import FakeGateway, digest_of, payload, row_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -112,3 +112,46 @@ async def test_signing_out_leads_to_sign_in(page: Page, gateway: FakeGateway) ->
     await page.click("#sign-out")
     await page.wait_for_url("**/login?next=%2Fapp%2Fapprovals")
     assert gateway.posted["logout"] == [{}]
+
+
+REFUSED = {
+    "at": "2026-11-20T01:41:02Z",
+    "why": ['policy.cedar:4:9: There is no attribute "cosinger".', "<img src=x onerror=alert(1)>"],
+}
+
+
+async def test_a_refused_change_is_told_as_text_and_goes_away(page: Page, gateway: FakeGateway) -> None:
+    await page.goto("/app/approvals")
+    await listening(gateway)
+    notice = page.locator("#refused-change")
+    await expect(notice).to_be_hidden()
+    gateway.refused_change = REFUSED
+    gateway.configured(41)
+    await expect(notice).to_contain_text("The last change of the configuration was refused")
+    await expect(notice).to_contain_text('policy.cedar:4:9: There is no attribute "cosinger".')
+    await expect(notice).to_contain_text("<img src=x onerror=alert(1)>")
+    await expect(notice).to_contain_text(f"Still in force: {digest_of('config')[:4]}")
+    assert await notice.locator("img").count() == 0
+    gateway.refused_change = None
+    gateway.configured(42)
+    await expect(notice).to_be_hidden()
+
+
+async def test_the_notice_of_a_refused_change_pushes_no_row_from_under_the_pointer(
+    page: Page, gateway: FakeGateway
+) -> None:
+    gateway.waiting = [waiting(1), waiting(2)]
+    await page.goto("/app/approvals")
+    await listening(gateway)
+    await page.locator(ROWS).nth(1).hover()
+    before = await page.locator(ROWS).nth(1).bounding_box()
+    gateway.refused_change = REFUSED
+    asked = len(gateway.got)
+    gateway.configured(41)
+    async with asyncio.timeout(5):
+        while len(gateway.got) == asked:
+            await asyncio.sleep(0.02)
+    await expect(page.locator("#refused-change")).to_be_hidden()
+    assert await page.locator(ROWS).nth(1).bounding_box() == before
+    await page.mouse.move(1, 1)
+    await expect(page.locator("#refused-change")).to_be_visible()

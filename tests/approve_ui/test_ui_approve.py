@@ -334,3 +334,29 @@ async def test_the_raw_payload_can_be_read(page: Page, gateway: FakeGateway) -> 
     await page.locator("details.verified > summary").click()
     shown = await page.locator("#raw").text_content()
     assert shown == rfc8785.dumps(gateway.sample).decode().replace("\u202e", "U+202E")
+
+
+async def test_a_question_from_before_a_change_says_so_and_can_still_be_signed(
+    page: Page, gateway: FakeGateway
+) -> None:
+    await open_ready(page)
+    line = page.locator("#earlier")
+    await expect(line).to_be_hidden()
+    await arm(page)
+    gateway.earlier = True
+    async with asyncio.timeout(5):
+        await gateway.listened.wait()
+    gateway.configured(41)
+    await expect(line).to_contain_text("Opened under an earlier configuration")
+    await approve(page)
+    await focused_heading(page, "Approved and sent")
+    await expect(line).to_be_hidden()
+
+
+async def test_who_may_not_decide_is_told_too_that_it_is_from_before_a_change(
+    page: Page, gateway: FakeGateway
+) -> None:
+    gateway.earlier = True
+    gateway.may = {"approve": False, "deny": False, "why": "not_allowed"}
+    await page.goto(ADDRESS)
+    await expect(page.locator("#earlier")).to_be_visible()

@@ -138,3 +138,11 @@ async def test_a_page_that_does_not_read_is_let_go_and_comes_back() -> None:
     assert kept.qsize() <= 2 * REMEMBERED
     assert await asyncio.wait_for(first, 1) == "ended"
     assert (await taken(board, board.last - 1, 1))[0].id == board.last
+
+
+async def test_a_change_of_the_configuration_is_told_to_pages_and_wakes_no_request() -> None:
+    board = Board()
+    waiter = board.join("env_1")
+    board.configured()
+    assert await taken(board, 0, 1) == [Change(1, None, None)]
+    assert not waiter.woken.is_set()

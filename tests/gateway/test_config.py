@@ -320,3 +320,13 @@ def test_home_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setenv("HOME", str(tmp_path))
     assert home({}) == tmp_path / ".secondsig"
     assert home({"SECONDSIG_HOME": "~/x"}) == tmp_path / "x"
+
+
+def test_overlays_stand_beside_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / "secondsig.yaml"
+    path.write_text("templates: {playground: {overlays: [over.yaml, /etc/more.yaml]}}", encoding="utf-8")
+    made = load_settings(path, {})
+    assert made.templates["playground"].overlays == (tmp_path / "over.yaml", Path("/etc/more.yaml"))
+    path.write_text("templates: {playground: {overlays: [7]}}", encoding="utf-8")
+    with pytest.raises(ConfigError, match="An overlay must be a text"):
+        load_settings(path, {})

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError, StoreError
-from gateway.keys import load_keys, private_folder, public_bytes, write_private
+from gateway.keys import load_keys, load_token, private_folder, public_bytes, write_private
 from tests.kit.things import KEYS, OTHER_KEYS
 
 NAMES = ("cosigner.key", "digest.key", "storage.key")
@@ -131,3 +131,14 @@ def test_a_swapped_byte_is_noticed(position: int, change: int) -> None:
 def test_rubbish_is_a_sentence_and_not_a_fault(rubbish: bytes) -> None:
     with pytest.raises(StoreError, match="altered"):
         KEYS.unseal("env_1", rubbish)
+
+
+def test_a_token_for_other_programs_is_made_once_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    token = load_token(path)
+    assert len(token) >= 43
+    assert load_token(path) == token
+    assert (path.read_text(), mode(path)) == (f"{token}\n", 0o600)
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match="read by other accounts"):
+        load_token(path)

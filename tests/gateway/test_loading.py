@@ -9,8 +9,9 @@ import pytest
 from gateway.config import load_settings
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors
+from gateway.facts import facts_of
 from gateway.installation import install
-from gateway.loading import load_library, load_rules, shipped_templates, ui_folder
+from gateway.loading import files_in_force, load_library, load_rules, read_rules, shipped_templates, ui_folder
 from gateway.model import Effect
 from gateway.settings import Service, Settings
 from tests.kit.things import a_caller, a_request
@@ -117,8 +118,39 @@ def test_a_changed_policy_has_another_digest(settings: Settings) -> None:
 def test_variables_reach_their_template_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr(
-        "gateway.loading.Library.load", lambda files, variables: seen.append((files, variables))
+        "gateway.loading.Library.load", lambda files, variables, _overlays: seen.append((files, variables))
     )
     load_library(replace(settings, templates={"playground": Service(vars={"a": 1})}))
     load_library(settings)
     assert [variables for _, variables in seen] == [{"playground": {"a": 1}}, {}]
+
+
+def test_an_overlay_that_is_named_takes_effect(settings: Settings, tmp_path: Path) -> None:
+    over = tmp_path / "over.yaml"
+    over.write_text("overlay: playground\nrequires: '>=1'\nunmatched: {write: forbid}\n", encoding="utf-8")
+    before = load_rules(settings, NOBODY)
+    overlaid = replace(settings, templates={"playground": Service(overlays=(over,))})
+    after = load_rules(overlaid, NOBODY)
+    assert before.digest != after.digest
+    write = a_request(host="playground.secondsig.internal", target="/v1/nothing", body=b"")
+    assert after.policy.decide("ci-bot", after.library.map(write), facts(write, after)).effect is Effect.DENY
+
+
+def facts(request: Any, rules: Any) -> Any:
+    return facts_of(request, rules.library.map(request), 1_800_000_000)
+
+
+def test_every_file_that_decides_is_one_in_force(settings: Settings, tmp_path: Path) -> None:
+    own, over = tmp_path / "shop.yaml", tmp_path / "over.yaml"
+    templates = {"playground": Service(overlays=(over,)), "shop": Service()}
+    named = set(files_in_force(replace(settings, templates=templates, template_files=(own,))))
+    shipped = shipped_templates()["playground"]
+    assert named == {settings.file, settings.policy, settings.entities, own, over, shipped}
+
+
+def test_what_is_read_from_files_alone_knows_nobody(settings: Settings) -> None:
+    rules = read_rules(settings)
+    assert rules.digest == load_rules(settings, NOBODY).digest
+    request = a_request(host="playground.secondsig.internal", method="GET", target="/v1/accounts", body=b"")
+    decided = rules.policy.decide("ci-bot", rules.library.map(request), facts(request, rules))
+    assert decided.effect is Effect.DENY

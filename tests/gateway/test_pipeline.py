@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -481,3 +482,11 @@ async def test_each_unit_is_told_by_its_first(world: World) -> None:
     await decide(world)
     (row,) = await noted(world, decision="allow")
     assert row["action"] == "/shop/first"
+
+
+async def test_every_decision_of_policy_is_counted(world: World) -> None:
+    for decision in (ALLOW, ALLOW, DENY):
+        world.policy.decision = decision
+        with contextlib.suppress(Refusal):
+            await decide(world)
+    assert world.metrics.decisions == {"allow": 2, "deny": 1, "step_up": 0}

@@ -13,7 +13,7 @@ from gateway.encoding import b64u
 from gateway.envelopes import COSIGNER_LIFE, Envelope, State
 from gateway.errors import Reason, Refusal, StoreError, ambiguous
 from gateway.gate import Release
-from gateway.model import Bind, Decision, Effect
+from gateway.model import Bind, Decision, Effect, EntityRef
 from gateway.releasing import row_of
 from gateway.store.contract import (
     AddAgent,
@@ -146,14 +146,14 @@ async def test_nothing_of_the_gateways_own_goes_upstream(world: World) -> None:
 async def test_a_policy_that_denies_now_lapses_the_approval(world: World) -> None:
     envelope = await approved(world)
     world.policy.decision = DENY
-    await lapses(world, envelope, "policy or the templates changed")
+    await lapses(world, envelope, "forbids it now (never)")
 
 
 @pytest.mark.parametrize("quorum", [2, 5])
 async def test_a_policy_that_asks_for_more_people_now_lapses_the_approval(world: World, quorum: int) -> None:
     envelope = await approved(world)
     world.policy.decision = replace(world.policy.decision, quorum=quorum)
-    await lapses(world, envelope, "policy or the templates changed")
+    await lapses(world, envelope, f"{quorum} must sign now, not 1")
 
 
 async def test_a_policy_that_would_not_allow_even_with_the_cosigner_lapses_it(world: World) -> None:
@@ -169,17 +169,26 @@ async def test_a_policy_that_still_asks_at_the_spend_lapses_it(world: World) -> 
 
 
 @pytest.mark.parametrize(
-    "unit",
+    ("unit", "why"),
     [
-        a_unit(action="/shop/account/close"),
-        a_unit(context=money(999_999)),
-        a_unit(context={}),
+        (
+            a_unit(action="/shop/account/close"),
+            'it was /shop/payment/create on Shop::Account::"acct_tea", and would now be /shop/account/close',
+        ),
+        (
+            a_unit(resource=EntityRef("Shop::Account", "acct_evil")),
+            'would now be /shop/payment/create on Shop::Account::"acct_evil"',
+        ),
+        (a_unit(context=money(999_999)), "read something else in it now"),
+        (a_unit(context={}), "read something else in it now"),
     ],
 )
-async def test_templates_under_which_it_means_something_else_lapse_it(world: World, unit: Any) -> None:
+async def test_templates_under_which_it_means_something_else_lapse_it(
+    world: World, unit: Any, why: str
+) -> None:
     envelope = await approved(world)
     world.library.meaning = lambda _request: a_mapped(unit)
-    await lapses(world, envelope, "policy or the templates changed")
+    await lapses(world, envelope, why)
 
 
 async def test_templates_that_do_not_cover_it_any_more_lapse_it(world: World) -> None:

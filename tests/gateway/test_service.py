@@ -1,10 +1,11 @@
 import asyncio
 import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from gateway.config import load_settings
@@ -150,7 +151,10 @@ async def test_a_reload_that_is_wrong_leaves_what_was_in_force(service: Service)
     with pytest.raises((ConfigError, ConfigErrors)):
         await service.reload()
     assert service.rules is before
-    assert len(await rows(service, kind="config")) == 1
+    refused, first = await rows(service, kind="config")
+    assert (first["decision"], refused["decision"]) == ("in_force", "refused")
+    assert (refused["person"], refused["config_digest"]) == ("operator", before.digest)
+    assert "policy.cedar:1" in refused["detail"]
 
 
 async def test_a_reload_takes_effect_whole_with_its_row(service: Service) -> None:
@@ -182,6 +186,103 @@ async def test_a_reload_whose_row_cannot_be_written_does_not_take_effect(
         with pytest.raises(StoreError):
             await service.reload()
     assert service.rules.digest == before
+
+
+async def test_a_changed_policy_is_in_force_within_moments_by_itself(service: Service) -> None:
+    before = service.rules.digest
+    policy = service.settings.policy
+    policy.write_text(policy.read_text() + "\n// changed\n")
+    await until(lambda: service.rules.digest != before)
+    newest, _ = await rows(service, kind="config")
+    assert (newest["decision"], newest["config_digest"]) == ("in_force", service.rules.digest)
+
+
+async def test_a_changed_policy_that_is_wrong_is_told_and_what_was_in_force_stays(service: Service) -> None:
+    before = service.rules
+    good = service.settings.policy.read_text()
+    person = SoftPerson(service.settings.origin, "Mika")
+    try:
+        await person.enrol((await service.operating.approver_invite())["url"])
+        service.settings.policy.write_text("permit (principal, action, resource")
+        await until(lambda: service.last_change.refused is not None)
+        assert service.rules.digest == before.digest
+        told = (await person.call("GET", "envelopes"))["config"]
+        assert told["digest"] == before.digest
+        assert "policy.cedar:1" in told["refused"]["why"][0]
+        service.settings.policy.write_text(good)
+        await until(lambda: service.last_change.refused is None)
+    finally:
+        await person.close()
+
+
+async def test_an_agent_that_came_during_a_reload_is_not_forgotten_by_policy(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure = service._configure
+    tokens: list[str] = []
+
+    async def slowly(rules: Any) -> None:
+        tokens.append((await service.operating.agent_add("meanwhile"))["proxy"])
+        await configure(rules)
+
+    monkeypatch.setattr(service, "_configure", slowly)
+    policy = service.settings.policy
+    policy.write_text(policy.read_text() + "\n// changed\n")
+    await service.reload()
+    answer = await Agent(tokens[0], service.paths.bundle).send("GET", f"{BASE}/v1/accounts")
+    assert answer.status == 200
+
+
+async def test_what_was_opened_at_the_start_is_not_changed_by_a_reload(service: Service) -> None:
+    """A new address in the file would make every passkey wrong while the pages still stand at the old one."""
+    before = service.settings
+    text = before.file.read_text()
+    before.file.write_text(text + '\nname: renamed\npublic_url: "https://elsewhere.example"\n')
+    await service.reload()
+    assert service.settings.name == "renamed"
+    assert (service.settings.origin, service.settings.listen) == (before.origin, before.listen)
+    assert service.rules.settings is service.settings
+
+
+OVERLAY = """\
+overlay: playground
+requires: ">=0"
+actions:
+  - {id: payment/create, title: Pretend to pay, loosen: Only pretend money}
+"""
+
+
+async def test_what_an_overlay_loosens_is_a_row_at_its_load(service: Service) -> None:
+    folder = service.settings.file.parent
+    (folder / "over.yaml").write_text(OVERLAY)
+    text = service.settings.file.read_text()
+    service.settings.file.write_text(text.replace("playground:", "playground: {overlays: [over.yaml]}"))
+    await service.reload()
+    (row,) = await rows(service, kind="config", decision="loosened")
+    assert row["action"] == "/playground/payment/create"
+    assert "Only pretend money" in row["detail"]
+    assert row["config_digest"] == service.rules.digest
+
+
+async def test_metrics_are_for_whoever_has_the_token(service: Service) -> None:
+    assert mode(service.paths.metrics_token) == 0o600
+    token = service.paths.metrics_token.read_text().strip()
+    url = f"{service.settings.origin}/metrics"
+    async with aiohttp.ClientSession() as client:
+        async with client.get(url) as refused:
+            told = await refused.text()
+            assert refused.status == 401
+        assert "secondsig_" not in told
+        async with client.get(url, headers={"Authorization": f"Bearer {token}"}) as answer:
+            page = await answer.text()
+    assert f'secondsig_config_digest_info{{digest="{service.rules.digest}"}} 1' in page
+    assert 'secondsig_reloads_total{result="taken"} 0' in page
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not holds():
+            await asyncio.sleep(0.05)
 
 
 async def test_policy_sees_a_new_agent_at_once(service: Service) -> None:

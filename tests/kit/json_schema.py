@@ -69,10 +69,10 @@ def _items(value: Any, said: Any, _schema: Any, root: Any, where: str) -> Iterat
 def _any_of(value: Any, said: Any, _schema: Any, root: Any, where: str) -> Iterator[str]:
     tries = [list(wrong(value, each, root, where)) for each in said]
     if all(tries):
-        yield from min(tries, key=lambda faults: (any(_is_of_another_kind(f, where) for f in faults), len(faults)))
+        yield from min(tries, key=lambda found: (any(_other_kind(each, where) for each in found), len(found)))
 
 
-def _is_of_another_kind(fault: str, where: str) -> bool:
+def _other_kind(fault: str, where: str) -> bool:
     return fault.startswith(f"{where}: ") and " is not " in fault
 
 

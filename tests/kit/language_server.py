@@ -1,4 +1,4 @@
-"""A YAML language server, spoken to as an editor does: JSON-RPC with lengths, over its standard input and output."""
+"""A YAML language server, spoken to as an editor does: JSON-RPC with lengths, over pipes."""
 
 import asyncio
 import json

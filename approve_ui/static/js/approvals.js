@@ -1,6 +1,7 @@
 // The queue: live, and still while somebody's pointer or focus is in it.
 
 import { get } from "./api.js";
+import { ends } from "./bytes.js";
 import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
@@ -20,6 +21,7 @@ const body = one("tbody", list);
 const later = one("#show-new");
 const shown = new Map();
 let held = null;
+let config = null;
 let timer = 0;
 
 const busy = () => list.matches(":hover") || list.contains(document.activeElement);
@@ -38,8 +40,22 @@ async function refresh() {
   count.hidden = answer.waiting.length === 0;
   document.title = `${answer.waiting.length ? `(${answer.waiting.length}) ` : ""}Approvals · Secondsig`;
   showRecent(answer.recent);
-  if (shown.size && busy()) hold(answer.waiting);
-  else showWaiting(answer.waiting);
+  config = answer.config;
+  if (shown.size && busy()) return hold(answer.waiting);
+  showConfig();
+  showWaiting(answer.waiting);
+}
+
+// The notice stands above the rows, so it comes and goes only when nobody points at one.
+function showConfig() {
+  const { digest, refused } = config;
+  const notice = one("#refused-change");
+  if (refused) {
+    one("#refused-at").textContent = timeOfDay(refused.at);
+    one("#refused-why").replaceChildren(...refused.why.map((sentence) => el("li", {}, written(sentence))));
+    one("#in-force").textContent = ends(digest);
+  }
+  notice.hidden = !refused;
 }
 
 // Nothing moves under a finger: rows that ended say so where they stand, and new ones wait behind a button.
@@ -59,6 +75,7 @@ function hold(rows) {
 
 function release() {
   if (!held || busy()) return;
+  showConfig();
   showWaiting(held);
 }
 

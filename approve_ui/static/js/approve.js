@@ -72,6 +72,7 @@ async function loadNow() {
   const before = page.view;
   page.unsure = false;
   page.view = view;
+  showEarlier(view.earlier_configuration);
   tellOutcome(view, page.me, page.opened?.payload);
   const state = outcomeOf(view, page.me);
   if (state === "waiting" && performance.now() - page.signedAt < SENDING_FOR_MS) return enter("sending");
@@ -80,6 +81,13 @@ async function loadNow() {
   if (page.state === "signing") return;
   if (view.may.approve && passkeysWork()) await prepare();
   else showUnsigned(view.may.approve ? "no-passkey" : view.may.why.replaceAll("_", "-"));
+}
+
+// What decides changed since this was asked: said before anybody signs, and time to read it.
+function showEarlier(earlier) {
+  const line = one("#earlier");
+  if (line.hidden === earlier) guard.settle();
+  line.hidden = !earlier;
 }
 
 async function onFailure(error) {
@@ -316,7 +324,7 @@ async function signedIn() {
 function follow() {
   page.listening = true;
   listen({
-    onEvent: (name, data) => { if (name === "envelope" && data.id === id) load(); },
+    onEvent: (name, data) => { if (name === "config" || (name === "envelope" && data.id === id)) load(); },
     onLive: (live) => { if (live && page.state === "offline") load(); },
     onSignedOut: () => { page.listening = false; signedOut(); },
   });

@@ -118,7 +118,7 @@ async def test_in_one_process_it_starts_reloads_and_ends_by_signals(
 
 
 @pytest.mark.parametrize("wrong", [False, True])
-async def test_a_reload_that_fails_is_logged_and_raises_nothing(
+async def test_a_reload_that_fails_was_logged_already_and_raises_nothing(
     wrong: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from gateway.errors import ConfigError
@@ -131,7 +131,7 @@ async def test_a_reload_that_fails_is_logged_and_raises_nothing(
 
     configure_logging(machine=True)
     await module._reload(Reloading())  # type: ignore[arg-type]  # a played one
-    assert ("config.refused" in capsys.readouterr().err) is wrong
+    assert capsys.readouterr().err == ""
     structlog.reset_defaults()
 
 

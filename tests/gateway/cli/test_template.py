@@ -52,3 +52,18 @@ def test_the_configured_templates_are_tested(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "secondsig.yaml").write_text("templates: {playgruond: }\n")
     assert main(["template", "test"]) == 1
     assert 'Did you mean "playground"?' in capsys.readouterr().err
+
+
+def test_what_an_overlay_loosens_is_said_with_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "secondsig.yaml").write_text("templates: {playground: {overlays: [over.yaml]}}\n")
+    entry = "{id: payment/create, title: Pretend to pay, loosen: Only pretend money.}"
+    (tmp_path / "over.yaml").write_text(f"overlay: playground\nrequires: '>=1'\nactions: [{entry}]\n")
+    assert main(["template", "test"]) == 0
+    said = capsys.readouterr().out
+    assert "over.yaml:3:11: /playground/payment/create is looser than its template" in said
+    assert "Only pretend money." in said
+    assert main(["template", "test", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["loosened"]
+    assert (told["action"], told["reason"]) == ("/playground/payment/create", "Only pretend money.")

@@ -10,6 +10,7 @@ from gateway.desk.contract import DeskError, Event
 from gateway.desk.desk import MAX_ROWS
 from gateway.encoding import b64u
 from gateway.model import Decision, Effect
+from gateway.rules import RefusedChange
 from gateway.store.contract import Shred
 from tests.kit.clocks import START
 from tests.kit.things import GATEWAY, a_mapped, a_request, a_unit
@@ -317,3 +318,46 @@ async def test_signing_in_and_out_go_through_the_desk(world: World) -> None:
     assert session is not None
     assert await world.desk.logout(session) == {}
     assert world.desk.session(done.cookie, done.body["tab"]) is None
+
+
+async def test_a_change_that_was_refused_is_told_with_what_is_in_force(world: World) -> None:
+    told = await world.desk.envelopes(world.session("Mika"))
+    assert told["config"] == {"digest": "config-1", "refused": None}
+    world.last_change.refused = RefusedChange(START, ("policy.cedar:1:1: Wrong.",))
+    told = await world.desk.envelopes(world.session("Mika"))
+    assert told["config"]["refused"] == {"at": NOW, "why": ["policy.cedar:1:1: Wrong."]}
+    assert "config" not in await world.desk.state()
+
+
+async def test_pages_hear_that_the_configuration_changed(world: World) -> None:
+    events = world.desk.subscribe(world.session("Mika"), None)
+    assert (await anext(events)).name == "hello"
+    heard = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0)
+    world.board.configured()
+    assert await heard == Event(world.board.last, "config", {})
+
+
+async def test_a_question_opened_under_an_earlier_configuration_says_so(world: World) -> None:
+    envelope = await world.opened()
+    assert (await looked_at(world, envelope.id))["earlier_configuration"] is False
+    world.config = "config-2"
+    assert (await looked_at(world, envelope.id))["earlier_configuration"] is True
+
+
+@pytest.mark.parametrize("token", ["", "scrap", "scrape "])
+async def test_metrics_tell_a_stranger_nothing(world: World, token: str) -> None:
+    with pytest.raises(DeskError) as error:
+        await world.desk.metrics(token)
+    assert (error.value.status, error.value.extra) == (401, {})
+
+
+async def test_metrics_count_the_envelopes_of_every_state(world: World) -> None:
+    await world.opened()
+    page = await world.desk.metrics("scrape")
+    assert 'secondsig_envelopes{state="pending"} 1' in page
+    assert 'secondsig_envelopes{state="unknown"} 0' in page
+    assert 'secondsig_config_digest_info{digest="config-1"} 1' in page
+    assert "secondsig_config_refused 0" in page
+    world.last_change.refused = RefusedChange(START, ("Wrong.",))
+    assert "secondsig_config_refused 1" in await world.desk.metrics("scrape")

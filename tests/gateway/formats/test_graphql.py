@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.bodies import MAX_DEPTH, MAX_VALUES, Json, JsonNumber, parse_json
 from gateway.errors import Reason, Refusal
+from gateway.formats import graphql
 from gateway.formats.graphql import (
     MAX_BATCH,
     MAX_BATCH_TEXT,
@@ -17,6 +18,7 @@ from gateway.formats.graphql import (
     from_query,
     parse_graphql,
 )
+from gateway.formats.graphql_syntax import Field
 
 
 def refused(act: Callable[[], object]) -> str:
@@ -121,6 +123,16 @@ def test_a_fragment_bomb_costs_what_it_is_long() -> None:
     chain = "{...F0}" + "".join(f"fragment F{n} on M{{...F{n + 1}}}" for n in range(2_000))
     assert names(chain + "fragment F2000 on M{a}") == [("query", "a")]
     too_large(lambda: names("{...F0}" + "".join(f"fragment F{n} on M{{...F{n + 1}}}" for n in range(25_000))))
+
+
+def test_each_fragment_is_entered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered: list[Field] = []
+    monkeypatch.setattr(
+        graphql, "_collect", lambda found, field: entered.append(found.setdefault(field.key, field))
+    )
+    bomb = "{...F0}" + "".join(f"fragment F{n} on M{{a{n} {f'...F{n + 1} ' * 20}}}" for n in range(60))
+    assert len(names(bomb + "fragment F60 on M{a60}")) == 61
+    assert len(entered) == 61
 
 
 def test_an_alias_bomb_is_refused() -> None:

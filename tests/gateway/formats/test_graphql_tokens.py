@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Reason, Refusal
-from gateway.formats.graphql_tokens import END, MAX_TOKENS, Token, tokens
+from gateway.formats import graphql_tokens
+from gateway.formats.graphql_tokens import END, MAX_TEXT, MAX_TOKENS, Token, tokens
 
 
 def texts(source: str) -> list[str]:
@@ -115,13 +116,25 @@ def test_a_number_that_readers_cut_elsewhere_is_refused(source: str) -> None:
 def test_a_flood_of_tokens_is_refused_at_the_limit() -> None:
     assert len(tokens("a " * MAX_TOKENS)) == MAX_TOKENS + 1
     with pytest.raises(Refusal) as caught:
-        tokens("{" * 5_000_000)
+        tokens("{" * (MAX_TOKENS + 1))
     assert caught.value.reason is Reason.BODY_TOO_LARGE
+
+
+def test_the_steps_end_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[object] = []
+    monkeypatch.setattr(graphql_tokens, "_token", steps.append)
+    with pytest.raises(Refusal):
+        tokens("{" * MAX_TEXT)
+    assert len(steps) == MAX_TOKENS + 1
+    with pytest.raises(Refusal) as caught:
+        tokens("{" * (MAX_TEXT + 1))
+    assert caught.value.reason is Reason.BODY_TOO_LARGE
+    assert len(steps) == MAX_TOKENS + 1
 
 
 @pytest.mark.parametrize(
     "source",
-    ["," * 2_000_000, "#" * 2_000_000, "#\n" * 1_000_000, f'"{"a" * 2_000_000}"', '"' + "\\\\" * 1_000_000],
+    ["," * MAX_TEXT, "#" * MAX_TEXT, "#\n" * 500_000, f'"{"a" * 999_998}"', '"' + "\\\\" * 400_000],
 )
 def test_long_tokens_are_read_or_refused_in_one_pass(source: str) -> None:
     """A pattern that went back over what it had read would never end here."""

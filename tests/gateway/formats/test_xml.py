@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.bodies import MAX_DEPTH
 from gateway.errors import Reason, Refusal
+from gateway.formats import xml
 from gateway.formats.xml import MAX_NODES, XmlNode, parse_xml, read_xml
 
 S3 = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -121,7 +122,7 @@ def test_a_line_end_that_readers_keep_or_change_is_refused() -> None:
 def test_deep_nesting_is_refused() -> None:
     assert parse_xml(b"<a>" * MAX_DEPTH + b"</a>" * MAX_DEPTH).tag == "a"
     assert "deeper" in refused(b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1))
-    assert "deeper" in refused(b"<a>" * 1_000_000)
+    assert "deeper" in refused(b"<a>" * MAX_NODES)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +136,35 @@ def test_a_flood_of_nodes_is_refused(raw: bytes) -> None:
     with pytest.raises(Refusal) as caught:
         parse_xml(raw)
     assert caught.value.reason is Reason.BODY_TOO_LARGE
+
+
+@pytest.mark.parametrize("piece", [b"<a>", b"<a x='1' y=\"2\">", b"<a "])
+def test_a_flood_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
+    monkeypatch.setattr(xml, "_parser", None)
+    with pytest.raises(Refusal) as caught:
+        parse_xml(piece * 1_000_000)
+    assert caught.value.reason is Reason.BODY_TOO_LARGE
+
+
+def test_the_steps_end_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[object] = []
+
+    def count(flat: list[str]) -> dict[str, str]:
+        steps.append(flat)
+        return {}
+
+    monkeypatch.setattr(xml, "_attributes", count)
+    with pytest.raises(Refusal):
+        parse_xml(b"<a>" + b"<b/>" * (MAX_NODES * 2 - 2) + b"</a>")
+    assert len(steps) == MAX_NODES
+
+
+def test_a_long_namespace_written_before_every_name_is_refused() -> None:
+    """200,000 bytes in 20,000 names would be four billion."""
+    long = b"u" * 200_000
+    assert "namespace" in refused(b"<a xmlns='" + long + b"'>" + b"<b/>" * 19_000 + b"</a>")
+    assert "namespace" in refused(b"<a xmlns:p='" + long + b"'/>")
+    assert parse_xml(b"<a xmlns='u'><b xmlns=''/></a>").tag == "a"
 
 
 def same(node: XmlNode, element: ET.Element) -> bool:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.bodies import MAX_DEPTH, MAX_VALUES, Json, JsonNumber, parse_json
 from gateway.errors import Reason, Refusal
+from gateway.formats import yaml_body
 from gateway.formats.yaml_body import parse_yaml_body
 from gateway.templates.yaml12 import Yaml, parse_yaml
 
@@ -148,7 +149,8 @@ def test_tags_are_refused(raw: str) -> None:
 
 def test_a_second_document_is_refused() -> None:
     assert "several" in refused("a: 1\n---\nb: 2")
-    assert "several" in refused("a: 1\n...\n---\nb: 2")
+    assert "'...'" in refused("a: 1\n...\n---\nb: 2")
+    assert "'...'" in refused("a: 1\n...")
     assert "directive" in refused("%YAML 1.1\n---\na: 1")
     assert "directive" in refused("%TAG ! tag:x\n---\na: 1")
 
@@ -179,6 +181,23 @@ def test_what_is_no_yaml_is_refused(raw: str) -> None:
     assert "cannot be read" in refused(raw)
 
 
+@pytest.mark.parametrize(
+    "raw", ["a\t", "a: b\tc", "a:\tb", "a: b\t# c", '"a\tb"', "a: 'b\t\n  c'", "#\t\na: b", "- 'a\t'\n- \tb"]
+)
+def test_a_tab_that_only_some_readers_take_for_a_blank_is_refused(raw: str) -> None:
+    refused(raw)
+    assert parse_yaml_body(b"a: |\n  all:\n  \tcc a.c\t\nb: 'c\td'\ne: \"f\\tg\"") == {
+        "a": "all:\n\tcc a.c\t\n",
+        "b": "c\td",
+        "e": "f\tg",
+    }
+
+
+@pytest.mark.parametrize("raw", ["a", "1", "'a'", "|\n# a", ">\n...\n", "|\n", "--- yes", "---"])
+def test_a_document_that_is_no_collection_is_refused(raw: str) -> None:
+    assert "mapping or a list" in refused(raw)
+
+
 def test_other_encodings_are_refused() -> None:
     assert "UTF-8" in refused("a: b".encode("utf-16"))
     assert "UTF-8" in refused(b"a: \xff")
@@ -199,6 +218,31 @@ def test_a_flood_of_values_is_refused(raw: str) -> None:
     with pytest.raises(Refusal) as caught:
         parse_yaml_body(raw.encode())
     assert caught.value.reason is Reason.BODY_TOO_LARGE
+
+
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)])
+@pytest.mark.parametrize("raw", ["- a\n" * 100_000, "- []\n" * 100_000, "{a: {b: [" + "c," * 100_000])
+def test_the_steps_end_at_the_limit(monkeypatch: pytest.MonkeyPatch, loader: type, raw: str) -> None:
+    steps = 0
+
+    class Counting(loader):  # type: ignore[misc]
+        def get_event(self) -> object:
+            nonlocal steps
+            steps += 1
+            return super().get_event()
+
+    monkeypatch.setattr(yaml_body, "_LOADER", Counting)
+    with pytest.raises(Refusal):
+        parse_yaml_body(raw.encode())
+    assert MAX_VALUES < steps <= 2 * MAX_VALUES + 3
+
+
+@pytest.mark.parametrize("raw", ['"\\ud800"', '"\\U00110000"', '{"\\udc00": 1}'])
+def test_half_a_character_is_refused_by_the_slow_loader_too(
+    monkeypatch: pytest.MonkeyPatch, raw: str
+) -> None:
+    monkeypatch.setattr(yaml_body, "_LOADER", yaml.SafeLoader)
+    refused(raw)
 
 
 def test_json_under_a_yaml_name_reads_as_json() -> None:

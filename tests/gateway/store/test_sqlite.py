@@ -526,3 +526,12 @@ def test_the_stores_clock_is_the_one_that_decides(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(go())
+
+
+async def test_envelopes_are_counted_by_state(store: TimedStore) -> None:
+    assert await store.counts() == {}
+    for number in range(3):
+        name = f"env_{number}"
+        await store.apply(c.Open(an_envelope(id=name, join_key=name), 10), [a_row()])
+    await store.apply(c.Move("env_0", 1, Step.CANCEL, START), [a_row()])
+    assert await store.counts() == {"pending": 2, "cancelled": 1}

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 from multidict import CIMultiDictProxy
 
-from gateway.desk.contract import Event, JsonObject, Session, SignedIn
+from gateway.desk.contract import DeskError, Event, JsonObject, Session, SignedIn
 from gateway.web.app import Pages, build_app
 from gateway.web.sockets import loopback_sockets
 
@@ -131,6 +131,12 @@ class FakeDesk:
                 yield event
         finally:
             self.subscribers -= 1
+
+    async def metrics(self, token: str) -> str:
+        self._asked("metrics", token)
+        if token != "scrape":
+            raise DeskError(401, "no_token", "This needs a token.")
+        return "secondsig_envelopes 1\n"
 
     async def ready(self) -> tuple[bool, str]:
         return self.is_ready

@@ -137,3 +137,18 @@ async def test_health_says_nothing_but_ok(browser: Browser, desk: FakeDesk):
     desk.is_ready = (False, "The store does not answer.")
     reply = await browser.get("/readyz")
     assert (reply.status, reply.body) == (503, b"The store does not answer.\n")
+
+
+async def test_metrics_need_the_bearer_token_and_no_session(browser: Browser, desk: FakeDesk):
+    reply = await browser.get("/metrics", Cookie=None, Secondsig_Tab=None, Authorization="Bearer scrape")
+    assert (reply.status, reply.body) == (200, b"secondsig_envelopes 1\n")
+    assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize("header", [None, "scrape", "Basic scrape", "Bearer", "Bearer  scrape", "Bearer x"])
+async def test_a_session_or_another_token_reads_no_metrics(
+    header: str | None, browser: Browser, desk: FakeDesk
+):
+    reply = await browser.get("/metrics", Authorization=header)
+    assert reply.status == 401
+    assert b"secondsig_" not in reply.body
