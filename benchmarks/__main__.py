@@ -9,9 +9,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import allowed, policies, start, tap
+from benchmarks import allowed, match, policies, start, tap
 
-ALL = {"start": start.main, "policies": policies.main, "tap": tap.main, "allowed": allowed.main}
+ALL = {
+    "start": start.main,
+    "match": match.main,
+    "policies": policies.main,
+    "tap": tap.main,
+    "allowed": allowed.main,
+}
 
 
 def main() -> int:

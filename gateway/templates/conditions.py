@@ -88,7 +88,7 @@ class Condition:
 
     def holds(self, view: View) -> bool:
         """Raises the refusal where the answer is unknown."""
-        found = self.source.read(view)
+        found = view.found(self.source)
         if len(found) > 1:
             raise ambiguous(f"{self.source.text!r} stands there more than once; send it once.")
         if not found:

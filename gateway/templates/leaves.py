@@ -84,6 +84,7 @@ def _where(source: Source) -> tuple[frozenset[str], tuple[str, ...]] | None:
     return None
 
 
+@lru_cache(maxsize=65_536)
 def touches(first: str, second: str) -> bool:
     """Can the two selectors read the same leaf? Both are a template's."""
     return covers(first, second) or covers(second, first)

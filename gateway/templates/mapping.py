@@ -46,17 +46,22 @@ def _one(service: Service, view: View, segments: list[str], upgrades: frozenset[
 
 def _batch(service: Service, view: View) -> tuple[Unit, ...]:
     """Each inner request as if it had been sent alone, under the batch's own host and caller."""
-    outer = view.request
     units: list[Unit] = []
-    for inner in parse_http_batch(view.body.parts, outer.host):
-        request = replace(
-            outer, method=inner.method, target=inner.target, headers=inner.headers, body=inner.body
-        )
+    for request in inner_requests(view):
         path, query = split_target(request.target)
         if service.decoding.find(request, query, parse_path(path)).split is not None:
             raise ambiguous("The batch holds a request that is itself a list of others; send that one alone.")
         units.extend(map_request(service, request).units)
     return tuple(units)
+
+
+def inner_requests(view: View) -> list[Request]:
+    """What a batch holds, each as if it had come alone."""
+    outer = view.request
+    return [
+        replace(outer, method=inner.method, target=inner.target, headers=inner.headers, body=inner.body)
+        for inner in parse_http_batch(view.body.parts, outer.host)
+    ]
 
 
 def read_body(service: Service, request: Request) -> DecodedBody:
@@ -85,7 +90,7 @@ def _choose(
 ) -> tuple[Action, dict[str, str]]:
     """The one candidate that wins; unknown conditions of any candidate refuse."""
     winner: tuple[Action, dict[str, str]] | None = None
-    for hit in service.index.find(view.request.method, segments):
+    for hit in service.index.find(view.request.method, segments, view):
         captures = _captures(hit, view.request)
         if captures is None or _only_reads(hit.leaf.action, upgrades):
             continue

@@ -7,19 +7,20 @@ from gateway.errors import ConfigError
 from gateway.templates.action import Action
 from gateway.templates.fields import suggestion
 from gateway.templates.language import TooLarge
-from gateway.templates.matching import Match, both, within
+from gateway.templates.matching import both, within
+from gateway.templates.neighbours import neighbours
 
 
 def ranked(actions: Sequence[Action]) -> tuple[list[Action], list[ConfigError]]:
     """The actions, each before all that it beats, and what is wrong with their order."""
     problems: list[ConfigError] = _unknown_over(actions)
     beats: dict[str, set[str]] = {action.id: set() for action in actions}
-    for index, first in enumerate(actions):
-        for second in actions[index + 1 :]:
-            try:
-                _order(first, second, beats, problems)
-            except TooLarge:
-                problems.append(_error(first, second, "cannot be compared; simplify their patterns", ""))
+    for one, two in neighbours(actions):
+        first, second = actions[one], actions[two]
+        try:
+            _order(first, second, beats, problems)
+        except TooLarge:
+            problems.append(_error(first, second, "cannot be compared; simplify their patterns", ""))
     return _sorted(actions, beats, problems), problems
 
 
@@ -35,7 +36,7 @@ def _unknown_over(actions: Sequence[Action]) -> list[ConfigError]:
 
 def _order(first: Action, second: Action, beats: dict[str, set[str]], problems: list[ConfigError]) -> None:
     one, two = first.match, second.match
-    if one is None or two is None or not _near(one, two):
+    if one is None or two is None:
         return
     witness = both(one, two)
     if witness is None:
@@ -58,17 +59,6 @@ def _order(first: Action, second: Action, beats: dict[str, set[str]], problems: 
     else:
         way_out = f"Narrow one, or give one of them over: [{second.id}] or over: [{first.id}]."
         problems.append(_error(first, second, f"both match {witness}", way_out))
-
-
-def _near(one: Match, two: Match) -> bool:
-    """A cheap look, before anything is compared in earnest."""
-    if one.methods is not None and two.methods is not None and not one.methods & two.methods:
-        return False
-    return any(
-        a.star is not None or b.star is not None or len(a.segments) == len(b.segments)
-        for a in one.paths or ()
-        for b in two.paths or ()
-    )
 
 
 def _names(upper: Action, lower: Action) -> bool:

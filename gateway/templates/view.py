@@ -1,15 +1,17 @@
 """One request under one decode rule, read no further than it is asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from gateway.bodies import Pairs, parse_form
 from gateway.decoded import DecodedBody, Kind, decode
-from gateway.errors import ambiguous
+from gateway.errors import Refusal, ambiguous
 from gateway.formats.git_push import RefUpdate
 from gateway.formats.graphql import GraphqlField
 from gateway.formats.jsonrpc import RpcMessage
 from gateway.model import Request
+from gateway.templates.reading import Found
 
 type ArgSource = Literal["form", "query", "json", "multipart"]
 type Split = Literal["graphql", "jsonrpc", "git", "multipart/mixed"]
@@ -40,6 +42,12 @@ class BodyRule:
         return kinds.get(named, kinds.get("*"))
 
 
+class Readable(Protocol):
+    @property
+    def text(self) -> str: ...
+    def read(self, view: "View") -> Sequence[Found]: ...
+
+
 @dataclass(slots=True)
 class View:
     """What selectors read. Anything that has more than one reading raises the refusal.
@@ -54,6 +62,20 @@ class View:
     part: UnitPart | None = None
     _query: Pairs | None = None
     _body: DecodedBody | None = None
+    _found: dict[str, Sequence[Found] | Refusal] = field(default_factory=dict)
+
+    def found(self, source: Readable) -> Sequence[Found]:
+        """What a selector of a condition reads, read once: many actions ask for the same."""
+        known = self._found.get(source.text)
+        if known is None:
+            try:
+                known = source.read(self)
+            except Refusal as refusal:
+                known = refusal
+            self._found[source.text] = known
+        if isinstance(known, Refusal):
+            raise known
+        return known
 
     @property
     def query(self) -> Pairs:
