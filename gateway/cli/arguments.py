@@ -141,6 +141,90 @@ def _templates(commands: Any) -> None:
         "secondsig template test my-service.yaml",
     )
     test.add_argument("files", nargs="*", metavar="FILE")
+    _template_lint(group)
+    _template_explain(group)
+    _add(
+        group,
+        "schema",
+        "schema:schema",
+        "Print the JSON Schema of templates and overlays, for editors.",
+        "secondsig template schema > secondsig-template.schema.json",
+    )
+    _template_import(group)
+    _template_coverage(group)
+
+
+def _template_lint(group: Any) -> None:
+    lint = _add(
+        group,
+        "lint",
+        "lint:lint",
+        "Find what is wrong or doubtful in templates, and say how to mend it; 1 if there are errors.",
+        "secondsig template lint my-service.yaml",
+    )
+    lint.add_argument(
+        "files", nargs="*", metavar="FILE", help="templates or overlays (default: all there are)"
+    )
+
+
+def _template_explain(group: Any) -> None:
+    told = _add(
+        group,
+        "explain",
+        "explain:explain_request",
+        "Say step by step what the gateway would make of a request. Nothing is sent.",
+        "secondsig template explain --agent ci-bot -- curl -X DELETE https://api.github.com/repos/acme/site",
+    )
+    told.add_argument("--curl", metavar="COMMAND", help="a curl command line, as one text")
+    told.add_argument("--raw", metavar="FILE", help="an HTTP request as it stands on the wire (- for stdin)")
+    told.add_argument("--har", metavar="FILE", help="a HAR file: each of its requests")
+    told.add_argument("--envelope", metavar="ENVELOPE", help="what waits, or waited, for a person")
+    told.add_argument("--agent", metavar="NAME", help="who asks (default: a made-up agent without team)")
+    told.add_argument(
+        "--scheme",
+        choices=("https", "http"),
+        default="https",
+        metavar="SCHEME",
+        help="of --raw (default: https)",
+    )
+    told.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CURL", help="a curl command")
+
+
+def _template_import(group: Any) -> None:
+    drafted = _add(
+        group,
+        "import",
+        "importing:import_template",
+        "Draft a template from a description, a recording of a browser, or our own log.",
+        "secondsig template import openapi api.yaml --service tea --out tea.yaml",
+    )
+    drafted.add_argument("kind", choices=("openapi", "har", "recorded"), metavar="KIND")
+    drafted.add_argument("source", nargs="?", metavar="SOURCE", help="the file; for recorded, a host")
+    drafted.add_argument("--service", metavar="NAME", help="what the service is to be called")
+    drafted.add_argument("--namespace", metavar="NAME", help="the namespace of its resources in Cedar")
+    drafted.add_argument("--host", metavar="HOST", help="which host of a recording is meant")
+    drafted.add_argument("--out", metavar="FILE", help="a new file (default: standard output)")
+
+
+def _template_coverage(group: Any) -> None:
+    coverage = _add(
+        group,
+        "coverage",
+        "coverage:coverage",
+        "Say which operations of an API's description the templates know by name; 1 if too few.",
+        "secondsig template coverage --openapi api.yaml --service tea tea.yaml",
+    )
+    coverage.add_argument("files", nargs="*", metavar="FILE", help="templates (default: as template test)")
+    coverage.add_argument("--openapi", metavar="FILE", help="OpenAPI 3 or Swagger 2, JSON or YAML")
+    coverage.add_argument("--operations", metavar="FILE", help="lines of METHOD, path and id between tabs")
+    coverage.add_argument("--service", metavar="NAME", help="the template that is meant")
+    coverage.add_argument("--all", action="store_true", help="list every operation, not only what is open")
+    coverage.add_argument(
+        "--min-mutating", type=float, default=100, metavar="PERCENT", help="by name (default: 100)"
+    )
+    coverage.add_argument(
+        "--min-reads", type=float, default=0, metavar="PERCENT", help="by name (default: 0)"
+    )
 
 
 def _envelopes(commands: Any) -> None:

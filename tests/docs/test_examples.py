@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config import load_settings
+from gateway.loading import shipped_templates
+from gateway.model import Risk
 from gateway.policy import AgentFacts, Policy
 from gateway.templates import Library
 
@@ -59,3 +61,13 @@ def _empty(folder: Path) -> Path:
     path = folder / "empty.yaml"
     path.write_text("", encoding="utf-8")
     return path
+
+
+def test_the_overlay_of_the_operators_guide_tightens_the_template_that_ships(tmp_path: Path) -> None:
+    (text,) = [block for block in blocks("operators.md", "text") if block.startswith("overlay:")]
+    file = tmp_path / "stripe.yaml"
+    file.write_text(text, encoding="utf-8")
+    library = Library.load([shipped_templates()["stripe"]], {}, {"stripe": [file]})
+    assert library.loosened() == ()
+    actions = {action.id: action for action in library.actions()}
+    assert actions["/stripe/payout/create"].risk is Risk.FORBID

@@ -1,0 +1,1 @@
+"""The author's bench: what template authors use beside the gateway."""

@@ -1,0 +1,107 @@
+"""What would decide about a request now: templates, policy, settings, the agent that asks, who may sign."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from gateway.errors import Place, UsageError
+from gateway.loading import read_rules, shipped_templates
+from gateway.model import Request, ServiceMode
+from gateway.policy import AgentFacts, PersonFacts, Policy
+from gateway.settings import Settings
+from gateway.templates import Library
+from gateway.templates.cedar_schema import cedar_schema
+
+MADE_UP = "an-agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who a gateway knows. Where none was ever started, nobody."""
+
+    agents: tuple[AgentFacts, ...] = ()
+    paused: frozenset[str] = frozenset()
+    people: tuple[PersonFacts, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that decides, at one moment. `people` of None means that who is enrolled is not known."""
+
+    library: Library
+    policy: Policy
+    policy_places: Mapping[str, Place]
+    settings: Settings
+    agent: AgentFacts
+    now: int
+    made_up: bool = False
+    paused: bool = False
+    people: tuple[PersonFacts, ...] | None = None
+
+    def lets_through(self, host: str) -> bool:
+        return self.settings.unknown_hosts == "watch" or host in self.settings.trusted_hosts
+
+    def mode(self, service: str) -> ServiceMode:
+        known = self.settings.templates.get(service)
+        return known.mode if known else ServiceMode.ENFORCE
+
+
+def configured_scene(settings: Settings, agent: str | None, known: Known | None, now: int) -> Scene:
+    """What a gateway with these settings would do, for one of its agents or a made-up one."""
+    rules = read_rules(settings)
+    caller, made_up = _caller(agent, known)
+    people = known.people if known is not None else None
+    return Scene(
+        library=rules.library,
+        policy=rules.policy.with_directory(_all_agents(caller, known), people or ()),
+        policy_places=places_of(settings.policy.read_text(encoding="utf-8"), str(settings.policy)),
+        settings=settings,
+        agent=caller,
+        now=now,
+        made_up=made_up,
+        paused=known is not None and caller.name in known.paused,
+        people=people,
+    )
+
+
+def shipped_scene(requests: Iterable[Request], agent: str | None, now: int) -> Scene:
+    """What ships, under the policy of `secondsig init`, which is asked about these requests alone."""
+    library = Library.load(list(shipped_templates().values()))
+    served = {library.serves(each.scheme, each.host, each.port) for each in requests}
+    asked = [service for name, service in library.services.items() if name in served]
+    starter = files("gateway").joinpath("starter")
+    policy_text = starter.joinpath("policy.cedar").read_text(encoding="utf-8")
+    entities = starter.joinpath("entities.json").read_text(encoding="utf-8")
+    caller, _ = _caller(agent, None)
+    schema = cedar_schema(asked)
+    policy = Policy.load(policy_text, "policy.cedar", entities, "entities.json", schema, [caller], [])
+    nowhere = Path("nowhere")
+    settings = Settings(nowhere, nowhere, nowhere, nowhere)
+    places = places_of(policy_text, "the starter's policy.cedar")
+    return Scene(library, policy, places, settings, caller, now, made_up=True)
+
+
+def _caller(agent: str | None, known: Known | None) -> tuple[AgentFacts, bool]:
+    """The agent of that name; a made-up one without team where no gateway could know it."""
+    agents = {each.name: each for each in known.agents} if known is not None else {}
+    if agent is None or known is None:
+        return agents.get(MADE_UP) or AgentFacts(agent or MADE_UP), True
+    if agent not in agents:
+        near = f" Known are: {', '.join(sorted(agents))}." if agents else " None was added yet."
+        raise UsageError(f"There is no agent {agent}.{near}")
+    return agents[agent], False
+
+
+def _all_agents(caller: AgentFacts, known: Known | None) -> list[AgentFacts]:
+    others = known.agents if known is not None else ()
+    return [caller, *(each for each in others if each.name != caller.name)]
+
+
+def places_of(policy_text: str, file: str) -> dict[str, Place]:
+    """Where each policy with an @id stands."""
+    return {
+        found[1]: Place(file, policy_text.count("\n", 0, found.start()) + 1)
+        for found in re.finditer(r'@id\(\s*"([^"\\]*)"\s*\)', policy_text)
+    }
