@@ -9,7 +9,7 @@ from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.policy import Policy
 from gateway.rules import Rules, rules_digest, with_directory
 from gateway.settings import Settings
-from gateway.templates import Library
+from gateway.templates import Compiled, Library
 from gateway.templates.fields import Fields, suggestion
 from gateway.templates.yaml12 import parse_yaml
 
@@ -24,10 +24,10 @@ def ui_folder() -> Path:
     return Path(str(files("approve_ui")))
 
 
-def load_library(settings: Settings) -> Library:
+def load_library(settings: Settings, compiled: Compiled | None = None) -> Library:
     variables = {name: service.vars for name, service in settings.templates.items() if service.vars}
     overlays = {name: service.overlays for name, service in settings.templates.items()}
-    return Library.load(template_paths(settings), variables, overlays)
+    return Library.load(template_paths(settings), variables, overlays, compiled)
 
 
 def template_paths(settings: Settings) -> list[Path]:
@@ -71,7 +71,7 @@ def load_rules(settings: Settings, directory: Directory) -> Rules:
 
 def read_rules(settings: Settings) -> Rules:
     """What the files say. No agent and no person is known to this policy yet."""
-    library = load_library(settings)
+    library = load_library(settings, Compiled.usual())
     policy = Policy.load(
         _read(settings.policy, settings),
         str(settings.policy),

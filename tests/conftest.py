@@ -1,5 +1,7 @@
 """What is slow by where it stands: tests with sockets, processes or databases for each case."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,13 @@ SLOW = (
     "gateway/test_playground.py",
     "gateway/web",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing of a test stays in the account's own cache."""
+    folder = tempfile.TemporaryDirectory(prefix="secondsig-cache-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["XDG_CACHE_HOME"] = folder.name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

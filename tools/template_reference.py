@@ -27,12 +27,8 @@ Every key of the [template format](../guides/template-authors.md). This page is 
 tools.template_reference` writes it from the description that `secondsig template schema` prints as a JSON
 Schema.
 
-For completion, hover and checking in an editor that uses a YAML language server, write the schema into a file
-and name it in the template's first line:
-
-```sh
-secondsig template schema > secondsig-template.schema.json
-```
+For completion, hover and checking in an editor with a YAML language server, write the schema into a file,
+`secondsig template schema > secondsig-template.schema.json`, and name that in the template's first line:
 
 ```yaml
 # yaml-language-server: $schema=secondsig-template.schema.json
@@ -40,9 +36,9 @@ format: 1
 ```
 
 The YAML is read as YAML 1.2: `no` is a word, `1:30` a text. A key that stands twice and a key that is not
-listed here are errors. Where a list is possible, one value may stand for a list of itself. In `hosts`, `params`,
-`resources`, `decode`, `defaults` and `actions`, `${name}` is replaced by the variable of that name before
-anything else is read.
+listed here are errors. Where a list is possible, one value may stand for a list of itself. In `hosts`,
+`params`, `resources`, `decode`, `defaults` and `actions`, `${name}` is replaced by the variable of that name
+before anything else is read.
 """
 LINT = """\
 ## What lint finds

@@ -44,6 +44,7 @@ class Finding:
 
 LOADER: tuple[tuple[str, str], ...] = (
     (r"^This is not YAML|^The file is not UTF-8|^The file is empty", "not-yaml"),
+    (r"^The (file|template|overlay) cannot be read", "unreadable"),
     (r"stands here twice", "duplicate-key"),
     (r"^The tag |alias", "yaml-feature"),
     (r'^The summary names "', "summary-unknown-name"),
@@ -83,6 +84,7 @@ def from_loader(error: ConfigError, file: str) -> Finding:
 
 NAMES = {
     "not-yaml": "The file is not YAML 1.2 in UTF-8.",
+    "unreadable": "The file is not there, or may not be read.",
     "duplicate-key": "A key stands twice in one mapping.",
     "yaml-feature": "A tag, or an alias that cannot be written out.",
     "missing-key": "A key that is needed is not there.",

@@ -1,7 +1,7 @@
 """What would decide about a request now: templates, policy, settings, the agent that asks, who may sign."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -66,9 +66,9 @@ def configured_scene(settings: Settings, agent: str | None, known: Known | None,
     )
 
 
-def shipped_scene(requests: Iterable[Request], agent: str | None, now: int) -> Scene:
+def shipped_scene(requests: Sequence[Request], agent: str | None, now: int) -> Scene:
     """What ships, under the policy of `secondsig init`, which is asked about these requests alone."""
-    library = Library.load(list(shipped_templates().values()))
+    library = _library(requests)
     served = {library.serves(each.scheme, each.host, each.port) for each in requests}
     asked = [service for name, service in library.services.items() if name in served]
     starter = files("gateway").joinpath("starter")
@@ -81,6 +81,17 @@ def shipped_scene(requests: Iterable[Request], agent: str | None, now: int) -> S
     settings = Settings(nowhere, nowhere, nowhere, nowhere)
     places = places_of(policy_text, "the starter's policy.cedar")
     return Scene(library, policy, places, settings, caller, now, made_up=True)
+
+
+def _library(requests: Sequence[Request]) -> Library:
+    """All that ships; or, where that is enough, only the files that name the hosts in question."""
+    paths = list(shipped_templates().values())
+    ends = {".".join(each.host.split(".")[-2:]).encode() for each in requests}
+    named = [path for path in paths if any(end in path.read_bytes() for end in ends)]
+    library = Library.load(named)
+    if all(library.serves(each.scheme, each.host, each.port) for each in requests):
+        return library
+    return Library.load(paths)
 
 
 def _caller(agent: str | None, known: Known | None) -> tuple[AgentFacts, bool]:

@@ -8,6 +8,7 @@ from gateway.errors import ambiguous
 from gateway.formats.refusals import too_many
 
 MAX_TOKENS = 20_000
+MAX_TEXT = 1_000_000
 
 type TokenKind = Literal["punctuator", "name", "number", "string", "end"]
 
@@ -43,6 +44,8 @@ _LAST = 0x10FFFF
 
 def tokens(source: str) -> list[Token]:
     """All tokens of a document, ended by END."""
+    if len(source) > MAX_TEXT:
+        raise too_many("characters of GraphQL", MAX_TEXT)
     if _UNUSUAL.search(source) or _BARE_RETURN.search(source):
         raise ambiguous(
             "The GraphQL query holds a control character or a bare carriage return; leave it out."

@@ -10,6 +10,7 @@ from gateway.errors import ambiguous
 from gateway.formats.refusals import read_utf8, shown, too_many
 
 MAX_NODES = 20_000
+MAX_NAMESPACE = 256
 _BETWEEN = "\x1f"
 """Stands between namespace and name; no XML document can hold it."""
 
@@ -28,6 +29,8 @@ def parse_xml(body: bytes) -> XmlNode:
     """The root; no DOCTYPE, entities, comments, CDATA or instructions; one meaning for each local name."""
     if read_utf8(body, "XML body").startswith("\ufeff"):
         raise ambiguous("The XML body starts with a byte order mark; send it without one.")
+    if body.count(b"<") > 2 * MAX_NODES or body.count(b'"') + body.count(b"'") > 4 * MAX_NODES:
+        raise too_many("XML elements and attributes", MAX_NODES)
     builder = _Builder(has_returns=b"\r" in body)
     parser = _parser(builder)
     try:
@@ -116,12 +119,19 @@ def _parser(builder: _Builder) -> expat.XMLParserType:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.text
+    parser.StartNamespaceDeclHandler = _namespace
     parser.XmlDeclHandler = _declaration
     parser.StartDoctypeDeclHandler = _refuser("a DOCTYPE")
     parser.ProcessingInstructionHandler = _refuser("a processing instruction")
     parser.CommentHandler = _refuser("a comment, where some readers end a text")
     parser.StartCdataSectionHandler = _refuser("a CDATA section")
     return parser
+
+
+def _namespace(_: str | None, uri: str | None) -> None:
+    """Expat writes the namespace out before every name in it."""
+    if len(uri or "") > MAX_NAMESPACE:
+        raise ambiguous(f"An XML namespace is longer than {MAX_NAMESPACE} characters; use a shorter one.")
 
 
 def _declaration(version: str, encoding: str | None, _: int) -> None:

@@ -13,6 +13,7 @@ from gateway.formats.refusals import is_bare, read_utf8, shown, too_many
 
 _ODD_BREAKS = re.compile("[\ufeff\u0085\u2028\u2029]")
 _BARE_RETURN = re.compile("\r(?!\n)")
+_AS_WRITTEN = {"|", ">", "'"}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][-+][0-9]+)?)?")
 _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUE, _FALSE = {"true", "True", "TRUE"}, {"false", "False", "FALSE"}
@@ -36,10 +37,14 @@ def parse_yaml_body(raw: bytes) -> Json:
         raise ambiguous(
             "The YAML body holds a byte order mark or an unusual line break; use plain line feeds."
         )
+    builder = _Builder()
     try:
-        return _Builder().build(_events(text))
+        value = builder.build(_events(text))
     except (yaml.YAMLError, ValueError) as error:
         raise ambiguous("The YAML body cannot be read; send valid YAML.") from error
+    if builder.tabs != text.count("\t"):
+        raise ambiguous("The YAML body holds a tab outside a block text, where readers differ; use spaces.")
+    return value
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -69,6 +74,8 @@ class _Builder:
         self.open: list[_Open] = []
         self.done: list[Json] = []
         self.values = 0
+        self.tabs = 0
+        """Those in a block or between single quotes, which no reader takes for blanks."""
 
     def build(self, events: Iterator[Any]) -> Json:
         for event in events:
@@ -82,6 +89,8 @@ class _Builder:
             self._check_node(event)
         if isinstance(event, yaml.DocumentStartEvent):
             self._document(event)
+        elif isinstance(event, yaml.DocumentEndEvent) and event.explicit:
+            raise ambiguous("The YAML body ends its document with '...'; leave that out.")
         elif isinstance(event, yaml.ScalarEvent):
             self._scalar(event)
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -111,14 +120,21 @@ class _Builder:
         if self._wants_key():
             raise ambiguous("A key of the YAML body is not a text; write it as one.")
         value: list[Json] | dict[str, Json] = {} if is_mapping else []
-        self._add(value)
+        if self.open:
+            self._add(value)
+        else:
+            self.done.append(value)
         self.open.append(_Open(value, is_flow=bool(event.flow_style)))
 
     def _scalar(self, event: Any) -> None:
         text = event.value
         is_plain = event.style in {None, ""}
+        if not self.open:
+            raise ambiguous("The YAML body is one bare value; send a mapping or a list.")
         _check_text(text)
-        if is_plain and self.open and self.open[-1].is_flow and (":" in text or "?" in text):
+        if event.style in _AS_WRITTEN:
+            self.tabs += text.count("\t")
+        if is_plain and self.open[-1].is_flow and (":" in text or "?" in text):
             raise ambiguous(f"The YAML text {shown(text)} needs quotes within brackets.")
         if self._wants_key():
             self._key(text, is_plain=is_plain)
@@ -140,9 +156,6 @@ class _Builder:
         top.key = text
 
     def _add(self, value: Json) -> None:
-        if not self.open:
-            self.done.append(value)
-            return
         top = self.open[-1]
         if isinstance(top.value, list):
             top.value.append(value)

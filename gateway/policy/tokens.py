@@ -44,6 +44,11 @@ def tokens_of(source: Source) -> Tokens:
     return found
 
 
+def words_of(text: str) -> list[str]:
+    """The same tokens without their places, of a text that Cedar can parse: much faster for a long one."""
+    return [word for word in _TOKEN.findall(text) if not word.isspace() and not word.startswith("//")]
+
+
 def statements(tokens: Tokens) -> list[Tokens]:
     """The tokens cut after each semicolon; the last may lack one."""
     cut: list[Tokens] = []

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from cedarpy import Entities, Schema
 
 from gateway.errors import ConfigError, ConfigErrors, Place
-from gateway.policy.source import Source
-from gateway.policy.tokens import Tokens, tokens_of
+from gateway.policy.tokens import words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +38,12 @@ def read_schema(text: str) -> tuple[Schema, Vocabulary]:
             f"Cedar refuses the schema made from the templates: {error}.", Place("the generated schema")
         )
         raise ConfigErrors((broken,)) from error
-    tokens = tokens_of(Source("the generated schema", text))
+    words = words_of(text)
     return schema, Vocabulary(
         groups=_closed({_name(each["uid"]): _names(each["parents"]) for each in declared}),
-        applying=_applying(tokens),
-        types=_types(tokens),
-        attributes=_attributes(tokens),
+        applying=_applying(words),
+        types=_types(words),
+        attributes=_attributes(words),
     )
 
 
@@ -70,15 +69,11 @@ def _unquoted(word: str) -> str:
     return word.strip('"')
 
 
-def _attributes(tokens: Tokens) -> frozenset[str]:
+def _attributes(words: list[str]) -> frozenset[str]:
     """Whatever stands before a colon, with or without a question mark."""
-    words = [token.text for token in tokens]
-    names = set()
-    for at, word in enumerate(words):
-        before = words[at - 2] if at and words[at - 1] == "?" else words[at - 1]
-        if word == ":" and (before[0] == '"' or before.isidentifier()):
-            names.add(_unquoted(before))
-    return frozenset(names)
+    colons = [at for at, word in enumerate(words) if word == ":"]
+    before = {words[at - 2] if words[at - 1] == "?" else words[at - 1] for at in colons}
+    return frozenset(_unquoted(name) for name in before if name[0] == '"' or name.isidentifier())
 
 
 def _declared(words: list[str], at: int) -> list[str]:
@@ -90,8 +85,7 @@ def _declared(words: list[str], at: int) -> list[str]:
     return names
 
 
-def _applying(tokens: Tokens) -> frozenset[str]:
-    words = [token.text for token in tokens]
+def _applying(words: list[str]) -> frozenset[str]:
     applying: set[str] = set()
     for at, word in enumerate(words):
         if word == "action" and _starts_declaration(words, at):
@@ -101,8 +95,7 @@ def _applying(tokens: Tokens) -> frozenset[str]:
     return frozenset(applying)
 
 
-def _types(tokens: Tokens) -> frozenset[str]:
-    words = [token.text for token in tokens]
+def _types(words: list[str]) -> frozenset[str]:
     namespace, depth = "", 0
     types: set[str] = set()
     for at, word in enumerate(words):

@@ -1,6 +1,7 @@
 """Templates: what requests mean. They map, Cedar decides."""
 
 from gateway.bodies import leaf_text
+from gateway.templates.compiled import Compiled
 from gateway.templates.examples import ExampleResult
 from gateway.templates.leaves import covers, select
 from gateway.templates.library import ActionInfo, Library
@@ -10,6 +11,7 @@ from gateway.templates.service import Service
 
 __all__ = [
     "ActionInfo",
+    "Compiled",
     "ExampleResult",
     "Library",
     "Loosened",

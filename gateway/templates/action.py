@@ -156,10 +156,7 @@ def _sentence(node: Yaml, match: Match, context: tuple[ContextField, ...]) -> Se
 
 
 def _currencies(context: tuple[ContextField, ...]) -> Mapping[str, Knows]:
-    def knows(each: ContextField) -> Knows:
-        return lambda currency: each.money is not None and each.money.rule.exponent(currency) is not None
-
-    return {each.name: knows(each) for each in context if each.money is not None}
+    return {each.name: each.money.rule for each in context if each.money is not None}
 
 
 def _leaves(fields: Fields, around: Surroundings, what: str) -> tuple[str, ...]:

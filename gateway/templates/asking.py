@@ -26,6 +26,9 @@ class Asking:
     batch: IdPattern | None = None
 
 
+_USUAL = Asking()
+
+
 def merged(upper: Yaml | None, lower: Yaml | None) -> Yaml | None:
     """The members of both mappings; where both have one, the upper's."""
     if (
@@ -42,7 +45,7 @@ def merged(upper: Yaml | None, lower: Yaml | None) -> Yaml | None:
 
 def read_asking(node: Yaml | None) -> Asking:
     if node is None:
-        return Asking()
+        return _USUAL
     fields = Fields(node, '"approval"')
     ttl, quorum, hold_for = fields.get("ttl"), fields.get("quorum"), fields.get("hold_for")
     mode, approvers = fields.word("mode", list(Mode)), fields.get("approvers")

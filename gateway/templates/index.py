@@ -116,7 +116,14 @@ class Index:
     """Actions by their ranks; a method that no action names finds those that take any method."""
 
     def __init__(self, actions: Sequence[Action]) -> None:
+        self._actions = actions
+        self._built = False
+
+    def _build(self) -> None:
+        """At the first request: many services that are enabled are seldom asked for."""
+        self._built = True
         self._any = _Node()
+        actions = self._actions
         named = {name for action in actions if action.match for name in action.match.methods or ()}
         self._trees = {name: _Node() for name in named}
         for rank, action in enumerate(actions):
@@ -134,7 +141,9 @@ class Index:
                 _put(tree, Leaf(action, (rank, place), pattern))
 
     def find(self, method: str, segments: list[str], view: View | None = None) -> list[Hit]:
-        """Every action that matches, best rank first, each once; without those that a given view rules out."""
+        """Every action that matches, best rank first; without those that a given view rules out."""
+        if not self._built:
+            self._build()
         found: list[Hit] = []
         _walk(self._trees.get(method, self._any), segments, 0, [], _Search(view, found))
         if len(found) > 1:
@@ -169,9 +178,9 @@ def _arrange(root: _Node) -> None:
 def _walk(node: _Node, segments: list[str], at: int, values: list[str], search: _Search) -> None:
     if node.stars.every:
         for leaf in node.stars.candidates(search.view):
-            many = leaf.pattern.match(segments)
-            if many is not None:
-                search.found.append(Hit(leaf, many))
+            rest = leaf.pattern.take_rest(at, segments, at)
+            if rest is not None:
+                search.found.append(Hit(leaf, [*values, *rest]))
     if at == len(segments):
         search.found.extend(Hit(leaf, values) for leaf in node.leaves.candidates(search.view))
         return

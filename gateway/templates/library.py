@@ -13,6 +13,7 @@ from gateway.errors import ConfigError, Place, Reason, Refusal
 from gateway.model import Mapped, Request, Risk
 from gateway.templates.action import Access, Action
 from gateway.templates.cedar_schema import cedar_schema, resource_types
+from gateway.templates.compiled import Compiled, key_of
 from gateway.templates.examples import ExampleResult, run_examples, run_in_force
 from gateway.templates.fields import Problems, suggestion
 from gateway.templates.mapping import map_request, read_body
@@ -22,6 +23,10 @@ from gateway.templates.service import Service, Variables, load_service
 
 type Overlays = Mapping[str, Sequence[Path]]
 """The operator's files over templates, by service."""
+
+
+type Contents = Mapping[str, Sequence[tuple[Path, bytes]]]
+"""The overlays of each service, read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,20 @@ class Library:
 
     @classmethod
     def load(
-        cls, files: Sequence[Path], variables: Variables | None = None, overlays: Overlays | None = None
+        cls,
+        files: Sequence[Path],
+        variables: Variables | None = None,
+        overlays: Overlays | None = None,
+        compiled: Compiled | None = None,
     ) -> Self:
-        """Whole or not at all: raises ConfigErrors with everything that is wrong in any of the files."""
+        """Whole or not at all: raises ConfigErrors with everything that is wrong in any of the files.
+
+        With `compiled`, what did not change is not read again, and has no examples.
+        """
         given = variables or {}
         problems = Problems()
-        read = [_load(file, given, overlays or {}, problems) for file in files]
+        kept, contents = compiled or Compiled(None), _contents(overlays or {}, problems)
+        read = [_load(file, given, contents, kept, problems) for file in files]
         overlaid = [each for each in read if each is not None]
         services = [each.service for each in overlaid]
         if len(services) == len(files):
@@ -120,14 +133,35 @@ class Library:
         return service
 
 
-def _load(file: Path, given: Variables, overlays: Overlays, problems: Problems) -> Overlaid | None:
+def _load(
+    file: Path, given: Variables, overlays: Contents, compiled: Compiled, problems: Problems
+) -> Overlaid | None:
     raw = problems.attempt(_read, file, "template")
-    base = None if raw is None else problems.attempt(load_service, file, raw, given)
-    if raw is None or base is None:
+    if raw is None:
         return None
-    over = [(path, problems.attempt(_read, path, "overlay")) for path in overlays.get(base.name, ())]
-    read = [(path, content) for path, content in over if content is not None]
-    return problems.attempt(lay_over, base, raw, given, read) if len(read) == len(over) else None
+    key = key_of(file, raw, given, [each for name in sorted(overlays) for each in overlays[name]])
+    found = compiled.get(key)
+    if found is not None:
+        return found
+    base = problems.attempt(load_service, file, raw, given)
+    if base is None:
+        return None
+    found = problems.attempt(lay_over, base, raw, given, overlays.get(base.name, []))
+    if found is not None:
+        compiled.put(key, found)
+    return found
+
+
+def _contents(overlays: Overlays, problems: Problems) -> Contents:
+    """What the overlays hold, by service; those of a service of which one cannot be read are left out."""
+    read = {
+        name: [(path, problems.attempt(_read, path, "overlay")) for path in paths]
+        for name, paths in overlays.items()
+    }
+    return {
+        name: [(path, content) for path, content in each if content is not None]
+        for name, each in read.items()
+    }
 
 
 def _read(file: Path, what: str) -> bytes:

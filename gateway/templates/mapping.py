@@ -1,7 +1,7 @@
 """From a request to its units: overrides, path, candidates, conditions, resource, context, summary."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gateway.decoded import DecodedBody, decode
 from gateway.errors import ambiguous
@@ -22,37 +22,53 @@ _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
 _STRICTNESS = {Risk.LOW: 0, Risk.STEP_UP: 1, Risk.FORBID: 2}
 
 
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """One unit of a request and the action that won it."""
+
+    action: Action
+    view: View
+    captures: dict[str, str]
+    segments: list[str]
+
+
 def map_request(service: Service, request: Request) -> Mapped:
     """Never raises anything but a Refusal."""
+    units = tuple(_unit(service, each) for each in match_request(service, request))
+    return Mapped(units, service.name, service.version, service.digest)
+
+
+def match_request(service: Service, request: Request) -> list[Matched]:
+    """The action of each unit, none of which is read any further. Never raises anything but a Refusal."""
     path, query = split_target(request.target)
     upgrades = _check_headers(request)
     segments = parse_path(path)
     rule = service.decoding.find(request, query, segments)
     view = View(request, query, rule)
     check_override(view)
+    if rule.split is None:
+        return [_one(service, view, segments, upgrades)]
     if rule.split == "multipart/mixed" and request.body:
-        units = _batch(service, view)
-    else:
-        units = tuple(_one(service, each, segments, upgrades) for each in split(view))
-    return Mapped(units, service.name, service.version, service.digest)
+        return _batch(service, view)
+    return [_one(service, each, segments, upgrades) for each in split(view)]
 
 
-def _one(service: Service, view: View, segments: list[str], upgrades: frozenset[str]) -> Unit:
+def _one(service: Service, view: View, segments: list[str], upgrades: frozenset[str]) -> Matched:
     action, captures = _choose(service, view, segments, upgrades)
-    request = view.request
-    check_bodyless(request, lambda: action.reads_body(view))
-    return _unit(service, action, view, captures, segments)
+    if view.request.body:
+        check_bodyless(view.request, lambda: action.reads_body(view))
+    return Matched(action, view, captures, segments)
 
 
-def _batch(service: Service, view: View) -> tuple[Unit, ...]:
+def _batch(service: Service, view: View) -> list[Matched]:
     """Each inner request as if it had been sent alone, under the batch's own host and caller."""
-    units: list[Unit] = []
+    found: list[Matched] = []
     for request in inner_requests(view):
         path, query = split_target(request.target)
         if service.decoding.find(request, query, parse_path(path)).split is not None:
             raise ambiguous("The batch holds a request that is itself a list of others; send that one alone.")
-        units.extend(map_request(service, request).units)
-    return tuple(units)
+        found += match_request(service, request)
+    return found
 
 
 def inner_requests(view: View) -> list[Request]:
@@ -129,9 +145,8 @@ def _service_captures(service: Service, request: Request) -> dict[str, str]:
     return {}
 
 
-def _unit(
-    service: Service, action: Action, view: View, captures: dict[str, str], segments: list[str]
-) -> Unit:
+def _unit(service: Service, matched: Matched) -> Unit:
+    action, view, captures, segments = matched.action, matched.view, matched.captures, matched.segments
     view.captures = captures
     context: dict[str, ContextValue] = {}
     for each in action.fields:

@@ -48,6 +48,10 @@ class MoneyRule:
         """None for a currency that nobody told us about."""
         return self.exponents.get(currency, EXPONENTS.get(currency))
 
+    def knows(self, currency: str) -> bool:
+        """Are the decimals of this currency known?"""
+        return self.exponent(currency) is not None
+
     def read(self, amount: str, currency: str | None) -> Money:
         """An amount whose decimals cannot be known is of UNKNOWN currency: nobody can set a limit for it."""
         code = _code(currency)

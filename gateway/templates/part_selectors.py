@@ -72,7 +72,8 @@ class GitPlace:
         return (value,) if value else ()
 
 
-def part_selector(kind: str, name: str, text: str, place: Place) -> GraphqlPlace | McpPlace | GitPlace:
+def part_selector(text: str, name: str, place: Place) -> GraphqlPlace | McpPlace | GitPlace:
+    kind = text.partition(":")[0]
     what, slash, rest = name.partition("/")
     known = {"graphql": GRAPHQL, "mcp": MCP, "git": GIT}[kind]
     if what not in known or bool(slash) is not (what in {"args", "params"}) or (slash and not rest):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from gateway.errors import ConfigError, Place
 from gateway.templates.language import ANY, Language, chars, concat, literal, one, repeat, without
@@ -122,6 +122,17 @@ class Pattern:
             return None
         return [*head, middle, *rest]
 
+    def take_rest(self, star: int, segments: list[str], at: int) -> list[str] | None:
+        """From the star on, where everything before it is known to match the segments before `at`."""
+        end = len(segments) - (len(self.segments) - star - 1)
+        if end <= at:
+            return None
+        middle = self.segments[star].take_many(
+            segments[at:end], "/" if self.separator == SEPARATOR else self.separator
+        )
+        rest = None if middle is None else _take(self.segments[star + 1 :], segments[end:])
+        return None if middle is None or rest is None else [middle, *rest]
+
 
 def _take(patterns: tuple[Segment, ...], segments: list[str]) -> list[str] | None:
     values: list[str] = []
@@ -164,7 +175,7 @@ def parse_host(text: str, place: Place, params: Mapping[str, Param]) -> Pattern:
 
 def _segment(part: str, place: Place, params: Mapping[str, Param]) -> Segment:
     if "{" not in part and "}" not in part:
-        return Segment(literal=part)
+        return _literal(part)
     found = _CAPTURE.fullmatch(part)
     if found is None:
         raise ConfigError(f"{part!r} must hold one capture, such as {{name}}.", place)
@@ -172,7 +183,18 @@ def _segment(part: str, place: Place, params: Mapping[str, Param]) -> Segment:
     param = params.get(name, Param(name))
     if star and param.language is not None:
         raise ConfigError(f"{{{name}*}} takes many segments and cannot have a pattern or an enum.", place)
-    return Segment(param=param, prefix=prefix, suffix=suffix, star=bool(star))
+    return _capture(param, prefix, suffix, bool(star))
+
+
+@lru_cache(maxsize=10_000)
+def _literal(part: str) -> Segment:
+    """One for all patterns: a template has few words, and many paths."""
+    return Segment(literal=part)
+
+
+@lru_cache(maxsize=10_000)
+def _capture(param: Param, prefix: str, suffix: str, star: bool) -> Segment:  # noqa: FBT001  # as it was written
+    return Segment(param=param, prefix=prefix, suffix=suffix, star=star)
 
 
 def _pattern(text: str, place: Place, segments: tuple[Segment, ...], separator: str) -> Pattern:

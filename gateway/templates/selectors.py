@@ -1,7 +1,7 @@
 """Selectors: how a template names a place in a request, and the values that stand there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
@@ -188,26 +188,23 @@ def parse_selector(text: str, place: Place) -> Source:
         raise ConfigError(f"{text!r} does not say where to read.", place, near)
     if not name:
         raise ConfigError(f"{text!r} names nothing.", place)
-    if kind == "json":
-        return JsonPlace(_pointer(text, name, place), text)
-    if kind == "header":
-        return _header(text, name, place)
-    if kind in {"graphql", "mcp", "git"}:
-        return part_selector(kind, name, text, place)
-    if kind in {"aws", "grpc"}:
-        return service_selector(kind, name, text, place)
-    if kind == "xml":
-        return _xml(text, name, place)
-    if kind == "multipart":
-        return _multipart(text, name)
+    return _READERS[kind](text, name, place)
+
+
+def _keyed(text: str, name: str, place: Place) -> Source:
+    """A key of a query, a form, or wherever the upstream looks for arguments; it may be nested."""
     if key_tokens(name)[-1] == MALFORMED or not key_tokens(name)[0]:
         raise ConfigError(
             f"The brackets in {text!r} do not pair.", place, "Write nested keys as a[b] or a[*]."
         )
     tokens = tuple("*" if token == "" and index else token for index, token in enumerate(key_tokens(name)))
-    if kind == "query":
+    if text.startswith("query:"):
         return QueryPlace(tokens, text)
-    return FormPlace(tokens, text) if kind == "form" else Argument(tokens, text)
+    return FormPlace(tokens, text) if text.startswith("form:") else Argument(tokens, text)
+
+
+def _json(text: str, name: str, place: Place) -> Source:
+    return JsonPlace(_pointer(text, name, place), text)
 
 
 def _header(text: str, name: str, place: Place) -> Source:
@@ -225,8 +222,8 @@ def _xml(text: str, name: str, place: Place) -> Source:
     return XmlPlace(steps, text)
 
 
-def _multipart(text: str, name: str) -> Source:
-    stem, _, what = name.rpartition(".")
+def _multipart(text: str, name: str, _: Place) -> Source:
+    stem, _dot, what = name.rpartition(".")
     if stem and what in {"filename", "bytes"}:
         return MultipartPlace(stem, cast("Literal['filename', 'bytes']", what), text)
     return MultipartPlace(name, "value", text)
@@ -241,6 +238,17 @@ def _pointer(text: str, pointer: str, place: Place) -> tuple[str, ...]:
 def pointer_tokens(pointer: str) -> tuple[str, ...]:
     """A JSON pointer's steps; the empty pointer is the whole document."""
     return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
+
+
+_READERS: dict[str, Callable[[str, str, Place], Source]] = {
+    "json": _json,
+    "header": _header,
+    "xml": _xml,
+    "multipart": _multipart,
+    **dict.fromkeys(("query", "form", "arg"), _keyed),
+    **dict.fromkeys(("graphql", "mcp", "git"), part_selector),
+    **dict.fromkeys(("aws", "grpc"), service_selector),
+}
 
 
 def looks_into(source: Source, view: View) -> bool:

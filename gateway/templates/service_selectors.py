@@ -91,7 +91,8 @@ class GrpcPlace:
         return (found[1] if self.what == "service" else found[2],)
 
 
-def service_selector(kind: str, name: str, text: str, place: Place) -> AwsPlace | GrpcPlace:
+def service_selector(text: str, name: str, place: Place) -> AwsPlace | GrpcPlace:
+    kind = text.partition(":")[0]
     known = AWS if kind == "aws" else GRPC
     if name not in known:
         near = suggestion(name, known) or f"There are: {', '.join(f'{kind}:{each}' for each in known)}."

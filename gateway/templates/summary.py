@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.errors import ConfigError, Place
 from gateway.model import ContextValue, Money, Summary, SummaryPart
@@ -19,7 +20,10 @@ _INVISIBLE = re.compile(
 )
 
 type Values = Mapping[str, ContextValue]
-type Knows = Callable[[str], bool]
+
+
+class Knows(Protocol):
+    def knows(self, currency: str) -> bool: ...
 
 
 def clean(value: str) -> str:
@@ -38,7 +42,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value in its place; `knows` tells whether the currency of money is one whose decimals are known."""
+    """A value in its place; `knows` is asked whether the decimals of money's currency are known."""
 
     name: str
     filters: tuple[Filter, ...]
@@ -54,7 +58,9 @@ class Value:
             if made is not None:
                 return made
         if isinstance(value, Money):
-            return value_part(format_money(value, known=self.knows is None or self.knows(value.currency)))
+            return value_part(
+                format_money(value, known=self.knows is None or self.knows.knows(value.currency))
+            )
         if isinstance(value, tuple):
             return _listed(value, "3")
         if isinstance(value, bool):

@@ -118,7 +118,7 @@ def test_a_changed_policy_has_another_digest(settings: Settings) -> None:
 def test_variables_reach_their_template_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr(
-        "gateway.loading.Library.load", lambda files, variables, _overlays: seen.append((files, variables))
+        "gateway.loading.Library.load", lambda files, variables, *_: seen.append((files, variables))
     )
     load_library(replace(settings, templates={"playground": Service(vars={"a": 1})}))
     load_library(settings)

@@ -65,7 +65,15 @@ def secondsig(*arguments: str) -> tuple[str, ...]:
 
 
 def clean_environment() -> dict[str, str]:
-    kept = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE")
+    kept = (
+        "PATH",
+        "HOME",
+        "LANG",
+        "COVERAGE_PROCESS_START",
+        "COVERAGE_PROCESS_CONFIG",
+        "COVERAGE_FILE",
+        "XDG_CACHE_HOME",
+    )
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 

@@ -3,13 +3,12 @@
 import pytest
 
 from gateway.errors import Refusal
-from gateway.model import Caller, Request, Unit
-from gateway.templates import ExampleResult
 from tests.templates_yaml import walk
 
 JSON = "application/json"
 ANTHROPIC = walk.Walk("anthropic", "api.anthropic.com", usual=(JSON, b"{}"))
 LIBRARY = ANTHROPIC.library
+asked = ANTHROPIC.asked
 
 LOW = {
     "/anthropic/message/count": "counts",
@@ -18,50 +17,11 @@ LOW = {
 }
 
 
-def asked(method: str, url: str, body: bytes = b"", kind: str = JSON, **headers: str) -> Unit:
-    host, _, path = url.partition("/")
-    sent = (("Content-Type", kind),) if body else ()
-    more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    caller = Caller("agent", "tok_1", None, "127.0.0.1")
-    (unit,) = LIBRARY.map(Request(caller, method, "https", host, 443, f"/{path}", sent + more, body)).units
-    return unit
-
-
-def said(unit: Unit) -> str:
-    return "".join(part.text for part in unit.summary)
-
-
-@pytest.mark.parametrize("example", LIBRARY.examples(), ids=lambda example: f"line{example.place.line}")
-def test_every_example_holds(example: ExampleResult) -> None:
-    assert example.wrong == ()
-
-
-def test_the_whole_description_is_walked() -> None:
-    assert sum(1 for _ in ANTHROPIC.operations()) >= 270
-
-
-def test_every_change_that_it_can_make_has_a_name() -> None:
-    assert walk.unmapped(ANTHROPIC) == []
-
-
-def test_every_read_has_a_name() -> None:
-    assert walk.unmapped_reads(ANTHROPIC) == []
-
-
-def test_nothing_risky_is_low_because_it_was_forgotten() -> None:
-    assert walk.forgotten(ANTHROPIC, LOW) == []
-    assert walk.needless(ANTHROPIC, LOW) == []
-
-
-@pytest.mark.parametrize("disguise", walk.DISGUISES)
-def test_a_disguised_change_never_passes_unasked(disguise: walk.Change) -> None:
-    assert walk.moved(disguise, ANTHROPIC) == []
-
-
-@pytest.mark.parametrize("group", ["destructive", "payment", "credential", "access", "publish", "execute"])
-def test_every_dangerous_group_steps_up(group: str) -> None:
-    low = {action.id for action in LIBRARY.actions() if group in action.groups and action.risk == "low"}
-    assert low <= {"/anthropic/external_key/validate", "/anthropic/session/message"}
+class TestPromises(walk.Promises):
+    walk = ANTHROPIC
+    least = 270
+    low = LOW
+    quiet = frozenset({"/anthropic/external_key/validate", "/anthropic/session/message"})
 
 
 @pytest.mark.parametrize("body", [b'{"role": "user", "role": "admin"}', b'{"role": "user", "Role": "admin"}'])
@@ -96,7 +56,7 @@ def test_a_single_message_passes() -> None:
 
 def test_the_vaults_of_an_agent_are_in_its_sentence() -> None:
     body = b'{"agent": "a", "environment_id": "env_1", "vault_ids": ["vlt_1", "vlt_2"]}'
-    assert "vlt_1, vlt_2" in said(asked("POST", "api.anthropic.com/v1/sessions", body))
+    assert "vlt_1, vlt_2" in walk.said(asked("POST", "api.anthropic.com/v1/sessions", body))
 
 
 def test_a_tunnels_token_is_not_revealed_unasked() -> None:

@@ -3,13 +3,12 @@
 import pytest
 
 from gateway.errors import Refusal
-from gateway.model import Caller, Request, Unit
-from gateway.templates import ExampleResult
 from tests.templates_yaml import walk
 
 JSON = "application/json"
 OPENAI = walk.Walk("openai", "api.openai.com", usual=(JSON, b"{}"))
 LIBRARY = OPENAI.library
+asked = OPENAI.asked
 
 LOW = {
     "/openai/chat/close": "ends one chat; its secret is short-lived",
@@ -24,57 +23,18 @@ LOW = {
 }
 
 
-def asked(method: str, url: str, body: bytes = b"", kind: str = JSON, **headers: str) -> Unit:
-    host, _, path = url.partition("/")
-    sent = (("Content-Type", kind),) if body else ()
-    more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    caller = Caller("agent", "tok_1", None, "127.0.0.1")
-    (unit,) = LIBRARY.map(Request(caller, method, "https", host, 443, f"/{path}", sent + more, body)).units
-    return unit
-
-
-def said(unit: Unit) -> str:
-    return "".join(part.text for part in unit.summary)
-
-
-@pytest.mark.parametrize("example", LIBRARY.examples(), ids=lambda example: f"line{example.place.line}")
-def test_every_example_holds(example: ExampleResult) -> None:
-    assert example.wrong == ()
-
-
-def test_the_whole_description_is_walked() -> None:
-    assert sum(1 for _ in OPENAI.operations()) >= 380
-
-
-def test_every_change_that_it_can_make_has_a_name() -> None:
-    assert walk.unmapped(OPENAI) == []
-
-
-def test_every_read_has_a_name() -> None:
-    assert walk.unmapped_reads(OPENAI) == []
-
-
-def test_nothing_risky_is_low_because_it_was_forgotten() -> None:
-    assert walk.forgotten(OPENAI, LOW) == []
-    assert walk.needless(OPENAI, LOW) == []
-
-
-@pytest.mark.parametrize("disguise", walk.DISGUISES)
-def test_a_disguised_change_never_passes_unasked(disguise: walk.Change) -> None:
-    assert walk.moved(disguise, OPENAI) == []
-
-
-@pytest.mark.parametrize("group", ["destructive", "payment", "credential", "access", "publish", "execute"])
-def test_every_dangerous_group_steps_up(group: str) -> None:
-    low = {action.id for action in LIBRARY.actions() if group in action.groups and action.risk == "low"}
-    assert low <= {"/openai/external_key/validate", "/openai/container/create"}
+class TestPromises(walk.Promises):
+    walk = OPENAI
+    least = 380
+    low = LOW
+    quiet = frozenset({"/openai/external_key/validate", "/openai/container/create"})
 
 
 @pytest.mark.parametrize("role", ["owner", "OWNER", "reader"])
 def test_a_role_is_given_only_where_somebody_looked(role: str) -> None:
     unit = asked("POST", "api.openai.com/v1/organization/users/user_1", f'{{"role": "{role}"}}'.encode())
     assert (unit.risk, unit.groups) == ("step_up", ("access",))
-    assert role in said(unit)
+    assert role in walk.said(unit)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@
 import pytest
 
 from gateway.errors import Refusal
-from gateway.model import Caller, Request, Unit
-from gateway.templates import ExampleResult
 from tests.templates_yaml import walk
 
 JSON = "application/json"
 PAYPAL = walk.Walk("paypal", "api-m.paypal.com", usual=(JSON, b"{}"))
 LIBRARY = PAYPAL.library
+asked = PAYPAL.asked
 
 LOW = {
     "/paypal/webhook/verify": "checks, and changes nothing",
@@ -18,55 +17,13 @@ LOW = {
 }
 
 
-def asked(method: str, url: str, body: bytes = b"", kind: str = JSON, **headers: str) -> Unit:
-    host, _, path = url.partition("/")
-    sent = (("Content-Type", kind),) if body else ()
-    more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    caller = Caller("agent", "tok_1", None, "127.0.0.1")
-    (unit,) = LIBRARY.map(Request(caller, method, "https", host, 443, f"/{path}", sent + more, body)).units
-    return unit
-
-
-def said(unit: Unit) -> str:
-    return "".join(part.text for part in unit.summary)
-
-
-@pytest.mark.parametrize("example", LIBRARY.examples(), ids=lambda example: f"line{example.place.line}")
-def test_every_example_holds(example: ExampleResult) -> None:
-    assert example.wrong == ()
-
-
-def test_the_whole_description_is_walked() -> None:
-    assert sum(1 for _ in PAYPAL.operations()) >= 160
-
-
-def test_every_change_that_it_can_make_has_a_name() -> None:
-    assert walk.unmapped(PAYPAL) == []
-
-
-def test_every_read_has_a_name() -> None:
-    assert walk.unmapped_reads(PAYPAL) == []
-
-
-def test_nothing_risky_is_low_because_it_was_forgotten() -> None:
-    assert walk.forgotten(PAYPAL, LOW) == []
-    assert walk.needless(PAYPAL, LOW) == []
-
-
-@pytest.mark.parametrize("disguise", walk.DISGUISES)
-def test_a_disguised_change_never_passes_unasked(disguise: walk.Change) -> None:
-    assert walk.moved(disguise, PAYPAL) == []
-
-
-@pytest.mark.parametrize("group", ["destructive", "payment", "credential", "access", "publish", "execute"])
-def test_every_dangerous_group_steps_up(group: str) -> None:
-    low = {action.id for action in LIBRARY.actions() if group in action.groups and action.risk == "low"}
-    assert low <= {
-        "/paypal/oauth/token",
-        "/paypal/oauth/terminate",
-        "/paypal/order/prepare",
-        "/paypal/invoice/create",
-    }
+class TestPromises(walk.Promises):
+    walk = PAYPAL
+    least = 160
+    low = LOW
+    quiet = frozenset(
+        {"/paypal/oauth/token", "/paypal/oauth/terminate", "/paypal/order/prepare", "/paypal/invoice/create"}
+    )
 
 
 ORDERS = "api-m.paypal.com/v2/checkout/orders"
@@ -76,7 +33,7 @@ UNIT = b'{"amount": {"currency_code": "USD", "value": "12.50"}}'
 def test_an_order_that_somebody_must_approve_passes_with_its_money() -> None:
     unit = asked("POST", ORDERS, b'{"intent": "CAPTURE", "purchase_units": [' + UNIT + b"]}")
     assert (unit.action, unit.risk, unit.groups) == ("/paypal/order/prepare", "low", ("payment",))
-    assert "12.50 USD" in said(unit)
+    assert "12.50 USD" in walk.said(unit)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +61,7 @@ def test_an_amount_that_can_be_read_in_two_ways_is_refused(value: str) -> None:
 )
 def test_money_is_written_as_paypal_counts_it(value: str, currency: str, shown: str) -> None:
     body = f'{{"amount": {{"value": "{value}", "currency_code": "{currency}"}}}}'.encode()
-    assert shown in said(asked("POST", "api-m.paypal.com/v2/payments/captures/2GG/refund", body))
+    assert shown in walk.said(asked("POST", "api-m.paypal.com/v2/payments/captures/2GG/refund", body))
 
 
 def test_a_payout_says_how_many_are_paid() -> None:
@@ -112,14 +69,14 @@ def test_a_payout_says_how_many_are_paid() -> None:
     unit = asked(
         "POST", "api-m.paypal.com/v1/payments/payouts", b'{"items": [' + b",".join([item] * 3) + b"]}"
     )
-    assert said(unit).startswith("Pay 3 people")
+    assert walk.said(unit).startswith("Pay 3 people")
 
 
 def test_acting_for_a_merchant_is_in_the_sentence() -> None:
     unit = asked(
         "POST", "api-m.paypal.com/v2/payments/captures/2GG/refund", b"{}", PayPal_Auth_Assertion="eyJx"
     )
-    assert "for merchant eyJx" in said(unit)
+    assert "for merchant eyJx" in walk.said(unit)
 
 
 def test_a_merchants_credentials_are_not_read_unasked() -> None:

@@ -3,13 +3,12 @@
 import pytest
 
 from gateway.errors import Refusal
-from gateway.model import Caller, Request, Unit
-from gateway.templates import ExampleResult
 from tests.templates_yaml import walk
 
 FORM = "application/x-www-form-urlencoded"
 TWILIO = walk.Walk("twilio", "api.twilio.com", usual=(FORM, b"FriendlyName=a"))
 LIBRARY = TWILIO.library
+asked = TWILIO.asked
 
 LOW = {
     "/twilio/oauth/token": "exchanges the caller's own secret, which it has",
@@ -17,50 +16,11 @@ LOW = {
 }
 
 
-def asked(method: str, url: str, body: bytes = b"", kind: str = FORM, **headers: str) -> Unit:
-    host, _, path = url.partition("/")
-    sent = (("Content-Type", kind),) if body else ()
-    more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    caller = Caller("agent", "tok_1", None, "127.0.0.1")
-    (unit,) = LIBRARY.map(Request(caller, method, "https", host, 443, f"/{path}", sent + more, body)).units
-    return unit
-
-
-def said(unit: Unit) -> str:
-    return "".join(part.text for part in unit.summary)
-
-
-@pytest.mark.parametrize("example", LIBRARY.examples(), ids=lambda example: f"line{example.place.line}")
-def test_every_example_holds(example: ExampleResult) -> None:
-    assert example.wrong == ()
-
-
-def test_the_whole_description_is_walked() -> None:
-    assert sum(1 for _ in TWILIO.operations()) >= 1570
-
-
-def test_every_change_that_it_can_make_has_a_name() -> None:
-    assert walk.unmapped(TWILIO) == []
-
-
-def test_every_read_has_a_name() -> None:
-    assert walk.unmapped_reads(TWILIO) == []
-
-
-def test_nothing_risky_is_low_because_it_was_forgotten() -> None:
-    assert walk.forgotten(TWILIO, LOW) == []
-    assert walk.needless(TWILIO, LOW) == []
-
-
-@pytest.mark.parametrize("disguise", walk.DISGUISES)
-def test_a_disguised_change_never_passes_unasked(disguise: walk.Change) -> None:
-    assert walk.moved(disguise, TWILIO) == []
-
-
-@pytest.mark.parametrize("group", ["destructive", "payment", "credential", "access", "publish", "execute"])
-def test_every_dangerous_group_steps_up(group: str) -> None:
-    low = {action.id for action in LIBRARY.actions() if group in action.groups and action.risk == "low"}
-    assert low <= {"/twilio/oauth/token", "/twilio/verify/check"}
+class TestPromises(walk.Promises):
+    walk = TWILIO
+    least = 1570
+    low = LOW
+    quiet = frozenset({"/twilio/oauth/token", "/twilio/verify/check"})
 
 
 CORE = "api.twilio.com/2010-04-01/Accounts/AC1"

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+
+import pytest
 
 from gateway.errors import Refusal
 from gateway.model import Caller, Request, Unit
@@ -48,6 +51,11 @@ class Operation:
         return f"{self.method} {self.host}{self.path} ({self.name})"
 
 
+@lru_cache
+def load(service: str) -> Library:
+    return Library.load([ROOT / "templates_yaml" / f"{service}.yaml"])
+
+
 @dataclass(frozen=True, slots=True)
 class Walk:
     """One service's template and its description; `bodies` are for operations that need something in them."""
@@ -59,7 +67,7 @@ class Walk:
 
     @property
     def library(self) -> Library:
-        return Library.load([ROOT / "templates_yaml" / f"{self.service}.yaml"])
+        return load(self.service)
 
     def operations(self) -> Iterator[Operation]:
         file = ROOT / "tests" / "descriptions" / f"{self.service}.tsv"
@@ -81,6 +89,20 @@ class Walk:
         caller = Caller("agent", "tok_1", None, "127.0.0.1")
         target = operation.target + query
         return Request(caller, operation.method, "https", operation.host, 443, target, headers, body)
+
+    def asked(self, method: str, url: str, body: bytes = b"", kind: str = "", **headers: str) -> Unit:
+        """The one unit of a request; the url without its scheme, `_` in a header's name for `-`."""
+        host, _, path = url.partition("/")
+        sent = (("Content-Type", kind or self.usual[0]),) if body else ()
+        more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+        caller = Caller("agent", "tok_1", None, "127.0.0.1")
+        request = Request(caller, method, "https", host, 443, f"/{path}", sent + more, body)
+        (unit,) = self.library.map(request).units
+        return unit
+
+
+def said(unit: Unit) -> str:
+    return "".join(part.text for part in unit.summary)
 
 
 def mapped(library: Library, request: Request) -> tuple[Unit, ...] | Refusal:
@@ -196,3 +218,43 @@ DISGUISES: tuple[Change, ...] = (
     with_dots,
 )
 """Ways to write a request so that a template takes it for another one."""
+
+DANGEROUS = ("destructive", "payment", "credential", "access", "publish", "execute")
+
+
+class Promises:
+    """What every walked template promises; a test file derives from it and says which.
+
+    `low` gives the reason for each low action whose name or path sounds risky, `quiet` names the low
+    actions of dangerous groups.
+    """
+
+    walk: Walk
+    least: int
+    low: Mapping[str, str]
+    quiet: frozenset[str] = frozenset()
+
+    def test_every_example_holds(self) -> None:
+        assert [(each.place.line, each.wrong) for each in self.walk.library.examples() if each.wrong] == []
+
+    def test_the_whole_description_is_walked(self) -> None:
+        assert sum(1 for _ in self.walk.operations()) >= self.least
+
+    def test_every_change_has_a_name(self) -> None:
+        assert unmapped(self.walk) == []
+
+    def test_every_read_has_a_name(self) -> None:
+        assert unmapped_reads(self.walk) == []
+
+    def test_nothing_risky_is_low_because_it_was_forgotten(self) -> None:
+        assert forgotten(self.walk, self.low) == []
+        assert needless(self.walk, self.low) == []
+
+    @pytest.mark.parametrize("disguise", DISGUISES)
+    def test_a_disguised_change_never_passes_unasked(self, disguise: Change) -> None:
+        assert moved(disguise, self.walk) == []
+
+    def test_every_dangerous_group_steps_up(self) -> None:
+        actions = self.walk.library.actions()
+        low = {each.id for each in actions if each.risk == "low" and set(each.groups) & set(DANGEROUS)}
+        assert low == self.quiet

@@ -21,7 +21,7 @@ service: shop
 namespace: Shop
 version: 1.0.0
 title: Shop
-hosts: [api.shop.test]
+hosts: [api.shop.test, eu.shop.test]
 params: {n: {pattern: "[0-9]+"}}
 resources:
   Org: {id: "{org}"}
@@ -29,6 +29,10 @@ resources:
   Thing: {id: "{n}", in: [Org]}
 decode:
   - {at: {method: POST, path: /graphql}, body: json, split: graphql}
+  - {at: {path: /push}, body: git}
+  - {at: {path: /form}, body: multipart}
+  - {at: {path: /xml}, body: xml}
+  - {at: {path: /text}, body: text}
   - {body: {application/json: json, application/x-www-form-urlencoded: form}}
 actions:
   - {id: repo/read, match: {method: GET, path: "/repos/{org}/{repo}"}, resource: Repo,

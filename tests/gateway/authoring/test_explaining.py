@@ -118,6 +118,28 @@ def test_what_cannot_be_shown_cannot_be_approved(explained: Explain) -> None:
     assert told.outcome == "ambiguous_request"
 
 
+LINE = b"0" * 40 + b" " + b"1" * 40 + b" refs/heads/main\0 report-status"
+PART = b'--x\r\nContent-Disposition: form-data; name="avatar"\r\n\r\nhi\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "body", "words"),
+    [
+        ("/push", "a/b", b"%04x" % (len(LINE) + 4) + LINE + b"0000PACK", "git with create refs/heads/main"),
+        ("/form", "multipart/form-data; boundary=x", PART, "multipart with avatar"),
+        ("/xml", "text/xml", b"<Delete><Key>a</Key></Delete>", "xml with Delete"),
+        ("/text", "text/plain", b"hello", "text."),
+        ("/wide", "application/json", json.dumps({f"k{n}": n for n in range(20)}).encode(), "and 8 more"),
+    ],
+)
+def test_what_a_body_holds_is_named(
+    a_scene: MakeScene, path: str, kind: str, body: bytes, words: str
+) -> None:
+    headers = (("Content-Type", kind),)
+    request = a_request(host="eu.shop.test", target=path, headers=headers, body=body)
+    assert words in said(explain(Asked(request, "a test"), a_scene()), "body")
+
+
 def test_all_of_it_is_data_as_well(explained: Explain) -> None:
     told = explained(PAY + """ '{"amount": 600, "currency": "jpy"}'""")
     data = json.loads(json.dumps([step.as_json() for step in told.steps]))

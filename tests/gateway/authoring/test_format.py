@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.authoring.findings import Severity
 from gateway.authoring.format import BY_NAME, PARTS
 from gateway.authoring.linting import lint
 from gateway.authoring.shapes import Either, Many, Names, Of, Shape
@@ -31,7 +32,6 @@ decode:
        body: json, args: [json]}
   - {body: {application/json: json, "*": opaque}}
 defaults: {bind: {volatile: ["header:Idempotency-Key"]}, approval: {ttl: 1m}, redact: [], secret: []}
-opaque_ids: accept
 actions:
   - id: repo/put_file
     title: Create or update a file
@@ -68,9 +68,9 @@ actions:
   - {id: read, match: {method: GET, path: /a, where: {"query:a": {glob: "b*"}}}, summary: Read}
 unmatched: {read: low, write: step_up}
 examples:
-  - {request: {method: PUT, url: "https://api.shop.test/x", form: {a: b}},
-       expect: {refused: ambiguous_request}}
-  - {request: {method: PUT, url: "https://api.shop.test/x", body: b}, expect: {refused: ambiguous_request}}
+  - {request: {method: PATCH, url: "https://api.shop.test/x", form: {a: b}},
+       expect: {risk: step_up}}
+  - {request: {method: PUT, url: "https://api.shop.test/x//y", body: b}, expect: {refused: ambiguous_request}}
 """
 OVERLAY = """\
 overlay: shop
@@ -97,7 +97,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]
     template, overlay = tmp_path / "shop.yaml", tmp_path / "over.yaml"
     template.write_text(EVERYTHING, encoding="utf-8")
     overlay.write_text(OVERLAY, encoding="utf-8")
-    lint([template], {}, {"shop": (overlay,)})
+    found = lint([template], {}, {"shop": (overlay,)})
+    assert [str(each) for each in found if each.severity is Severity.ERROR] == []
     lint(list(shipped_templates().values()), {}, {})
     lint(_trial(), {}, {})
     return found

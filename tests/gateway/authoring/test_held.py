@@ -31,7 +31,7 @@ def test_the_request_comes_back_without_its_secrets() -> None:
         settings=Settings(nowhere, nowhere, nowhere, nowhere),
         digests=Digests("p", "c"),
         keys=KEYS,
-        entropy=Entropy(ENVELOPE, b"\\x01" * 16, b"\\x02" * 16, "s"),
+        entropy=Entropy(ENVELOPE, b"\x01" * 16, b"\x02" * 16, "s"),
         now=START,
     )
     assert envelope.sealed

@@ -33,9 +33,12 @@ def test_a_gateway_that_never_ran_knows_nobody_and_takes_any_name(config: Path) 
     assert (scene.agent.name, scene.made_up, scene.people) == ("ci-bot", True, None)
 
 
-def test_what_ships_is_asked_only_about_the_services_in_question() -> None:
+def test_of_what_ships_only_the_services_in_question_are_read() -> None:
     scene = shipped_scene([a_request(host="api.stripe.com")], None, START)
-    assert {"stripe", "github"} <= scene.library.services.keys()
+    assert "stripe" in scene.library.services
+    assert "github" not in scene.library.services
+    both = shipped_scene([a_request(host="api.stripe.com"), a_request(host="nowhere.test")], None, START)
+    assert {"stripe", "github"} <= both.library.services.keys()
     assert scene.mode("stripe") is ServiceMode.ENFORCE
     assert scene.policy_places["payment-needs-a-person"].line
 

@@ -24,7 +24,7 @@ KINDS: tuple[tuple[str, Kind], ...] = (
 def read(
     selector: str, target: str = "/", body: bytes = b"", headers: dict[str, str] | None = None
 ) -> list[Found]:
-    path, _, query = target.partition("?")
+    query = target.partition("?")[2]
     sent = request("POST", target, body, headers or {})
     return list(parse_selector(selector, HERE).read(View(sent, query or None, BodyRule(KINDS))))
 

@@ -4,13 +4,14 @@ from hypothesis import strategies as st
 
 from gateway.errors import ConfigError, Place
 from gateway.model import ContextValue, Money, SummaryPart, summary_text
+from gateway.templates.money import MoneyRule
 from gateway.templates.summary import clean, parse_summary
 
 KNOWN = {"a", "b", "m", "s", "n", "t"}
 
 
 def rendered(text: str, **values: ContextValue) -> str:
-    sentence = parse_summary(text, Place("t.yaml", 1, 1), KNOWN, {"m": lambda currency: currency != "qqq"})
+    sentence = parse_summary(text, Place("t.yaml", 1, 1), KNOWN, {"m": MoneyRule("minor", {})})
     return summary_text(sentence.render(values))
 
 
