@@ -99,6 +99,12 @@ def purpose(request: Request) -> str | None:
     return text[:MAX_PURPOSE] or None
 
 
+def largest_asked(body: DecodedBody, settings: Settings) -> int:
+    """Bytes of a body that a person can be asked about: files and pushes are signed by their hash."""
+    hashed = body.kind in {"stream", "git", "multipart"}
+    return settings.limits.body if hashed else settings.limits.step_up_body
+
+
 def new_envelope(
     request: Request,
     mapped: Mapped,
@@ -115,7 +121,7 @@ def new_envelope(
     now: int,
 ) -> Envelope:
     """The question as it is stored. Refuses what cannot be shown whole."""
-    if len(request.body) > settings.limits.step_up_body:
+    if len(request.body) > largest_asked(body, settings):
         raise too_large()
     asked = how_to_ask(mapped.units, settings)
     level, reasons = intent_risk(mapped)

@@ -11,7 +11,7 @@ from gateway.facts import facts_of
 from gateway.model import Decision, Effect, Mapped, Mode, PolicyReason, Request, Risk, ServiceMode
 from gateway.policy import Facts
 from gateway.problems import TITLES
-from gateway.questions import how_to_ask
+from gateway.questions import how_to_ask, largest_asked
 
 SAID = {Effect.ALLOW: "allow", Effect.STEP_UP: "step up: people are asked", Effect.DENY: "deny"}
 
@@ -134,8 +134,8 @@ type _End = Callable[..., str]
 
 
 def _asked(end: _End, request: Request, mapped: Mapped, decision: Decision, scene: Scene) -> str:
-    if len(request.body) > scene.settings.limits.step_up_body:
-        most = scene.settings.limits.step_up_body
+    most = largest_asked(scene.library.body(request), scene.settings)
+    if len(request.body) > most:
         return end(
             "body_too_large", f"413 body_too_large: nobody can read more than {most} bytes before signing."
         )

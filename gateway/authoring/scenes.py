@@ -13,6 +13,7 @@ from gateway.policy import AgentFacts, PersonFacts, Policy
 from gateway.settings import Settings
 from gateway.templates import Library
 from gateway.templates.cedar_schema import cedar_schema
+from gateway.templates.compiled import Compiled
 
 MADE_UP = "an-agent"
 
@@ -88,10 +89,11 @@ def _library(requests: Sequence[Request]) -> Library:
     paths = list(shipped_templates().values())
     ends = {".".join(each.host.split(".")[-2:]).encode() for each in requests}
     named = [path for path in paths if any(end in path.read_bytes() for end in ends)]
-    library = Library.load(named)
+    kept = Compiled.usual()
+    library = Library.load(named, compiled=kept)
     if all(library.serves(each.scheme, each.host, each.port) for each in requests):
         return library
-    return Library.load(paths)
+    return Library.load(paths, compiled=kept)
 
 
 def _caller(agent: str | None, known: Known | None) -> tuple[AgentFacts, bool]:

@@ -1,7 +1,6 @@
 """`secondsig template explain`: what the gateway would make of a request, step by step. Nothing is sent."""
 
 import argparse
-import asyncio
 import base64
 import os
 import sys
@@ -20,7 +19,6 @@ from gateway.cli.output import clean, print_json
 from gateway.config import config_path, load_settings
 from gateway.errors import UsageError
 from gateway.model import Caller
-from gateway.operator_socket import ask
 from gateway.policy import AgentFacts, PersonFacts
 from gateway.settings import Settings
 
@@ -100,6 +98,10 @@ def _held(arguments: argparse.Namespace, settings: Settings | None) -> Asked:
 
 def _known(settings: Settings) -> Known | None:
     """Who the gateway knows: it is asked, or its files are read while it does not run."""
+    import asyncio
+
+    from gateway.operator_socket import ask
+
     socket, database = settings.state / "operator.sock", settings.state / "data" / "secondsig.db"
     try:
         agents = ask(socket, "agent_list", {})["agents"]

@@ -15,7 +15,7 @@ from gateway.templates.matching import Match, read_match
 from gateway.templates.params import Param
 from gateway.templates.patterns import parse_path
 from gateway.templates.resources import HOST, ResourceType
-from gateway.templates.selectors import Capture, looks_into, parse_selector
+from gateway.templates.selectors import Capture, Source, looks_into, parse_selector
 from gateway.templates.summary import Knows, Sentence, parse_summary
 from gateway.templates.values import ContextField, read_context
 from gateway.templates.view import View
@@ -56,11 +56,14 @@ class Action:
     upgrade: frozenset[str] = frozenset()
     examples: tuple[Yaml, ...] = ()
 
+    def sources(self) -> list[Source]:
+        """Everything that the conditions and the context read."""
+        conditions = (found.source for found in self.match.where) if self.match is not None else ()
+        return [*conditions, *(source for each in self.fields for source in each.sources)]
+
     def reads_body(self, view: View) -> bool:
         """Do the conditions or the context look into this body? Raises where it cannot be read."""
-        conditions = (found.source for found in self.match.where) if self.match is not None else ()
-        sources = [*conditions, *(source for each in self.fields for source in each.sources)]
-        return any(looks_into(source, view) for source in sources)
+        return any(looks_into(source, view) for source in self.sources())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def read_action(node: Yaml, around: Surroundings) -> Action:
         groups=tuple(dict.fromkeys(_group(item) for item in items(fields.get("groups")))),
         access=cast("Access", fields.word("access", ["read", "write"]) or _usual_access(match)),
         risk=Risk(fields.word("risk", list(Risk)) or "low"),
-        accepts_opaque=around.accepts_opaque or fields.word("opaque_ids", ["accept"]) is not None,
+        accepts_opaque=fields.word("opaque_ids", ["accept"]) is not None or around.accepts_opaque,
         fields=context,
         sentence=_sentence(fields.need("summary"), match, context),
         asking=read_asking(merged(fields.get("approval"), around.defaults.get("approval"))),

@@ -19,6 +19,7 @@ from gateway.templates.view import View
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
 
+CREDENTIALS_INSIDE = frozenset({"authorization", "proxy-authorization", "cookie"})
 _STRICTNESS = {Risk.LOW: 0, Risk.STEP_UP: 1, Risk.FORBID: 2}
 
 
@@ -64,11 +65,19 @@ def _batch(service: Service, view: View) -> list[Matched]:
     """Each inner request as if it had been sent alone, under the batch's own host and caller."""
     found: list[Matched] = []
     for request in inner_requests(view):
+        _check_inner(request)
         path, query = split_target(request.target)
         if service.decoding.find(request, query, parse_path(path)).split is not None:
             raise ambiguous("The batch holds a request that is itself a list of others; send that one alone.")
         found += match_request(service, request)
     return found
+
+
+def _check_inner(request: Request) -> None:
+    """What proves who asks stands on the batch itself: inside, a page would show it to the approver."""
+    for name, _ in request.headers:
+        if name.lower() in CREDENTIALS_INSIDE:
+            raise ambiguous(f"A request of the batch carries {name}; send it with the batch itself.")
 
 
 def inner_requests(view: View) -> list[Request]:

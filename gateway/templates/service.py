@@ -17,7 +17,7 @@ from gateway.templates.fields import Fields, Problems, items, members, text, who
 from gateway.templates.hosts import HostPattern, parse_service_host
 from gateway.templates.index import Index
 from gateway.templates.leaves import touches
-from gateway.templates.matching import Match, common_path, within
+from gateway.templates.matching import Match, both, common_path, within
 from gateway.templates.order import ranked
 from gateway.templates.params import Param, read_param
 from gateway.templates.resources import Resources, ResourceType, read_resources
@@ -104,6 +104,7 @@ class _Reader:
         attempt(self.root.finish)
         attempt(_check_at, around)
         attempt(_check_decoded, decoding, (*actions, *unmatched.values()))
+        attempt(_check_streams, decoding, actions)
         self.problems.raise_if_any()
         hosts = _all_hosts(around.hosts, actions)
         return Service(
@@ -250,6 +251,26 @@ def _check_decoded(decoding: Decoding, actions: tuple[Action, ...]) -> None:
                 if any(touches(selector, condition.source.text) for selector in action.bind.volatile):
                     message = f'A decode rule reads {condition.source.text!r}, volatile in "{action.id}".'
                     raise ConfigError(message, rule.place, "Take it out of volatile.")
+
+
+def _check_streams(decoding: Decoding, actions: list[Action]) -> None:
+    """Nobody looks into a stream: an action that always would have to could only ever be refused."""
+    for action in actions:
+        sources = [source for source in action.sources() if source.reads_body]
+        if sources and action.match is not None and _is_streamed(decoding, action.match):
+            raise ConfigError(
+                f'The action "{action.id}" reads {sources[0].text!r} in a body that is a stream.',
+                action.place,
+                "Read a header or the path, or give the body another reader.",
+            )
+
+
+def _is_streamed(decoding: Decoding, match: Match) -> bool:
+    """Is the body of each of this action's requests a stream?"""
+    special = [rule for rule in decoding.special if rule.at is not None and both(match, rule.at) is not None]
+    if any(rule.at is not None and within(match, rule.at) and rule.rule.is_stream for rule in special):
+        return all(rule.rule.is_stream for rule in special)
+    return decoding.general.is_stream and all(rule.rule.is_stream for rule in special)
 
 
 def _refuse_overlap(one: Match, two: Match, kind: ResourceType, other: ResourceType) -> None:

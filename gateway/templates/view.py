@@ -30,6 +30,10 @@ class BodyRule:
     args: tuple[ArgSource, ...] = ("form", "query", "json")
     split: Split | None = None
 
+    @property
+    def is_stream(self) -> bool:
+        return all(kind == "stream" for _, kind in self.kinds) and bool(self.kinds)
+
     def kind(self, request: Request) -> Kind | None:
         """None where the content type is not listed, or stands there twice."""
         kinds = dict(self.kinds)

@@ -1,3 +1,4 @@
+import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -270,3 +271,14 @@ async def test_a_token_of_one_agent_is_not_anothers(world: World) -> None:
     with pytest.raises(Refusal):
         world.directory.identify((header,), "127.0.0.1")
     assert a_caller("bot").agent == "bot"
+
+
+async def test_what_is_sealed_stays_sealed_on_its_way_to_the_command_line(world: World) -> None:
+    task, envelope = await world.held()
+    told = await world.operating.envelope_held(envelope.id)
+    assert base64.b64decode(told["sealed"]) == envelope.sealed
+    assert b"acct_tea" not in base64.b64decode(told["sealed"])
+    await world.sqlite._ask(lambda db: db.execute("UPDATE envelopes SET sealed = NULL"), writes=True)
+    with pytest.raises(UsageError, match="was erased when its retention ended"):
+        await world.operating.envelope_held(envelope.id)
+    task.cancel()

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.canonical import bound_request, commitment, content_digest, jcs, merge_binds, request_digest
+from gateway.canonical import (
+    bound_request,
+    commitment,
+    content_digest,
+    jcs,
+    merge_binds,
+    request_digest,
+    sha256,
+)
 from gateway.errors import Reason, Refusal
 from gateway.model import (
     Approval,
@@ -251,6 +259,66 @@ def test_every_pair_of_a_form_is_shown_in_order_also_repeated_ones() -> None:
 @pytest.mark.parametrize(("body", "field"), [(b"plain", {"text": "plain"}), (b"\xff\x00", {"hex": "ff00"})])
 def test_a_raw_body_is_shown_whole(body: bytes, field: dict[str, str]) -> None:
     assert fields(sheet(a_request(body=body), kind="opaque")) == {"body": field}
+
+
+def test_an_xml_body_is_shown_leaf_by_leaf_under_its_roots_name() -> None:
+    raw = b'<Delete q="1"><Object><Key>a</Key></Object><Object><Key>b</Key></Object></Delete>'
+    made = sheet(a_request(body=raw), a_unit(secret=("xml:@q",)), kind="xml")
+    shown = made.shared["request"]["body"]["fields"]
+    assert shown[0] == ["xml:", {"text": "<Delete>"}]
+    assert [leaf for leaf, _ in shown] == ["xml:", "xml:@q", "xml:Object/Key", "xml:Object/Key"]
+    assert list(shown[1][1]) == ["secret"]
+    assert [field["text"] for _, field in shown[2:]] == ["a", "b"]
+
+
+PARTS = (
+    b'--B\r\nContent-Disposition: form-data; name="name"\r\n\r\nsite\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="key"\r\n\r\nhush\r\n'
+    b'--B\r\nContent-Disposition: form-data; name="content"; filename="a.whl"\r\n'
+    b"Content-Type: application/zip\r\n\r\n\xff\xfe\r\n"
+    b'--B\r\nContent-Disposition: form-data; name="notes"; filename="a.txt"\r\n\r\nread me\r\n--B--\r\n'
+)
+
+
+def multipart(unit: Unit) -> dict[str, Any]:
+    request = replace(a_request(body=PARTS), headers=(("Content-Type", "multipart/form-data; boundary=B"),))
+    return fields(sheet(request, unit, kind="multipart"))
+
+
+def test_each_part_is_shown_with_its_headers_and_a_file_by_size_and_hash() -> None:
+    told = multipart(a_unit())
+    assert told["multipart:name"] == {"text": "site"}
+    assert told["multipart:notes"] == {"text": "read me"}
+    assert told["multipart:content.bytes"] == {"number": "2"}
+    assert told["multipart:content.sha256"] == {"text": sha256(b"\xff\xfe")}
+    assert told["multipart:content Content-Type"] == {"text": "application/zip"}
+    assert "a.whl" in told["multipart:content Content-Disposition"]["text"]
+
+
+def test_a_secret_part_is_seen_by_nobody_be_it_text_or_not() -> None:
+    told = multipart(a_unit(secret=("multipart:key", "multipart:content")))
+    assert list(told["multipart:key"]) == ["secret"]
+    assert list(told["multipart:content"]) == ["secret"]
+    assert "hush" not in json.dumps(told)
+
+
+def test_a_push_is_shown_ref_by_ref_and_its_objects_by_their_hash() -> None:
+    line = b"0" * 40 + b" " + b"1" * 40 + b" refs/heads/main\0 report-status push-options"
+    raw = b"%04x%s0000%04x%s0000PACK\xff" % (len(line) + 4, line, 16, b"merge_it=yes")
+    told = sheet(a_request(body=raw), kind="git").shared["request"]["body"]["fields"]
+    assert told == [
+        ["git:ref", {"text": f"create refs/heads/main {'0' * 40} {'1' * 40}"}],
+        ["git:option", {"text": "merge_it=yes"}],
+        ["git:request.bytes", {"number": str(len(raw))}],
+        ["git:request.sha256", {"text": sha256(raw)}],
+    ]
+
+
+def test_a_stream_is_its_size_and_its_hash() -> None:
+    assert fields(sheet(a_request(body=b"\xff" * 99), kind="stream")) == {
+        "body.bytes": {"number": "99"},
+        "body.sha256": {"text": sha256(b"\xff" * 99)},
+    }
 
 
 def test_no_body_is_no_field() -> None:

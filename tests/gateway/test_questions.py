@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.decoded import DecodedBody, Kind
 from gateway.envelopes import MAX_HELD_TTL, MAX_TTL, Envelope, State
 from gateway.errors import Reason, Refusal
 from gateway.model import Approval, Bind, Decision, Effect, Mapped, Mode, Request, Risk, SummaryPart
@@ -20,6 +21,7 @@ from gateway.questions import (
     intent_key,
     join_key,
     join_scope,
+    largest_asked,
     new_envelope,
     purpose,
     unnamed,
@@ -304,3 +306,20 @@ def test_a_body_that_is_too_large_to_be_shown_asks_nobody(size: int, fits: bool)
     with pytest.raises(Refusal) as refused:
         opened(request, settings=settings)
     assert refused.value.reason is Reason.BODY_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [
+        ("json", 100),
+        ("form", 100),
+        ("opaque", 100),
+        ("xml", 100),
+        ("stream", 900),
+        ("git", 900),
+        ("multipart", 900),
+    ],
+)
+def test_only_what_is_signed_by_its_hash_may_be_longer_than_a_person_reads(kind: Kind, most: int) -> None:
+    settings = replace(SETTINGS, limits=replace(Limits(), body=900, step_up_body=100))
+    assert largest_asked(DecodedBody(kind), settings) == most

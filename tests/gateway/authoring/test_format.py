@@ -97,8 +97,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]
     template, overlay = tmp_path / "shop.yaml", tmp_path / "over.yaml"
     template.write_text(EVERYTHING, encoding="utf-8")
     overlay.write_text(OVERLAY, encoding="utf-8")
-    found = lint([template], {}, {"shop": (overlay,)})
-    assert [str(each) for each in found if each.severity is Severity.ERROR] == []
+    wrong = lint([template], {}, {"shop": (overlay,)})
+    assert [str(each) for each in wrong if each.severity is Severity.ERROR] == []
     lint(list(shipped_templates().values()), {}, {})
     lint(_trial(), {}, {})
     return found

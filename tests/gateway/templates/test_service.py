@@ -2,7 +2,7 @@ import pytest
 
 from gateway.errors import ConfigErrors
 from gateway.model import Risk
-from tests.gateway.templates.making import HEAD, library, problems, shop, template
+from tests.gateway.templates.making import HEAD, library, problems, request, shop, template, unit
 
 ONE = "- {id: x, match: {path: /a}, summary: X}"
 
@@ -113,3 +113,45 @@ def test_resources_of_different_depth_may_share_paths() -> None:
     (service,) = shop(ONE, f"resources: {{{kinds}}}").services.values()
     assert service.resources.deepest(["a", "q", "r"]) == ("B", {"y": "q"})
     assert service.resources.deepest(["c"]) == ("C", {})
+
+
+PUT = "- {id: put, match: {method: PUT, path: '/files/{n}'}, context: {a: {from: 'json:/a'}}, summary: Put}"
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        "decode: [{body: stream}]",
+        "decode: [{body: json}, {at: {method: PUT, path: '/files/{x}'}, body: stream}]",
+        "decode: [{body: json}, {at: {path: '/{x*}'}, body: stream}]",
+        "decode: [{body: stream}, {at: {method: POST, path: /files/other}, body: json}]",
+    ],
+)
+def test_an_action_that_would_look_into_a_stream_is_an_error(decode: str) -> None:
+    said = problems(PUT, decode)
+    assert "The action \"put\" reads 'json:/a' in a body that is a stream." in said
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        "decode: [{body: stream}, {at: {method: PUT, path: '/files/{x}'}, body: json}]",
+        "decode: [{body: json}, {at: {method: POST, path: '/files/{x}'}, body: stream}]",
+        "decode: [{body: {application/json: json, '*': stream}}]",
+        "decode: [{body: stream}, {at: {path: /files/other}, body: json}]",
+    ],
+)
+def test_a_stream_elsewhere_is_no_matter(decode: str) -> None:
+    assert shop(PUT, decode).services
+
+
+def test_a_stream_is_matched_by_what_its_headers_say() -> None:
+    made = shop(
+        "- {id: put, match: {method: PUT, path: '/files/{n}'}, summary: 'Put {size}', "
+        "context: {size: {from: 'header:x-size', type: int}, all: {from: body.bytes, type: int}}}",
+        "decode: [{body: stream}]",
+    )
+    found = unit(
+        made, request("PUT", "/files/a", b"\xff", {"X-Size": "1", "Content-Encoding": "aws-chunked"})
+    )
+    assert found.context == {"size": 1, "all": 1}

@@ -135,6 +135,7 @@ def test_every_request_of_a_batch_is_asked_about() -> None:
         "DELETE /storage/v1/b/b/o/../x HTTP/1.1\r\n\r\n",
         "GET /storage/v1/b/b HTTP/1.1\r\nX-HTTP-Method-Override: DELETE\r\n\r\n",
         "GET https://pubsub.googleapis.com/storage/v1/b/b HTTP/1.1\r\n\r\n",
+        "GET /storage/v1/b/b HTTP/1.1\r\nAuthorization: Bearer other\r\n\r\n",
     ],
 )
 def test_a_request_of_a_batch_is_read_as_strictly_as_one_alone(inner: str) -> None:
