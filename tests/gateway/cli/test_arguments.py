@@ -34,7 +34,7 @@ def test_every_command_exists_and_shows_an_example(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_every_command_takes_a_configuration_and_answers_machines(name: str) -> None:
     needed = [a for a in ALL[name]._actions if not a.option_strings and a.nargs is None]
-    given = [*name.split(), "--config", "c.yaml", "--json", *("x" for _ in needed)]
+    given = [*name.split(), "--config", "c.yaml", "--json", *(next(iter(a.choices or "x")) for a in needed)]
     parsed = PARSER.parse_args(given)
     assert (parsed.config, parsed.json) == ("c.yaml", True)
 
