@@ -60,12 +60,14 @@ class Enforce:
         exchange, response = exchange_of(flow), flow.response
         if not exchange.sent or not response:
             return  # an answer of our own
-        exchange.settle("completed", response.status_code)
+        exchange.answered(response.status_code, headers.latin(response.headers.fields))
         response.headers.fields = headers.downstream(response.headers.fields)
-        response.stream = True
+        response.stream = exchange.hear if exchange.listening else True
 
     def response(self, flow: http.HTTPFlow) -> None:
-        if flow.response and flow.response.trailers and exchange_of(flow).sent:
+        exchange = exchange_of(flow)
+        exchange.heard()
+        if flow.response and flow.response.trailers and exchange.sent:
             flow.response.trailers.fields = headers.downstream(flow.response.trailers.fields)
 
     def error(self, flow: http.HTTPFlow) -> None:

@@ -12,6 +12,7 @@ import rfc8785
 from gateway.bodies import Json, JsonNumber, leaf_text
 from gateway.decoded import DecodedBody
 from gateway.errors import SecondsigError
+from gateway.formats.multipart import Part
 from gateway.model import Bind, Request, Unit
 from gateway.templates import covers
 
@@ -118,7 +119,7 @@ def bound_request(request: Request, bind: Bind, body: DecodedBody, key: bytes) -
             "port": request.port,
             "method": request.method,
             "target": _bound_target(request.target, bind.volatile),
-            "headers": _bound_headers(request, bind.volatile),
+            "headers": _bound_headers(request, bind.volatile, body),
             "body": _bound_body(request.body, bind, body),
             "credential": _credential(request, key, bind.volatile),
         }
@@ -137,19 +138,34 @@ def covered(leaf: str, selectors: Iterable[str]) -> bool:
 
 def is_free(leaf: str, value: str, volatile: Iterable[str]) -> bool:
     """Whether this value may change after the approval: only short ones, not a second request."""
-    return len(value.encode()) <= MAX_VOLATILE and covered(leaf, volatile)
+    is_part = leaf.startswith("multipart:")
+    return not is_part and len(value.encode()) <= MAX_VOLATILE and covered(leaf, volatile)
 
 
-def _bound_headers(request: Request, volatile: Sequence[str]) -> list[list[str]]:
-    """Sorted by name, the order of one name's values kept: order between names means nothing in HTTP."""
+def sends_approved(request: Request, bind: Bind) -> bool:
+    """Whether a retry may differ in bytes that mean nothing: then what was approved is sent, not its own."""
+    types = request.header("content-type")
+    return bind.body == "decoded" or any(value.strip().lower().startswith("multipart/") for value in types)
+
+
+def _bound_headers(request: Request, volatile: Sequence[str], body: DecodedBody) -> list[list[str]]:
+    """Sorted by name, the order of one name's values kept: order between names means nothing in HTTP.
+
+    Of a multipart body's type the boundary is left out: clients make up another for every attempt.
+    """
+    parted = body.kind == "multipart"
     bound = [
-        [name.lower(), value]
+        [name.lower(), _media_type(value) if parted and name.lower() == "content-type" else value]
         for name, value in request.headers
         if is_bound(name)
         and name.lower() not in CREDENTIALS
         and not is_free(f"header:{name.lower()}", value, volatile)
     ]
     return sorted(bound, key=lambda pair: pair[0])
+
+
+def _media_type(value: str) -> str:
+    return value.partition(";")[0].strip().lower()
 
 
 def _credential(request: Request, key: bytes, volatile: Sequence[str]) -> str:
@@ -174,13 +190,21 @@ def _bound_target(target: str, volatile: Sequence[str]) -> str:
 
 
 def _bound_body(raw: bytes, bind: Bind, body: DecodedBody) -> Any:
-    """The very bytes, unless the template binds the decoded body or lets a part of it change."""
+    """The very bytes, unless it has parts, or the template binds what it says or lets some of it change."""
+    if body.kind == "multipart":
+        return {"parts": [_bound_part(part) for part in body.parts]}
     loose = [selector for selector in bind.volatile if selector.startswith(("json:", "form:", "arg:"))]
     if (bind.body == "exact" and not loose) or body.kind not in {"json", "form"}:
         return {"digest": content_digest(raw), "bytes": len(raw)}
     if body.kind == "form":
         return {"form": [list(pair) for pair in body.form if not is_free(f"form:{pair[0]}", pair[1], loose)]}
     return {"json": _tagged(body.json, "", loose)}
+
+
+def _bound_part(part: Part) -> Any:
+    """A part whole, its headers as they stand: only the lines between parts are free."""
+    headers = [[name.lower(), value] for name, value in part.headers]
+    return {"headers": headers, "digest": content_digest(part.body), "bytes": len(part.body)}
 
 
 def _tagged(value: Json, pointer: str, loose: Sequence[str]) -> Any:

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from gateway.errors import Refusal
 from gateway.model import Caller, Request
+from gateway.outcomes import AnswerReader, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Forward:
     """The request goes upstream as it came, without what was meant for the gateway."""
 
 
-type Outcome = Literal["completed", "not_sent", "unknown"]
+type Outcome = Said | Literal["not_sent", "unknown"]
+"""Answered: completed, failed where its template reads a no in the answer, unclear where it could not."""
 
 
 class OutcomeSink(Protocol):
@@ -38,7 +40,10 @@ class OutcomeSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Exactly these bytes go upstream, once, on a connection of their own; `done` hears how it ended."""
+    """Exactly these bytes go upstream, once, on a connection of their own; `done` hears how it ended.
+
+    With a `reader` that is known only at the end of the answer, which passes on as it comes all the same.
+    """
 
     id: str
     method: str
@@ -46,6 +51,7 @@ class Release:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     done: OutcomeSink
+    reader: AnswerReader | None = None
 
 
 class Gate(Protocol):

@@ -71,7 +71,8 @@ def load_rules(settings: Settings, directory: Directory) -> Rules:
 
 def read_rules(settings: Settings) -> Rules:
     """What the files say. No agent and no person is known to this policy yet."""
-    library = load_library(settings, Compiled.usual())
+    kept = Compiled.beside(settings.state)
+    library = load_library(settings, kept)
     policy = Policy.load(
         _read(settings.policy, settings),
         str(settings.policy),
@@ -80,6 +81,7 @@ def read_rules(settings: Settings) -> Rules:
         library.cedar_schema(),
         [],
         [],
+        kept,
     )
     return Rules(settings, library, policy, rules_digest(library, policy, settings))
 

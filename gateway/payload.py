@@ -27,7 +27,7 @@ from gateway.canonical import (
     sha256,
 )
 from gateway.decoded import DecodedBody, xml_leaves
-from gateway.errors import Reason, Refusal
+from gateway.errors import Reason, Refusal, ambiguous
 from gateway.formats.git_push import Push
 from gateway.formats.multipart import Part
 from gateway.formats.xml import XmlNode
@@ -265,6 +265,8 @@ class _Fields:
         self._redact = {s for unit in units for s in unit.redact}
         self._secret = {s for unit in units for s in unit.secret}
         self._volatile = set(merge_binds(units).volatile)
+        self._hides_secrets = any(_is_inside(selector) for selector in self._secret)
+        self._hides = self._hides_secrets or any(_is_inside(selector) for selector in self._redact)
         self._salt = salt
         self._committed = 0
         self.hidden: dict[str, Hidden] = {}
@@ -313,7 +315,18 @@ class _Fields:
             return _push_fields(body.push, raw)
         if body.kind == "stream":
             return _unseen("body", raw)
-        return [["body", _raw_field(raw)]] if raw else []
+        return [["body", self._whole("body", raw)]] if raw else []
+
+    def _whole(self, leaf: str, raw: bytes) -> Field:
+        """What no reader takes apart: hidden until it is revealed, where it may hold what is to be hidden."""
+        field = _raw_field(raw)
+        if not self._hides:
+            return field
+        value = str(field.get("text", field.get("hex")))
+        committed, salt = self._commit(leaf, value)
+        name = leaf if leaf not in self.hidden else f"{leaf} #{self._committed}"
+        self.hidden[name] = Hidden(value, salt)
+        return {"redacted": committed if name == leaf else {**committed, "id": name}}
 
     def _xml(self, root: XmlNode) -> Iterator[list[Any]]:
         """The root's name, then every text and attribute in order."""
@@ -322,8 +335,11 @@ class _Fields:
             yield [f"xml:{path}", self._field(f"xml:{path}", {"text": text}, text)]
 
     def _part(self, part: Part) -> Iterator[list[Any]]:
-        """A part's own headers and its value; a file by its size and hash, which bind what nobody can read."""
+        """A part's own headers and its value; a file by its size and hash, for nobody can read it."""
         leaf = f"multipart:{part.name or ''}"
+        if self._hides and part.content_type == "application/http":
+            yield [leaf, self._batched(leaf, part)]
+            return
         for name, value in part.headers:
             yield [f"{leaf} {name}", self._field(leaf, {"text": value}, value)]
         is_short = part.filename is None or len(part.body) <= MAX_FILE_TEXT
@@ -334,6 +350,13 @@ class _Fields:
             yield [leaf, self._field(leaf, {}, part.body.hex())]
         else:
             yield from _unseen(leaf, part.body)
+
+    def _batched(self, leaf: str, part: Part) -> Field:
+        if self._hides_secrets:
+            raise ambiguous(
+                "A request of this batch may hold a value that nobody is to see; send that request alone."
+            )
+        return self._whole(leaf, part.body)
 
     def _json(self, value: Json, pointer: str) -> Iterator[list[Any]]:
         """Every value, and every list by its length: a list looks like an object with the keys 0 and 1."""
@@ -370,6 +393,11 @@ class _Fields:
         self._committed += 1
         salt = derived_salt(self._salt, f"field:{self._committed}:{leaf}")
         return {"length": len(value), "commitment": commitment(salt, value)}, salt
+
+
+def _is_inside(selector: str) -> bool:
+    """Does it name something in a body?"""
+    return selector.partition(":")[0] in {"json", "form", "arg", "xml", "multipart"}
 
 
 def _push_fields(push: Push, raw: bytes) -> list[list[Any]]:

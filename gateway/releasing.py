@@ -6,13 +6,14 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
 from gateway import passkeys, ucan
 from gateway.audit import Kind, Row
 from gateway.board import Board
-from gateway.canonical import HOP_BY_HOP, merge_binds
+from gateway.canonical import HOP_BY_HOP, merge_binds, sends_approved
 from gateway.directory import Directory
 from gateway.envelopes import Envelope, Signature, State, Step, signed_by
 from gateway.errors import About, Reason, Refusal, StoreError
@@ -20,11 +21,21 @@ from gateway.facts import facts_of
 from gateway.gate import Release
 from gateway.keys import Keys
 from gateway.model import Decision, Effect, Mapped, Request
+from gateway.outcomes import answer_reader
 from gateway.questions import fingerprint, unpack
 from gateway.rules import Rules, Stake, standing
 from gateway.store.contract import Done, Lost, Move, Spend, Store
 
 log = structlog.get_logger()
+
+
+STEPS = {
+    "completed": Step.COMPLETE,
+    "failed": Step.COMPLETE,
+    "unclear": Step.COMPLETE,
+    "not_sent": Step.RETURN,
+}
+"""Any other word for how a release ended loses the envelope: in doubt it may have arrived."""
 
 
 class Lapse(Exception):  # an approval that no longer holds is an outcome, not a fault
@@ -239,16 +250,18 @@ class Releaser:
         )
 
     def _release(self, envelope: Envelope, request: Request, mapped: Mapped) -> Release:
-        body = request.body
-        if merge_binds(mapped.units).body == "decoded" and envelope.sealed is not None:
-            body = unpack(self.keys.unseal(envelope.id, envelope.sealed)).body
+        headers, body = request.headers, request.body
+        if sends_approved(request, merge_binds(mapped.units)) and envelope.sealed is not None:
+            held = unpack(self.keys.unseal(envelope.id, envelope.sealed))
+            headers, body = _typed_as_approved(headers, held.shared), held.body
         return Release(
             id=envelope.id,
             body=body,
             method=request.method,
             target=request.target,
-            headers=tuple((name, value) for name, value in request.headers if _travels(name)),
+            headers=tuple((name, value) for name, value in headers if _travels(name)),
             done=lambda outcome, status, detail: self._record_later(envelope, outcome, status, detail),
+            reader=answer_reader(mapped.units),
         )
 
     def _record_later(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
@@ -271,7 +284,7 @@ class Releaser:
             log.error("outcome.not_recorded", envelope=envelope.id, outcome=outcome, error=str(error))
 
     async def _finish(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
-        step = {"completed": Step.COMPLETE, "not_sent": Step.RETURN}.get(outcome, Step.LOSE)
+        step = STEPS.get(outcome, Step.LOSE)
         outcome = outcome if step is not Step.LOSE else "unknown"
         applied = await self._move_after(envelope, step, outcome, status, detail)
         if isinstance(applied, Lost) and step is Step.RETURN:
@@ -349,6 +362,18 @@ def _binds(signature: Signature, payload: bytes, envelope: Envelope) -> bool:
         and said["decision"] == "approve"
         and said["digest"] == envelope.digest
     )
+
+
+def _typed_as_approved(
+    headers: tuple[tuple[str, str], ...], shared: dict[str, Any]
+) -> tuple[tuple[str, str], ...]:
+    """The retry's headers around the approved body: its boundary stands in the type that was approved.
+
+    Under another boundary the same bytes could have other parts: the retry's own type never goes with them.
+    """
+    approved = [field for name, field in shared["request"]["headers"] if name.lower() == "content-type"]
+    types = tuple(("Content-Type", field["text"]) for field in approved if "text" in field)
+    return (*((name, value) for name, value in headers if name.lower() != "content-type"), *types)
 
 
 def _travels(header: str) -> bool:

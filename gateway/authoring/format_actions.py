@@ -135,7 +135,8 @@ INSIDE: tuple[Part, ...] = (
             Key(
                 "path",
                 "Paths, written decoded. {x} is one segment, {x*} one or more and at most once; "
-                "either may have fixed text around it, as {name}:cancel. A slash at the end counts.",
+                "either may have fixed text around it, as {name}:cancel, or a second capture behind one "
+                "sign, as {name*}:{verb}. A slash at the end counts.",
                 Many(PATH),
             ),
             Key(
@@ -314,7 +315,8 @@ INSIDE: tuple[Part, ...] = (
         (
             Key(
                 "failed_when",
-                "Values in the answer's JSON that mean no, by place; all of them must be there.",
+                "Values in the answer's JSON that mean no, by place; all of them must be there. `present` "
+                "is any value. An answer that cannot be read is `unclear`, never a success.",
                 Names(Scalar(), "a place in the answer, as json:/ok"),
                 needed=True,
             ),

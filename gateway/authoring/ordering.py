@@ -92,7 +92,7 @@ def _rank(pattern: Pattern) -> tuple[int, ...]:
             made.append(0)
         elif segment.star:
             made.append(4)
-        elif segment.prefix or segment.suffix:
+        elif segment.prefix or segment.suffix or segment.second is not None:
             made.append(1)
         else:
             made.append(2 if segment.param.language is not None else 3)

@@ -7,6 +7,7 @@ from gateway.templates.action import Action
 from gateway.templates.conditions import Condition
 from gateway.templates.language import TooLarge, overlap
 from gateway.templates.matching import METHODS, Match, within
+from gateway.templates.params import Param
 from gateway.templates.patterns import SEPARATOR, Pattern, Segment
 from gateway.templates.service import Service
 
@@ -93,6 +94,13 @@ def _sample(pattern: Pattern) -> list[str] | None:
 def _segment(segment: Segment) -> str:
     if segment.param is None:
         return segment.literal or ""
-    language = segment.param.language
+    value = _value(segment.param)
+    if segment.second is not None:
+        value += segment.joint + _value(segment.second)
+    return segment.prefix + value + segment.suffix
+
+
+def _value(param: Param) -> str:
+    language = param.language
     value = "x1" if language is None else overlap(language, language) or ""
-    return segment.prefix + value.replace(SEPARATOR, "") + segment.suffix
+    return value.replace(SEPARATOR, "")

@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Protocol
 
 from cedarpy import Schema
 
@@ -21,6 +23,13 @@ from gateway.policy.vocabulary import Vocabulary, read_schema
 _UNSIGNED = PolicyReason("default", "No policy allows this without a person's signature.")
 _UNALLOWED = PolicyReason("default", "No policy allows this.")
 _FAILED = PolicyReason("policy-error", "A policy could not be evaluated, so nothing passes.")
+
+
+class Findings(Protocol):
+    """What was found before, by a name made of all that it depends on; it may forget."""
+
+    def has(self, name: str) -> bool: ...
+    def add(self, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +61,22 @@ class Policy:
         schema: str,
         agents: Sequence[AgentFacts],
         people: Sequence[PersonFacts],
+        findings: Findings | None = None,
     ) -> "Policy":
-        """ConfigErrors with all that is wrong in both files."""
+        """ConfigErrors with all that is wrong in both files.
+
+        With `findings`, policies that were found to fit this schema are not held against it again.
+        """
         parsed, vocabulary = read_schema(schema)
         errors: list[ConfigError] = []
+        fit = _digest("fits", version("cedarpy"), policy_text, schema)
         try:
-            rules = check_policies(Source(policy_file, policy_text), parsed, vocabulary)
+            rules = check_policies(
+                Source(policy_file, policy_text),
+                parsed,
+                vocabulary,
+                fits=findings is not None and findings.has(fit),
+            )
         except ConfigErrors as found:
             errors.extend(found.errors)
         try:
@@ -66,6 +85,8 @@ class Policy:
             errors.extend(found.errors)
         if errors:
             raise ConfigErrors(tuple(errors))
+        if findings is not None:
+            findings.add(fit)
         digest = _digest(policy_text, entities_text, schema)
         return cls(_Loaded(parsed, vocabulary, Slices(rules, vocabulary), file, digest), agents, people)
 

@@ -9,7 +9,7 @@ from gateway.policy.source import Source
 
 # Comments end at either line end, as Cedar's own lexer has it; a string may run over lines.
 _TOKEN = re.compile(
-    r'//[^\n\r]*|\s+|"(?:\\.|[^"\\])*"|\?\w+|[A-Za-z_]\w*|\d+|::|==|!=|<=|>=|&&|\|\||.',
+    r'//[^\n\r]*|\s+|("(?:\\.|[^"\\])*"|\?\w+|[A-Za-z_]\w*|\d+|::|==|!=|<=|>=|&&|\|\||.)',
     re.DOTALL | re.ASCII,
 )
 
@@ -33,11 +33,7 @@ type Tokens = tuple[Token, ...]
 
 def tokens_of(source: Source) -> Tokens:
     """Every token but white space and comments; a string that never ends is a ConfigErrors."""
-    found = tuple(
-        Token(match[0], match.start())
-        for match in _TOKEN.finditer(source.text)
-        if not match[0].isspace() and not match[0].startswith("//")
-    )
+    found = tuple(Token(match[1], match.start()) for match in _TOKEN.finditer(source.text) if match[1])
     for token in found:
         if token.text == '"':
             raise ConfigErrors((source.error("This string never ends.", token.start, 'Close it with a ".'),))
@@ -46,7 +42,7 @@ def tokens_of(source: Source) -> Tokens:
 
 def words_of(text: str) -> list[str]:
     """The same tokens without their places, of a text that Cedar can parse: much faster for a long one."""
-    return [word for word in _TOKEN.findall(text) if not word.isspace() and not word.startswith("//")]
+    return [word for word in _TOKEN.findall(text) if word]
 
 
 def statements(tokens: Tokens) -> list[Tokens]:

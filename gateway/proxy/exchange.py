@@ -8,6 +8,7 @@ from mitmproxy import http
 
 from gateway.gate import Outcome, Release
 from gateway.model import Caller
+from gateway.outcomes import AnswerReader
 from gateway.proxy.authority import spell
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,16 @@ type Tunnels = dict[str, Tunnel]
 
 
 @dataclass(slots=True)
+class Listening:
+    """An answer that is read along while it passes; `body` is None once there is more than will be read."""
+
+    reader: AnswerReader
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytearray | None = field(default_factory=bytearray)
+
+
+@dataclass(slots=True)
 class Exchange:
     """One request on its way. Nothing goes upstream before `cleared`, which only a verdict sets."""
 
@@ -49,6 +60,7 @@ class Exchange:
     cleared: bool = False
     sent: bool = False
     release: Release | None = None
+    listening: Listening | None = None
     _settled: bool = False
 
     @property
@@ -68,8 +80,44 @@ class Exchange:
             except Exception:
                 logger.exception("the outcome of %s could not be recorded", self.release.id)
 
+    def answered(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
+        """The head of the answer came: that is the outcome, unless the answer itself has a say in it."""
+        reader = self.release.reader if self.release else None
+        if reader is None:
+            self.settle("completed", status)
+        else:
+            self.listening = Listening(reader, status, headers)
+
+    def hear(self, chunk: bytes) -> bytes:
+        """A piece of the answer, which goes on to the client as it is."""
+        heard = self.listening
+        if heard is not None and heard.body is not None:
+            heard.body += chunk
+            if len(heard.body) > heard.reader.limit:
+                heard.body = None
+                self.heard()
+        return chunk
+
+    def heard(self, *, whole: bool = True) -> None:
+        """The answer has ended, or there is more of it than will be read."""
+        heard = self.listening
+        if heard is not None:
+            body = bytes(heard.body) if whole and heard.body is not None else None
+            self._settle_read(heard, body)
+
+    def _settle_read(self, heard: Listening, body: bytes | None) -> None:
+        try:
+            said, detail = heard.reader.read(heard.status, heard.headers, body)
+        except Exception:
+            logger.exception("the answer could not be read")
+            said, detail = "unclear", "The answer could not be read."
+        self.settle(said, heard.status, detail)
+
     def failed(self, detail: str) -> None:
         """No answer came: before the first byte nothing happened, after it nobody knows."""
+        if self.listening is not None:
+            self.heard(whole=False)
+            return
         self.settle("unknown" if self.sent else "not_sent", None, detail)
 
 

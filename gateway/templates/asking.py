@@ -104,6 +104,8 @@ def read_leaves(nodes: Iterable[Yaml], what: str, *, wildcard: bool = True) -> t
                 node.place,
                 "Name the header or the part of the body itself.",
             )
+        if written.lower() in READ_BY and what in {"redact", "secret"}:
+            raise ConfigError(f"{written!r} says how the request is read, and is always shown.", node.place)
         if has_wildcard(source) and not wildcard:
             raise ConfigError(f"{written!r} names many values; {what} names single ones.", node.place)
         found.append(written)

@@ -1,73 +1,33 @@
 """Templates that were read before, kept as what they were read to: what did not change loads fast.
 
-What is kept is no more trusted than a template: it is used only out of a folder that is ours alone, may hold
-nothing but this package's own values, and is named by everything that it was made from. Any doubt reads the
+What is kept is no more trusted than a template: it is used only out of a folder that is ours alone, can hold
+nothing but values of this package, and is named by everything that it was made from. Any doubt reads the
 template itself.
 """
 
 import contextlib
 import functools
-import gc
 import hashlib
 import importlib.metadata
-import io
 import os
 import pickle
 import stat
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import rfc8785
 
-from gateway import errors, model
-from gateway.templates import (
-    action,
-    asking,
-    conditions,
-    decoding,
-    hosts,
-    index,
-    language,
-    matching,
-    money,
-    overlaying,
-    params,
-    part_selectors,
-    patterns,
-    reading,
-    resources,
-    selectors,
-    service,
-    service_selectors,
-    summary,
-    values,
-    view,
-)
+from gateway.templates.freezing import freeze, thaw
 from gateway.templates.index import Index
 from gateway.templates.overlaying import Overlaid
 from gateway.templates.service import Service, Variables
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_FILES = 100
-DIGEST = 32
-_MODULES = (
-    action, asking, conditions, decoding, errors, hosts, index, language, matching, model, money, overlaying,
-    params, part_selectors, patterns, reading, resources, selectors, service, service_selectors, summary,
-    values, view,
-)  # fmt: skip
-_OURS = {
-    (module.__name__, name): kind
-    for module in _MODULES
-    for name, kind in vars(module).items()
-    if isinstance(kind, type) and kind.__module__ == module.__name__
-}
-"""The only classes that a file may name: none of them does anything when it is made."""
-
-_PATHS = {("pathlib", name): Path for name in ("PosixPath", "Path")}
 
 
 class Compiled:
@@ -78,7 +38,7 @@ class Compiled:
 
     @classmethod
     def usual(cls) -> Self:
-        """The account's own cache folder, made where it is missing."""
+        """The account's own cache folder: for an author at work, where nothing is decided."""
         try:
             base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
             folder = base / "secondsig" / "templates"
@@ -87,28 +47,49 @@ class Compiled:
             return cls(None)
         return cls(folder)
 
+    @classmethod
+    def beside(cls, state: Path) -> Self:
+        """In a gateway's state: who could plant something there has its keys and its log already."""
+        folder = state / "compiled"
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        return cls(folder)
+
     def get(self, key: str) -> Overlaid | None:
         """Without the examples, which are only ever run from the template itself."""
-        if self._folder is None:
-            return None
-        try:
-            raw = _read(self._folder / key)
-            kept = _Reader(io.BytesIO(_whole(raw))).load() if raw is not None else None
-        except Exception:  # noqa: BLE001  # whatever a damaged file does, the template is still there
-            return None
-        if not isinstance(kept, Overlaid):
+        kept = self._find(key)
+        if not isinstance(kept, Overlaid) or not isinstance(kept.service, Service):
             return None
         made = replace(kept.service, index=Index(kept.service.actions))
         return replace(kept, base=made, service=made)
 
     def put(self, key: str, found: Overlaid) -> None:
-        """A full disk or a folder that cannot be written only means that nothing is kept."""
-        if self._folder is None:
-            return
         lean = _lean(found.service)
-        with contextlib.suppress(OSError, pickle.PicklingError, TypeError, AttributeError, RecursionError):
-            _write(self._folder / key, _written(Overlaid(lean, lean, found.loosened)))
-            _forget_the_oldest(self._folder)
+        self._keep(key, Overlaid(lean, lean, found.loosened))
+
+    def has(self, name: str) -> bool:
+        """Was this found before, by the code of now?"""
+        return self._find(_named(name)) == name
+
+    def add(self, name: str) -> None:
+        """It will be found again, since its name says all that it depends on."""
+        self._keep(_named(name), name)
+
+    def _find(self, key: str) -> object:
+        if self._folder is None:
+            return None
+        try:
+            raw = _read(self._folder / key)
+            return None if raw is None else thaw(raw)
+        except Exception:  # noqa: BLE001  # whatever a damaged file does, its source is still there
+            return None
+
+    def _keep(self, key: str, found: object) -> None:
+        """A full disk or a folder that cannot be written only means that nothing is kept."""
+        if self._folder is not None:
+            with contextlib.suppress(OSError, pickle.PicklingError, RecursionError):
+                _write(self._folder / key, freeze(found))
+                _forget_the_oldest(self._folder)
 
 
 def key_of(file: Path, raw: bytes, variables: Variables, overlays: Sequence[tuple[Path, bytes]]) -> str:
@@ -123,12 +104,16 @@ def key_of(file: Path, raw: bytes, variables: Variables, overlays: Sequence[tupl
     return hashlib.sha256(rfc8785.dumps(parts)).hexdigest()
 
 
+def _named(name: str) -> str:
+    return hashlib.sha256(f"{_code()} found {name}".encode()).hexdigest()
+
+
 @functools.cache
 def _code() -> str:
-    """The sources that read templates, the interpreter and the one library that has a say."""
+    """The sources that read templates and policies, the interpreter and the one library that has a say."""
     root = Path(__file__).parent.parent
     found = hashlib.sha256(f"{sys.version} {importlib.metadata.version('pyyaml')}".encode())
-    folders = (root / "templates", root / "formats")
+    folders = (root / "templates", root / "formats", root / "policy")
     sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
     for path in (*sources, root / "bodies.py", root / "decoded.py", root / "errors.py", root / "model.py"):
         found.update(path.read_bytes())
@@ -136,68 +121,9 @@ def _code() -> str:
 
 
 def _lean(kept: Service) -> Service:
-    """Without what can be made again, and without the examples, which are half of it."""
+    """Without the examples, which are half of it."""
     actions = tuple(replace(each, examples=()) for each in kept.actions)
-    return replace(kept, actions=actions, examples=(), index=Index(()))
-
-
-def made(kind: type, *values: object) -> object:
-    """A value of one of our classes from its fields in order, as they were when it was written."""
-    found: object = object.__new__(kind)
-    for name, value in zip(_names(kind), values, strict=True):
-        object.__setattr__(found, name, value)
-    return found
-
-
-@functools.cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind))
-
-
-class _Writer(pickle.Pickler):
-    def reducer_override(self, found: Any) -> Any:
-        """Small values by their fields alone: what dataclasses do by themselves takes three times as long."""
-        kind = type(found)
-        if not is_dataclass(kind) or "__slots__" not in vars(kind):
-            return NotImplemented
-        return made, (kind, *(getattr(found, name) for name in _names(kind)))
-
-
-def _written(found: Overlaid) -> bytes:
-    into = io.BytesIO()
-    _Writer(into, protocol=5).dump(found)
-    content = into.getvalue()
-    return hashlib.sha256(content).digest() + content
-
-
-def _whole(raw: bytes) -> bytes:
-    """One wrong bit could make a strict rule a lax one."""
-    digest, content = raw[:DIGEST], raw[DIGEST:]
-    if hashlib.sha256(content).digest() != digest:
-        raise pickle.UnpicklingError("the file is damaged")
-    return content
-
-
-class _Reader(pickle.Unpickler):
-    """Makes values of ours, and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == (__name__, made.__name__):
-            return made
-        known = _OURS.get((module, name)) or _PATHS.get((module, name))
-        if known is None:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place here")
-        return known
-
-    def load(self) -> Any:
-        """Tens of thousands of small values are made at once: collecting garbage meanwhile finds none."""
-        was_on = gc.isenabled()
-        gc.disable()
-        try:
-            return super().load()
-        finally:
-            if was_on:
-                gc.enable()
+    return replace(kept, actions=actions, examples=())
 
 
 def _is_ours(folder: Path) -> bool:

@@ -11,7 +11,7 @@ from gateway.model import Caller, ContextValue, Money, Request, Unit, summary_te
 from gateway.templates.action import Action
 from gateway.templates.fields import Fields, items, members, scalar_text, text
 from gateway.templates.mapping import map_request
-from gateway.templates.service import Service, load_service
+from gateway.templates.service import Service, digest_of, load_service
 from gateway.templates.variables import plain_value
 from gateway.templates.yaml12 import Yaml
 
@@ -61,7 +61,8 @@ class _Templates:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.raw = service.file.read_bytes()
-        self.read: dict[str, Service] = {}
+        is_plain = service.digest == digest_of(service.name, self.raw, {})
+        self.read: dict[str, Service] = {"{}": service} if is_plain else {}
 
     def under(self, variables: dict[str, object]) -> Service:
         key = json.dumps(variables, sort_keys=True)

@@ -94,22 +94,90 @@ def _tag(source: Source, view: View) -> str | None:
     return tag_of(value)
 
 
+class _Affixed[T]:
+    """Things by the signs around a capture; a look-up costs as many steps as there are lengths of them."""
+
+    __slots__ = ("_by_length", "plain")
+
+    def __init__(self) -> None:
+        self.plain: list[T] = []
+        self._by_length: dict[tuple[int, int], dict[tuple[str, str], list[T]]] = {}
+
+    def add(self, prefix: str, suffix: str, thing: T) -> None:
+        self.at(prefix, suffix).append(thing)
+
+    def at(self, prefix: str, suffix: str) -> list[T]:
+        if not prefix + suffix:
+            return self.plain
+        table = self._by_length.setdefault((len(prefix), len(suffix)), {})
+        return table.setdefault((prefix, suffix), [])
+
+    def around(self, text: str) -> list[T]:
+        """All whose signs stand around this text, with something between them."""
+        if not self._by_length:
+            return self.plain
+        found = list(self.plain)
+        for (before, after), table in self._by_length.items():
+            end = len(text) - after
+            if end > before:
+                found += table.get((text[:before], text[end:]), ())
+        return found
+
+    def every(self) -> list[T]:
+        tables = self._by_length.values()
+        return [*self.plain, *(thing for table in tables for things in table.values() for thing in things)]
+
+
+@dataclass(slots=True)
+class _Starred:
+    """The leaves that are alike from their star on, as the pattern of any of them is."""
+
+    pattern: Pattern
+    star: int
+    leaves: _Leaves = field(default_factory=_Leaves)
+
+
+@dataclass(slots=True)
+class _Tail:
+    """What follows a star, from the end of the path: literals and captures, then the star itself."""
+
+    literals: dict[str, "_Tail"] = field(default_factory=dict)
+    captures: _Affixed["_Tail"] = field(default_factory=_Affixed)
+    stars: _Affixed[_Starred] = field(default_factory=_Affixed)
+
+    def before(self, segment: Segment) -> "_Tail":
+        if segment.literal is not None:
+            return self.literals.setdefault(segment.literal, _Tail())
+        alike = self.captures.at(segment.prefix, segment.suffix)
+        if not alike:
+            alike.append(_Tail())
+        return alike[0]
+
+
 @dataclass(slots=True)
 class _Node:
     literals: dict[str, "_Node"] = field(default_factory=dict)
-    captures: list[tuple[Segment, "_Node"]] = field(default_factory=list)
+    captures: _Affixed[tuple[Segment, "_Node"]] = field(default_factory=_Affixed)
     leaves: _Leaves = field(default_factory=_Leaves)
-    stars: _Leaves = field(default_factory=_Leaves)
+    tails: _Tail | None = None
 
     def below(self, segment: Segment) -> "_Node":
         if segment.literal is not None:
             return self.literals.setdefault(segment.literal, _Node())
-        for known, node in self.captures:
-            if known == segment:
+        alike = self.captures.at(segment.prefix, segment.suffix)
+        for known, node in alike:
+            if _take_the_same(known, segment):
                 return node
         made = _Node()
-        self.captures.append((segment, made))
+        alike.append((segment, made))
         return made
+
+
+def _take_the_same(one: Segment, two: Segment) -> bool:
+    """Sure that two captures with the same signs around them take the same values, whatever their names."""
+    if one.param is None or two.param is None or one.second is not None or two.second is not None:
+        return one == two
+    return one.param.language is two.param.language and one.param.slash is two.param.slash
 
 
 class Index:
@@ -121,7 +189,6 @@ class Index:
 
     def _build(self) -> None:
         """At the first request: many services that are enabled are seldom asked for."""
-        self._built = True
         self._any = _Node()
         actions = self._actions
         named = {name for action in actions if action.match for name in action.match.methods or ()}
@@ -130,6 +197,7 @@ class Index:
             self._add(action, rank)
         for tree in (self._any, *self._trees.values()):
             _arrange(tree)
+        self._built = True  # last: half an index would take what is strict for what no action names
 
     def _add(self, action: Action, rank: int) -> None:
         if action.match is None:
@@ -158,12 +226,27 @@ class _Search:
 
 
 def _put(node: _Node, leaf: Leaf) -> None:
-    for segment in leaf.pattern.segments:
+    for at, segment in enumerate(leaf.pattern.segments):
         if segment.star:
-            node.stars.every.append(leaf)
+            node.tails = node.tails or _Tail()
+            _put_tail(node.tails, leaf, at)
             return
         node = node.below(segment)
     node.leaves.every.append(leaf)
+
+
+def _put_tail(tail: _Tail, leaf: Leaf, star: int) -> None:
+    segments = leaf.pattern.segments
+    for segment in reversed(segments[star + 1 :]):
+        tail = tail.before(segment)
+    alike = tail.stars.at("", segments[star].suffix)
+    for known in alike:
+        if known.pattern.segments[star:] == segments[star:]:
+            known.leaves.every.append(leaf)
+            return
+    made = _Starred(leaf.pattern, star)
+    made.leaves.every.append(leaf)
+    alike.append(made)
 
 
 def _arrange(root: _Node) -> None:
@@ -171,24 +254,53 @@ def _arrange(root: _Node) -> None:
     while stack:
         node = stack.pop()
         node.leaves.arrange()
-        node.stars.arrange()
-        stack.extend((*node.literals.values(), *(below for _, below in node.captures)))
+        if node.tails is not None:
+            _arrange_tails(node.tails)
+        stack.extend((*node.literals.values(), *(below for _, below in node.captures.every())))
+
+
+def _arrange_tails(tail: _Tail) -> None:
+    for starred in tail.stars.every():
+        starred.leaves.arrange()
+    for before in (*tail.literals.values(), *tail.captures.every()):
+        _arrange_tails(before)
 
 
 def _walk(node: _Node, segments: list[str], at: int, values: list[str], search: _Search) -> None:
-    if node.stars.every:
-        for leaf in node.stars.candidates(search.view):
-            rest = leaf.pattern.take_rest(at, segments, at)
-            if rest is not None:
-                search.found.append(Hit(leaf, [*values, *rest]))
-    if at == len(segments):
-        search.found.extend(Hit(leaf, values) for leaf in node.leaves.candidates(search.view))
+    """Comes to each node at most once, so that no path costs more steps than there are nodes."""
+    while True:
+        if node.tails is not None:
+            _walk_back(node.tails, segments, at, len(segments), values, search)
+        if at == len(segments):
+            if node.leaves.every:
+                search.found.extend([Hit(leaf, values) for leaf in node.leaves.candidates(search.view)])
+            return
+        segment = segments[at]
+        at += 1
+        below = node.literals.get(segment)
+        for pattern, after in node.captures.around(segment):
+            value = pattern.take(segment)
+            if value is not None:
+                _walk(after, segments, at, [*values, value], search)
+        if below is None:
+            return
+        node = below
+
+
+def _walk_back(
+    tail: _Tail, segments: list[str], at: int, end: int, values: list[str], search: _Search
+) -> None:
+    """From the end of the path towards the star, which takes at least one segment."""
+    if end <= at:
         return
-    segment = segments[at]
-    below = node.literals.get(segment)
-    if below is not None:
-        _walk(below, segments, at + 1, values, search)
-    for pattern, after in node.captures:
-        value = pattern.take(segment)
-        if value is not None:
-            _walk(after, segments, at + 1, [*values, value], search)
+    last = segments[end - 1]
+    for starred in tail.stars.around(last):
+        rest = starred.pattern.take_rest(starred.star, segments, at)
+        if rest is not None:
+            candidates = starred.leaves.candidates(search.view)
+            search.found.extend([Hit(leaf, [*values, *rest]) for leaf in candidates])
+    before = tail.literals.get(last)
+    if before is not None:
+        _walk_back(before, segments, at, end - 1, values, search)
+    for before in tail.captures.around(last):
+        _walk_back(before, segments, at, end - 1, values, search)

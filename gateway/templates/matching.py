@@ -90,7 +90,7 @@ def within(inner: Match, outer: Match) -> bool:
     """Sure that every request of inner is one of outer's."""
     if outer.methods is not None and (inner.methods is None or not inner.methods <= outer.methods):
         return False
-    if not all(any(host_within(a, b) for b in outer.hosts) for a in inner.hosts):
+    if not _hosts_within(inner.hosts, outer.hosts):
         return False
     if not _paths_within(inner.paths, outer.paths):
         return False
@@ -101,10 +101,42 @@ def within(inner: Match, outer: Match) -> bool:
     return all(found.allowed.contains(inner.set_of(found.source.text)) for found in outer.where)
 
 
+def _hosts_within(inner: tuple[HostPattern, ...], outer: tuple[HostPattern, ...]) -> bool:
+    return inner is outer or all(any(host_within(a, b) for b in outer) for a in inner)
+
+
 def host_within(inner: HostPattern, outer: HostPattern) -> bool:
     if (inner.scheme, inner.port) != (outer.scheme, outer.port):
         return False
-    return inner.text == outer.text or escape(inner.pattern.language, outer.pattern.language) is None
+    return inner.text == outer.text or _labels_within(inner.pattern.segments, outer.pattern.segments)
+
+
+@lru_cache(maxsize=65_536)
+def _labels_within(inner: tuple[Segment, ...], outer: tuple[Segment, ...]) -> bool:
+    """Hosts are few and stand in many actions."""
+    if _labels_apart(inner, outer):
+        return False
+    return escape(_labels(inner), _labels(outer)) is None
+
+
+def _labels(segments: tuple[Segment, ...]) -> Language:
+    return Pattern("", Place(""), segments, ".").language
+
+
+def _labels_apart(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> bool:
+    """Sure that no name is both, as far as the literals tell; a star can only be the leftmost label."""
+    if len(first) != len(second) and not (first[0].star or second[0].star):
+        return True
+    return any(
+        a.literal != b.literal
+        for a, b in zip(reversed(first), reversed(second), strict=False)
+        if a.literal is not None and b.literal is not None
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _common_labels(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> str | None:
+    return None if _labels_apart(first, second) else overlap(_labels(first), _labels(second))
 
 
 def _paths_within(inner: tuple[Pattern, ...] | None, outer: tuple[Pattern, ...] | None) -> bool:
@@ -143,9 +175,7 @@ def _segment_within(inner: Segment, outer: Segment) -> bool:
 
 
 def _plain(segment: Segment) -> bool:
-    return (
-        segment.param is not None and segment.param.language is None and not segment.prefix + segment.suffix
-    )
+    return segment.param is not None and segment.param.language is None and _bare(segment)
 
 
 def both(first: Match, second: Match) -> Witness | None:
@@ -175,7 +205,7 @@ def common_host(first: HostPattern, second: HostPattern) -> str | None:
         return None
     if first.exact and second.exact:
         return first.origin(first.text) if first.text == second.text else None
-    common = overlap(first.pattern.language, second.pattern.language)
+    common = _common_labels(first.pattern.segments, second.pattern.segments)
     return None if common is None else first.origin(common)
 
 
@@ -223,7 +253,7 @@ def _apart(first: Segment, second: Segment) -> bool:
 
 
 def _bare(segment: Segment) -> bool:
-    return not segment.prefix + segment.suffix
+    return segment.second is None and not segment.prefix + segment.suffix
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from gateway.templates.yaml12 import Yaml
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A capture's rules; `language` None means any text."""
+    """A capture's rules; `language` None means any text. `source` says which: params compare by it."""
 
     name: str
     fold: bool = False
@@ -49,7 +49,7 @@ def read_param(name: str, node: Yaml) -> Param:
         return Param(name, fold, slash, _pattern(source, pattern.place, fold=fold), source)
     if enum is not None:
         words = [scalar_text(item, "A value of enum") for item in items(enum)]
-        return Param(name, fold, slash, _enum(words, enum.place, fold=fold), "|".join(words))
+        return Param(name, fold, slash, _enum(words, enum.place, fold=fold), f"enum {words}")
     return Param(name, fold, slash)
 
 

@@ -15,13 +15,18 @@ SEPARATOR = "\0"
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A literal, or a capture between a prefix and a suffix; `star` takes one segment or more."""
+    """A literal, or a capture between a prefix and a suffix; `star` takes one segment or more.
+
+    With a `second` capture the two are one value here, parted at its last `joint`.
+    """
 
     literal: str | None = None
     param: Param | None = None
     prefix: str = ""
     suffix: str = ""
     star: bool = False
+    joint: str = ""
+    second: Param | None = None
 
     def take(self, segment: str) -> str | None:
         """The captured value, or None if the segment does not match."""
@@ -31,7 +36,13 @@ class Segment:
             if not (segment.startswith(self.prefix) and segment.endswith(self.suffix)):
                 return None
             segment = segment[len(self.prefix) : len(segment) - len(self.suffix)]
-        return segment if self.param.allows(segment) else None
+        first = segment if self.second is None else self._first(segment)
+        return segment if self.param.allows(first) else None
+
+    def _first(self, value: str) -> str:
+        """What the first of two captures takes of their value; nothing where the second does not fit."""
+        first, _, second = value.rpartition(self.joint)
+        return first if self.second is not None and self.second.allows(second) else ""
 
     def take_many(self, segments: list[str], joint: str) -> str | None:
         """As `take`, for a star; the pieces are joined."""
@@ -41,22 +52,37 @@ class Segment:
                 return None
             segments[0] = segments[0][len(self.prefix) :]
             segments[-1] = segments[-1][: len(segments[-1]) - len(self.suffix)]
-        if self.param is None or not all(self.param.allows(piece) for piece in segments):
+        pieces = segments if self.second is None else [*segments[:-1], self._first(segments[-1])]
+        if self.param is None or not all(self.param.allows(piece) for piece in pieces):
             return None
         return joint.join(segments)
+
+    def bound(self, value: str) -> list[tuple[Param, str]]:
+        """The captures with their values, of a value that was taken."""
+        if self.param is None:
+            return []
+        if self.second is None:
+            return [(self.param, value)]
+        first, _, second = value.rpartition(self.joint)
+        return [(self.param, first), (self.second, second)]
 
     def language(self, separator: str) -> Language:
         if self.param is None:
             return literal(self.literal or "")
-        barred = separator if self.param.slash else separator + "/"
+        value = _value(self.param, separator)
         if self.star:
-            piece = repeat(one(without(ANY, chars(barred))), 1, None)
-            value = concat(piece, repeat(concat(literal(separator), piece), 0, None))
-        elif self.param.language is None:
-            value = repeat(one(without(ANY, chars(barred))), 1, None)
-        else:
-            value = _barred(self.param.language, barred)
+            value = concat(value, repeat(concat(literal(separator), value), 0, None))
+        if self.second is not None:
+            value = concat(value, literal(self.joint), _value(self.second, separator + self.joint))
         return concat(literal(self.prefix), value, literal(self.suffix))
+
+
+def _value(param: Param, barred: str) -> Language:
+    """What a capture may be, without these signs, and without a slash where it may not hold one."""
+    barred += "" if param.slash else "/"
+    if param.language is None:
+        return repeat(one(without(ANY, chars(barred))), 1, None)
+    return _barred(param.language, barred)
 
 
 def _barred(language: Language, barred: str) -> Language:
@@ -80,7 +106,8 @@ class Pattern:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        return tuple(segment.param.name for segment in self.segments if segment.param is not None)
+        params = (param for segment in self.segments for param in (segment.param, segment.second))
+        return tuple(param.name for param in params if param is not None)
 
     @cached_property
     def star(self) -> int | None:
@@ -145,7 +172,9 @@ def _take(patterns: tuple[Segment, ...], segments: list[str]) -> list[str] | Non
     return values
 
 
-_CAPTURE = re.compile(r"([^{}]*)\{([A-Za-z_][A-Za-z0-9_]*)(\*?)\}([^{}]*)")
+_CAPTURE = re.compile(
+    r"([^{}]*)\{([A-Za-z_][A-Za-z0-9_]*)(\*?)\}(?:([^{}]+)\{([A-Za-z_][A-Za-z0-9_]*)\})?([^{}]*)"
+)
 
 
 def parse_path(text: str, place: Place, params: Mapping[str, Param]) -> Pattern:
@@ -178,12 +207,17 @@ def _segment(part: str, place: Place, params: Mapping[str, Param]) -> Segment:
         return _literal(part)
     found = _CAPTURE.fullmatch(part)
     if found is None:
-        raise ConfigError(f"{part!r} must hold one capture, such as {{name}}.", place)
-    prefix, name, star, suffix = found.groups()
+        hint = "Two are possible with a sign between them, as in {name}:{verb}, the first of many segments."
+        raise ConfigError(f"{part!r} must hold one capture, such as {{name}}.", place, hint)
+    prefix, name, star, joint, other, suffix = found.groups()
     param = params.get(name, Param(name))
     if star and param.language is not None:
         raise ConfigError(f"{{{name}*}} takes many segments and cannot have a pattern or an enum.", place)
-    return _capture(param, prefix, suffix, bool(star))
+    if other is None:
+        return _capture(param, prefix, suffix, bool(star))
+    if len(joint) > 1:
+        raise ConfigError(f"{part!r} must have a single sign between its two captures.", place)
+    return Segment(None, param, prefix, suffix, bool(star), joint, params.get(other, Param(other)))
 
 
 @lru_cache(maxsize=10_000)

@@ -116,9 +116,8 @@ def bind_captures(pattern: Pattern, values: list[str]) -> dict[str, str]:
     """Captured values by name, folded where the param says so."""
     bound: dict[str, str] = {}
     for segment, value in zip(pattern.captures, values, strict=True):
-        param = segment.param
-        if param is not None:
-            bound[param.name] = fold_lower(value, f"The {param.name!r} in the path") if param.fold else value
+        for param, taken in segment.bound(value):
+            bound[param.name] = fold_lower(taken, f"The {param.name!r} in the path") if param.fold else taken
     return bound
 
 

@@ -62,10 +62,10 @@ def read_service(file: Path, document: Yaml, raw: bytes, variables: Variables) -
     given = variables.get(name, {})
     filled = read_variables(root.get("vars"), given, str(file)).fill
     reader = _Reader(root, name, filled)
-    return reader.read(file, _digest(name, raw, given))
+    return reader.read(file, digest_of(name, raw, given))
 
 
-def _digest(name: str, raw: bytes, given: Mapping[str, object]) -> str:
+def digest_of(name: str, raw: bytes, given: Mapping[str, object]) -> str:
     """Names the file's bytes and what the operator set in it."""
     parts = {"service": name, "file": hashlib.sha256(raw).hexdigest(), "variables": dict(given)}
     return hashlib.sha256(rfc8785.dumps(parts)).hexdigest()  # type: ignore[arg-type]  # its alias is narrower
@@ -267,6 +267,8 @@ def _check_streams(decoding: Decoding, actions: list[Action]) -> None:
 
 def _is_streamed(decoding: Decoding, match: Match) -> bool:
     """Is the body of each of this action's requests a stream?"""
+    if not decoding.general.is_stream and not any(rule.rule.is_stream for rule in decoding.special):
+        return False
     special = [rule for rule in decoding.special if rule.at is not None and both(match, rule.at) is not None]
     if any(rule.at is not None and within(match, rule.at) and rule.rule.is_stream for rule in special):
         return all(rule.rule.is_stream for rule in special)

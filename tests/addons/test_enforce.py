@@ -6,6 +6,7 @@ import pytest
 from gateway.errors import Reason, Refusal
 from gateway.gate import Answer, Forward, Release
 from gateway.model import Request
+from gateway.outcomes import AnswerReader
 from tests.gateway.proxy.h2client import H2Client
 from tests.gateway.proxy.harness import (
     HOST,
@@ -14,6 +15,7 @@ from tests.gateway.proxy.harness import (
     PROXY_AUTH,
     Outcomes,
     Received,
+    Script,
     World,
     get,
     post,
@@ -349,3 +351,81 @@ async def test_a_host_that_is_switched_off_and_refused_is_not_dialled(w: World):
     assert got.line.split()[1] == "403"
     assert not w.gate.opened
     assert up.connections == 0
+
+
+READER = AnswerReader(({"json:/ok": False},), limit=100)
+
+
+def saying(*pieces: bytes, promised: int | None = None) -> Script:
+    """An answer in JSON that comes piece by piece, of which the client may first see each."""
+
+    async def script(got: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        length = sum(map(len, pieces)) if promised is None else promised
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        writer.write(head.encode())
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        return promised is None
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("pieces", "outcome"),
+    [
+        ((b'{"ok":', b"false}"), "failed"),
+        ((b'{"ok":true}',), "completed"),
+        ((b'{"ok":false,"x":"' + b"x" * 200 + b'"}',), "unclear"),
+        ((b"<html>",), "unclear"),
+        ((), "unclear"),
+    ],
+)
+async def test_an_answer_of_200_that_means_no_is_no_success(
+    w: World, pieces: tuple[bytes, ...], outcome: str
+):
+    await w.upstream(script=saying(*pieces))
+    await w.start()
+    outcomes = Outcomes()
+    w.gate.verdict = release(outcomes, reader=READER)
+    client = await w.tunnel()
+    got = await client.ask(post(b"x"))
+    assert got.body == b"".join(pieces)
+    assert " 200 " in (await client.ask(get())).line
+    assert outcomes.seen[0] == (outcome, 200)
+
+
+async def test_an_answer_that_breaks_off_is_not_read_as_a_yes(w: World):
+    await w.upstream(script=saying(b'{"ok":true}', promised=50))
+    await w.start()
+    outcomes = Outcomes()
+    w.gate.verdict = release(outcomes, reader=READER)
+    client = await w.tunnel()
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+        await client.ask(post(b"x"))
+    assert outcomes.seen == [("unclear", 200)]
+
+
+async def test_an_answer_that_is_read_reaches_the_client_before_it_has_ended(w: World):
+    more = asyncio.Event()
+
+    async def slowly(got: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head + b'6\r\n{"ok":\r\n')
+        await writer.drain()
+        await more.wait()
+        writer.write(b"6\r\nfalse}\r\n0\r\n\r\n")
+        return True
+
+    await w.upstream(script=slowly)
+    await w.start()
+    outcomes = Outcomes()
+    w.gate.verdict = release(outcomes, reader=READER)
+    client = await w.tunnel()
+    await client.send(post(b"x"))
+    assert b'{"ok":' in await client.reader.readuntil(b'{"ok":')
+    assert outcomes.seen == []
+    more.set()
+    await client.reader.readuntil(b"0\r\n\r\n")
+    assert outcomes.seen == [("failed", 200)]

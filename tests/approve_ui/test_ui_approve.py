@@ -46,6 +46,8 @@ async def test_nothing_has_the_focus_when_the_page_opens(page: Page, gateway: Fa
     ("after", "title"),
     [
         ({"state": "completed", "status": 204, "outcome": "completed"}, "answered 204"),
+        ({"state": "completed", "status": 200, "outcome": "failed"}, "answered 200, and the answer says no"),
+        ({"state": "completed", "status": 200, "outcome": "unclear"}, "whether that means yes was not told"),
         ({"state": "approved", "outcome": "not_sent"}, "Approved, but nothing was sent"),
         ({"state": "unknown", "outcome": "unknown"}, "Sent, but the answer never came"),
         ({"state": "spent"}, "Approved. Sending it to"),

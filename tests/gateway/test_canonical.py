@@ -17,10 +17,12 @@ from gateway.canonical import (
     commitment,
     content_digest,
     is_bound,
+    is_free,
     jcs,
     keyed,
     merge_binds,
     request_digest,
+    sends_approved,
     sha256,
 )
 from gateway.decoded import DecodedBody
@@ -383,3 +385,54 @@ def test_an_absent_body_is_not_an_empty_form() -> None:
     request = a_request(body=b"")
     none = bound_request(request, DECODED, DecodedBody("none"), KEY)
     assert none != bound_request(request, DECODED, DecodedBody("form"), KEY)
+
+
+PART = '--{b}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{value}\r\n'
+
+
+def parted(boundary: str, *parts: tuple[str, str], more: str = "", kind: str = "form-data") -> bytes:
+    """What is bound of such a form; each attempt has a boundary of its own."""
+    body = "".join(PART.format(b=boundary, name=name, value=value, more=more) for name, value in parts)
+    request = a_request(
+        body=f"{body}--{boundary}--\r\n".encode(),
+        headers=(("Content-Type", f"multipart/{kind}; boundary={boundary}"),),
+    )
+    return bound_request(request, EXACT, body_of(request, "multipart"), KEY)
+
+
+def test_another_boundary_is_the_same_form() -> None:
+    assert parted("one", ("a", "1"), ("b", "2")) == parted("two", ("a", "1"), ("b", "2"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        parted("two", ("a", "1"), ("b", "3")),
+        parted("two", ("b", "2"), ("a", "1")),
+        parted("two", ("a", "1")),
+        parted("two", ("a", "1"), ("b", "2"), ("c", "")),
+        parted("two", ("a", "1"), ("b", "2"), more='; filename="x"'),
+        parted("two", ("a", "1"), ("b", "2"), kind="mixed"),
+        parted("two", ("a", "1"), ("b", "2"), more="\r\nContent-Type: text/html"),
+    ],
+)
+def test_a_form_with_another_part_is_another_request(other: bytes) -> None:
+    assert parted("one", ("a", "1"), ("b", "2")) != other
+
+
+def test_a_part_is_never_free_to_change() -> None:
+    assert not is_free("multipart:a", "1", ["arg:a"])
+    assert is_free("form:a", "1", ["arg:a"])
+
+
+@pytest.mark.parametrize(
+    ("bind", "kind", "sent"),
+    [
+        (EXACT, "application/json", False),
+        (DECODED, "application/json", True),
+        (EXACT, "Multipart/Form-Data; boundary=x", True),
+        (EXACT, " multipart/mixed; boundary=x", True),
+    ],
+)
+def test_what_was_approved_is_sent_wherever_a_retry_may_differ(bind: Bind, kind: str, sent: bool) -> None:
+    assert sends_approved(a_request(headers=(("Content-Type", kind),)), bind) is sent

@@ -321,6 +321,48 @@ def test_a_stream_is_its_size_and_its_hash() -> None:
     }
 
 
+@pytest.mark.parametrize("kind", ["opaque", "text"])
+@pytest.mark.parametrize("hide", ["redact", "secret"])
+@pytest.mark.parametrize("selector", ["json:/pin", "arg:pin", "form:pin", "multipart:pin", "xml:pin"])
+def test_a_value_in_a_body_that_nobody_takes_apart_is_not_shown_unasked(
+    kind: str, hide: str, selector: str
+) -> None:
+    """An agent that names another content type must not bring a password into the lists."""
+    made = sheet(a_request(body=b"pin=1234"), a_unit(**{hide: (selector,)}), kind=kind)
+    assert "1234" not in json.dumps(made.shared)
+    assert list(fields(made)["body"]) == ["redacted"]
+    assert made.hidden["body"].value == "pin=1234"
+    assert made.shared["request"]["body"]["content_digest"] != content_digest(b"pin=1234")
+
+
+def test_a_header_that_is_hidden_hides_no_body() -> None:
+    made = sheet(a_request(body=b"plain"), a_unit(redact=("header:X-Note",)), kind="opaque")
+    assert fields(made)["body"] == {"text": "plain"}
+
+
+INNER = b'--B\r\nContent-Type: application/http\r\n\r\nPOST /x HTTP/1.1\r\n\r\n{"pin":1234}\r\n'
+
+
+def batch(unit: Unit) -> Sheet:
+    headers = (("Content-Type", "multipart/mixed; boundary=B"),)
+    return sheet(
+        replace(a_request(body=INNER + INNER + b"--B--\r\n"), headers=headers), unit, kind="multipart"
+    )
+
+
+def test_a_request_of_a_batch_is_shown_whole_after_it_was_revealed() -> None:
+    made = batch(a_unit(redact=("json:/pin",)))
+    assert "1234" not in json.dumps(made.shared)
+    assert [list(field) for _, field in made.shared["request"]["body"]["fields"]] == [["redacted"]] * 2
+    assert len(made.hidden) == 2
+    assert "1234" in json.dumps(batch(a_unit()).shared)
+
+
+def test_a_secret_in_a_batch_is_not_shown_but_refused() -> None:
+    with pytest.raises(Refusal, match="send that request alone"):
+        batch(a_unit(secret=("json:/pin",)))
+
+
 def test_no_body_is_no_field() -> None:
     body = sheet(a_request(body=b"")).shared["request"]["body"]
     assert body == {"kind": "none", "bytes": 0, "content_digest": content_digest(b""), "fields": []}

@@ -13,7 +13,7 @@ from gateway.encoding import b64u
 from gateway.envelopes import COSIGNER_LIFE, Envelope, State
 from gateway.errors import Reason, Refusal, StoreError, ambiguous
 from gateway.gate import Release
-from gateway.model import Bind, Decision, Effect, EntityRef
+from gateway.model import Bind, Decision, Effect, EntityRef, Request
 from gateway.releasing import row_of
 from gateway.store.contract import (
     AddAgent,
@@ -524,6 +524,26 @@ async def test_a_decoded_body_that_was_erased_is_never_replaced_by_the_retrys(wo
         await released(world, await world.now(envelope), body=b'{"anything":"else"}')
 
 
+def form(boundary: str, name: str = "a") -> Request:
+    body = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n1\r\n--{boundary}--\r\n'
+    kind = ("Content-Type", f"multipart/form-data; boundary={boundary}")
+    kept = tuple(pair for pair in a_request().headers if pair[0].lower() != "content-type")
+    return a_request(body=body.encode(), headers=(*kept, kind))
+
+
+async def test_a_form_that_is_sent_again_goes_out_under_the_boundary_that_was_approved(world: World) -> None:
+    """Under another boundary the approved bytes could have other parts."""
+    world.library.kind = "multipart"
+    first, again = form("one"), form("two")
+    opened = await world.opened(first)
+    await world.approve(opened.id, "Mika")
+    envelope = await world.now(opened)
+    release = await released(world, envelope, headers=again.headers, body=again.body)
+    assert release.body == first.body
+    types = [value for name, value in release.headers if name.lower() == "content-type"]
+    assert types == ["multipart/form-data; boundary=one"]
+
+
 # Outcomes. -------------------------------------------------------------------------------------------------
 
 
@@ -540,6 +560,27 @@ async def test_a_release_that_was_answered_is_completed(world: World) -> None:
     (row,) = await world.said(kind="outcome")
     assert (row["outcome"], row["status"], row["detail"]) == ("completed", 201, "a detail")
     assert row["cosigner"] == told.cosigner
+
+
+@pytest.mark.parametrize("outcome", ["failed", "unclear"])
+async def test_an_answer_that_means_no_is_an_outcome_of_its_own_and_is_not_sent_again(
+    world: World, outcome: str
+) -> None:
+    told = await done(world, await approved(world), outcome, 200)
+    assert (told.state, told.outcome, told.status) == (State.COMPLETED, outcome, 200)
+    (row,) = await world.said(kind="outcome")
+    assert (row["outcome"], row["status"]) == (outcome, 200)
+    with pytest.raises(Refusal) as error:
+        await released(world, told)
+    assert error.value.reason is Reason.DUPLICATE
+
+
+async def test_only_a_template_that_knows_how_its_service_says_no_has_answers_read(world: World) -> None:
+    assert (await released(world, await approved(world))).reader is None
+    world.library.meaning = lambda _request: a_mapped(a_unit(outcome_failed_when={"json:/ok": False}))
+    reader = (await released(world, await approved(world))).reader
+    assert reader is not None
+    assert reader.rules == ({"json:/ok": False},)
 
 
 async def test_a_release_that_nobody_answered_is_unknown_and_never_goes_again(world: World) -> None:

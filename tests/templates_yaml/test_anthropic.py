@@ -7,7 +7,6 @@ from tests.templates_yaml import walk
 
 JSON = "application/json"
 ANTHROPIC = walk.Walk("anthropic", "api.anthropic.com", usual=(JSON, b"{}"))
-LIBRARY = ANTHROPIC.library
 asked = ANTHROPIC.asked
 
 LOW = {

@@ -7,7 +7,6 @@ from tests.templates_yaml import walk
 
 JSON = "application/json"
 OPENAI = walk.Walk("openai", "api.openai.com", usual=(JSON, b"{}"))
-LIBRARY = OPENAI.library
 asked = OPENAI.asked
 
 LOW = {

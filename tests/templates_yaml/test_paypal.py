@@ -7,7 +7,6 @@ from tests.templates_yaml import walk
 
 JSON = "application/json"
 PAYPAL = walk.Walk("paypal", "api-m.paypal.com", usual=(JSON, b"{}"))
-LIBRARY = PAYPAL.library
 asked = PAYPAL.asked
 
 LOW = {
@@ -86,5 +85,5 @@ def test_a_merchants_credentials_are_not_read_unasked() -> None:
 
 @pytest.mark.parametrize("name", ["order/create", "order/confirm", "vault/create", "vault/prepare"])
 def test_a_cards_number_is_never_shown(name: str) -> None:
-    (action,) = (action for action in LIBRARY.services["paypal"].actions if action.id == name)
+    (action,) = (action for action in PAYPAL.library.services["paypal"].actions if action.id == name)
     assert "json:/payment_source/card/number" in action.secret

@@ -7,7 +7,6 @@ from tests.templates_yaml import walk
 
 JSON = "application/json"
 SENDGRID = walk.Walk("sendgrid", "api.sendgrid.com", usual=(JSON, b"{}"))
-LIBRARY = SENDGRID.library
 asked = SENDGRID.asked
 
 LOW = {
@@ -62,5 +61,5 @@ def test_a_sender_is_not_confirmed_by_a_read() -> None:
 
 @pytest.mark.parametrize("name", ["user/password", "subuser/create"])
 def test_a_password_is_never_shown(name: str) -> None:
-    (action,) = (action for action in LIBRARY.services["sendgrid"].actions if action.id == name)
+    (action,) = (action for action in SENDGRID.library.services["sendgrid"].actions if action.id == name)
     assert any("password" in selector for selector in action.secret)

@@ -23,7 +23,6 @@ STRIPE = walk.Walk(
         ("POST", "/v1/files"): (PARTS, part("purpose", "dispute_evidence")),
     },
 )
-LIBRARY = STRIPE.library
 asked = STRIPE.asked
 
 LOW = {
@@ -166,7 +165,7 @@ SECRETS = [
 
 @pytest.mark.parametrize(("name", "selector"), SECRETS)
 def test_what_is_secret_is_hidden(name: str, selector: str) -> None:
-    (action,) = (action for action in LIBRARY.services["stripe"].actions if action.id == name)
+    (action,) = (action for action in STRIPE.library.services["stripe"].actions if action.id == name)
     assert selector in action.secret
 
 
@@ -186,10 +185,10 @@ def test_money_is_written_as_stripe_counts_it(amount: str, currency: str, shown:
 
 
 def test_only_these_hosts_are_stripes() -> None:
-    assert LIBRARY.serves("https", "api.stripe.com.evil.test", 443) is None
-    assert LIBRARY.serves("https", "xn--stripe-api.com", 443) is None
+    assert STRIPE.library.serves("https", "api.stripe.com.evil.test", 443) is None
+    assert STRIPE.library.serves("https", "xn--stripe-api.com", 443) is None
     for host in ("api", "files", "connect", "meter-events"):
-        assert LIBRARY.serves("https", f"{host}.stripe.com", 443) == "stripe"
+        assert STRIPE.library.serves("https", f"{host}.stripe.com", 443) == "stripe"
 
 
 @pytest.mark.parametrize("value", ["true", "True", "1", "yes"])

@@ -7,7 +7,6 @@ from tests.templates_yaml import walk
 
 FORM = "application/x-www-form-urlencoded"
 TWILIO = walk.Walk("twilio", "api.twilio.com", usual=(FORM, b"FriendlyName=a"))
-LIBRARY = TWILIO.library
 asked = TWILIO.asked
 
 LOW = {

@@ -13,6 +13,7 @@ from gateway.model import Caller, Request, Unit
 from gateway.templates import Library
 
 ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "templates_yaml"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 RISKY = re.compile(
     r"archive|cancel|capture|charge|close|deactivate|deauthorize|delete|disable|disconnect|erase|export|grant|"
@@ -53,7 +54,7 @@ class Operation:
 
 @lru_cache
 def load(service: str) -> Library:
-    return Library.load([ROOT / "templates_yaml" / f"{service}.yaml"])
+    return Library.load([FOLDER / f"{service}.yaml"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,12 @@ import { headline } from "./summary.js";
 import { concerns, written } from "./values.js";
 
 const OUTCOME = {
-  completed: ["ok", "check", "Sent"], unknown: ["hold", "caution", "Sent, answer unknown"], spent: ["sign", "send", "Sending"],
+  completed: ["ok", "check", "Sent"], failed: ["hold", "caution", "Sent, answered no"],
+  unclear: ["hold", "caution", "Sent, yes or no unclear"], unknown: ["hold", "caution", "Sent, answer unknown"], spent: ["sign", "send", "Sending"],
   approved: ["sign", "clock", "Approved, not asked again yet"], denied: ["", "cross", "Denied"], expired: ["", "clock", "Expired"],
   cancelled: ["", "cross", "Cancelled"], lapsed: ["hold", "clock", "Approved, never used"], revoked: ["", "cross", "Withdrawn"],
 };
+const SAID = { failed: "failed", unclear: "unclear" };
 const RISK = { high: ["stop", "risk-high", "High risk"], medium: ["hold", "risk-medium", "Medium risk"] };
 
 const list = one("#waiting");
@@ -139,7 +141,7 @@ function showRecent(rows) {
 }
 
 function recentLine(row) {
-  const [kind, symbol, words] = OUTCOME[row.state] ?? ["", "clock", row.state];
+  const [kind, symbol, words] = OUTCOME[SAID[row.outcome] ?? row.state] ?? ["", "clock", row.state];
   const status = row.state === "completed" && row.status !== null ? `${words}, ${row.status}` : words;
   return el("tr", {},
     el("td", { class: "time" }, el("time", { datetime: row.opened_at }, timeOfDay(row.opened_at, false))),

@@ -24,6 +24,8 @@ const STEP = {
 };
 const OUTCOME = {
   completed: (r) => ["check", `${r.host ?? "Upstream"} answered${r.status === null ? "" : ` ${r.status}`}`, "It was sent once."],
+  failed: (r) => ["caution", `${r.host ?? "Upstream"} answered${r.status === null ? "" : ` ${r.status}`}, and the answer says no`, "It was sent once."],
+  unclear: (r) => ["caution", `${r.host ?? "Upstream"} answered${r.status === null ? "" : ` ${r.status}`}, and may mean no`, r.detail ?? ""],
   not_sent: () => ["caution", "Nothing was sent", "Not one byte left."],
   unknown: () => ["caution", "Sent, but the answer never came", "It may or may not have been carried out, and is not repeated."],
 };
@@ -94,6 +96,8 @@ const first = (chain, key) => chain.find((row) => row[key] !== null && row[key] 
 function ending(chain) {
   const outcome = chain.findLast((row) => row.kind === "outcome")?.outcome;
   if (outcome === "completed") return tag("ok", "check", `Sent, ${chain.findLast((row) => row.status !== null)?.status ?? "answered"}`);
+  if (outcome === "failed") return tag("hold", "caution", "Sent, answered no");
+  if (outcome === "unclear") return tag("hold", "caution", "Sent, yes or no unclear");
   if (outcome === "unknown") return tag("hold", "caution", "Answer unknown");
   if (outcome === "not_sent") return tag("hold", "caution", "Nothing was sent");
   const end = chain.findLast((row) => row.kind === "end");

@@ -6,6 +6,9 @@ import { written } from "./values.js";
 
 const CHANGED = new Set(["policy_denied", "config_changed"]);
 
+/** What an answer says beside its status. */
+export const SAYS = { failed: ", and the answer says no", unclear: ", and whether that means yes was not told" };
+
 /** The page's state for `view`: "open" where a signature is asked for, or the name of what happened. */
 export function outcomeOf({ row, may, signatures }, me) {
   const mine = row.decided_by === null || row.decided_by === me.name;
@@ -38,7 +41,7 @@ export function tellOutcome(view, me, payload) {
   const others = view.approvers.filter((name) => name !== me.name);
   fill("agent", written(row.agent));
   fill("host", written(host));
-  fill("status", row.status === null ? "" : ` ${row.status}`);
+  fill("status", row.status === null ? "" : ` ${row.status}${SAYS[row.outcome] ?? ""}`);
   fill("decider", written(row.decided_by ?? "Somebody"), ` ${verb} this first`);
   fill("expires", timeOfDay(row.expires_at));
   fill("decided-at", row.decided_at ? ` at ${timeOfDay(row.decided_at)}` : "");
@@ -63,7 +66,7 @@ function receipt({ signatures, cosigner, credential_id, log_entry, row }, me) {
   if (credential_id) lines.push(line("Credential", el("span", { class: "digest" }, credential_id)));
   if (cosigner) lines.push(line("Cosigner", el("span", { class: "digest" }, cosigner)));
   if (log_entry !== null) lines.push(line("Log entry", log_entry.toLocaleString("en")));
-  if (row.status !== null) lines.push(line("Answer", String(row.status)));
+  if (row.status !== null) lines.push(line("Answer", `${row.status}${SAYS[row.outcome] ?? ""}`));
   return lines;
 }
 

@@ -1,10 +1,11 @@
 import dataclasses
 
+import cedarpy
 import pytest
 
 from gateway.errors import ConfigErrors
 from gateway.model import Effect, EntityRef, Money, PolicyReason, Risk
-from gateway.policy import AgentFacts, PersonFacts
+from gateway.policy import AgentFacts, PersonFacts, Policy, check
 
 PUT, REFUND, SEARCH, DELETE = "/shop/repo/put_file", "/shop/refund", "/shop/search", "/shop/repo/delete"
 ALL = 'permit (principal is Agent, action in Action::"/shop", resource)'
@@ -330,6 +331,58 @@ def test_faults_of_both_files_are_told_at_once(load):
 def test_a_broken_schema_is_told(load):
     with pytest.raises(ConfigErrors, match="generated schema"):
         load("", schema="entiti")
+
+
+class Findings:
+    """A memory that lasts; `asked` is how often Cedar's validator was."""
+
+    def __init__(self, monkeypatch):
+        self.known: set[str] = set()
+        self.asked = 0
+        self.has, self.add = self.known.__contains__, self.known.add
+        validate = cedarpy.validate_policies
+
+        def counted(*given):
+            self.asked += 1
+            return validate(*given)
+
+        monkeypatch.setattr(check, "validate_policies", counted)
+
+    def load(self, text, schema, entities="[]"):
+        agents = [AgentFacts("ci", team="platform")]
+        return Policy.load(text, "policy.cedar", entities, "entities.json", schema, agents, [], self)
+
+
+def test_what_was_found_to_fit_is_not_asked_again_and_decides_the_same(
+    schema_text, unit, mapped, facts, monkeypatch
+):
+    findings = Findings(monkeypatch)
+    first, second = (findings.load(SIGNED, schema_text) for _ in range(2))
+    assert findings.asked == 1
+    asked = ("ci", mapped(unit(PUT)), facts())
+    assert second.decide(*asked) == first.decide(*asked)
+    assert second.digest == first.digest
+
+
+def test_a_change_of_the_policies_or_of_the_schema_is_asked_about(schema_text, monkeypatch):
+    findings = Findings(monkeypatch)
+    findings.load(SIGNED, schema_text)
+    findings.load(SIGNED + " ", schema_text)
+    findings.load(SIGNED, schema_text + " ")
+    assert findings.asked == 3
+
+
+@pytest.mark.parametrize("condition", ["context.cosinger", "context has cosinger", "principal in 1"])
+def test_what_was_found_wrong_is_never_found_to_fit(schema_text, monkeypatch, condition):
+    findings = Findings(monkeypatch)
+    for _ in range(2):
+        with pytest.raises(ConfigErrors):
+            findings.load(
+                f"forbid (principal is Agent, action, resource) when {{ {condition} }};", schema_text
+            )
+        with pytest.raises(ConfigErrors):
+            findings.load(SIGNED, schema_text, "[3]")
+    assert findings.known == set()
 
 
 def test_decisions_are_values(decide):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import ConfigErrors
 from gateway.policy.source import Source
-from gateway.policy.tokens import find, statements, text_of, tokens_of
+from gateway.policy.tokens import find, statements, text_of, tokens_of, words_of
 
 
 def words(text):
@@ -51,3 +51,15 @@ def test_tokens_lose_nothing_but_space_and_comments(text):
     assert all(text[token.start : token.end] == token.text for token in tokens)
     assert [token for piece in statements(tokens) for token in piece] == list(tokens)
     assert all(before.end <= after.start for before, after in pairwise(tokens))
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ['"a b"', '"//"', '"\\""', "// x\n", "//\r", "x", "::", "?y", " ", "\n", "&&", ";", "7"]
+        )
+    )
+)
+def test_words_are_the_tokens_texts(parts):
+    text = "".join(parts)
+    assert words_of(text) == words(text)

@@ -1,6 +1,9 @@
+from typing import Literal
+
 from mitmproxy.test import tflow
 
 from gateway.gate import Release
+from gateway.outcomes import AnswerReader
 from gateway.proxy.exchange import begin, exchange_of
 from tests.gateway.proxy.harness import Outcomes
 
@@ -42,3 +45,30 @@ def test_the_head_is_noted_before_anything_changes_it():
     assert (exchange.where, exchange.request_line) == ("API.test:1", "GET /path")
     exchange.host, exchange.port = "::1", 1
     assert exchange.where == "[::1]:1"
+
+
+def test_a_reader_that_fails_makes_no_success():
+    class Failing(AnswerReader):
+        def read(self, status: int, headers: object, body: bytes | None) -> tuple[Literal["completed"], str]:
+            raise RuntimeError("no memory")
+
+    exchange, outcomes = begin(tflow.tflow(), inside=False), Outcomes()
+    exchange.release = Release("env_1", "GET", "/", (), b"", outcomes, Failing(()))
+    exchange.sent = True
+    exchange.answered(200, ())
+    assert exchange.hear(b"x") == b"x"
+    exchange.heard()
+    assert outcomes.seen == [("unclear", 200)]
+
+
+def test_no_more_of_an_answer_is_kept_than_is_read():
+    exchange, outcomes = begin(tflow.tflow(), inside=False), Outcomes()
+    exchange.release = Release("env_1", "GET", "/", (), b"", outcomes, AnswerReader((), limit=10))
+    exchange.answered(200, ())
+    for _ in range(5):
+        exchange.hear(b"xxxx")
+    assert exchange.listening
+    assert exchange.listening.body is None
+    assert outcomes.seen == [("unclear", 200)]
+    exchange.failed("the client left")
+    assert len(outcomes.seen) == 1

@@ -70,3 +70,10 @@ def test_wrong_askings_are_errors(read: object, text: str, says: str) -> None:
 
 def test_redactions_may_have_wildcards() -> None:
     assert read_leaves([yaml("'json:/a/*'")], "redact") == ("json:/a/*",)
+
+
+@pytest.mark.parametrize("what", ["redact", "secret"])
+def test_what_says_how_a_body_is_read_cannot_be_hidden(what: str) -> None:
+    with pytest.raises(ConfigError, match="always shown"):
+        read_leaves([yaml("'header:Content-Type'")], what)
+    assert read_leaves([yaml("'header:X-Note'")], what) == ("header:X-Note",)

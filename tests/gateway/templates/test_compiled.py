@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.loading import shipped_templates
 from gateway.templates import Library, compiled
 from gateway.templates.compiled import Compiled, key_of
+from gateway.templates.freezing import freeze
 from tests.gateway.templates.making import request, template
 
 ACTIONS = """
@@ -194,3 +196,44 @@ def test_the_usual_folder_is_made_private(
     assert (tmp_path / "cache" / "secondsig" / "templates").stat().st_mode & 0o777 == 0o700
     monkeypatch.setenv("XDG_CACHE_HOME", str(file))
     assert not is_from_before(Library.load([file], compiled=Compiled.usual()))
+
+
+@pytest.mark.parametrize("name", shipped_templates())
+def test_every_shipped_template_can_be_kept(folder: Path, name: str) -> None:
+    path = shipped_templates()[name]
+    first = Library.load([path], compiled=Compiled(folder))
+    second = Library.load([path], compiled=Compiled(folder))
+    assert not any(action.examples for action in second.services[name].actions)
+    assert second.digest == first.digest
+    assert second.cedar_schema() == first.cedar_schema()
+    assert second.actions() == first.actions()
+
+
+def test_what_decides_is_kept_in_the_gateways_own_state_and_nowhere_else(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    state = tmp_path / "state"
+    assert not is_from_before(Library.load([file], compiled=Compiled.beside(state)))
+    assert not state.exists()
+    state.mkdir()
+    Library.load([file], compiled=Compiled.beside(state))
+    assert is_from_before(Library.load([file], compiled=Compiled.beside(state)))
+    assert (state / "compiled").stat().st_mode & 0o777 == 0o700
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_finding_is_known_again_until_the_code_changes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Compiled(folder)
+    assert not kept.has("a")
+    kept.add("a")
+    assert kept.has("a")
+    assert not kept.has("b")
+    assert not Compiled(None).has("a")
+    only(folder).write_bytes(freeze("b"))
+    assert not kept.has("a")
+    kept.add("a")
+    monkeypatch.setattr(compiled, "_code", lambda: "another version")
+    assert not kept.has("a")

@@ -378,3 +378,34 @@ def _seconds(sent: Request) -> float:
     for _ in range(20):
         SHOP.map(sent)
     return (time.perf_counter() - start) / 20
+
+
+VERBS = """
+- id: verb
+  match: {method: POST, path: '/v1/{name*}:{verb}'}
+  resource: Thing
+  summary: '{verb} {name}'
+- id: look
+  match: {method: POST, path: '/v1/{name*}:get'}
+  resource: Thing
+  summary: 'Look at {name}'
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "named", "resource", "said"),
+    [
+        ("/v1/a/b:delete", "verb", "a/b", "delete a/b"),
+        ("/v1/a:get:delete", "verb", "a:get", "delete a:get"),
+        ("/v1/a/b:get", "look", "a/b", "Look at a/b"),
+        ("/v1/a/b%3Adelete", "verb", "a/b", "delete a/b"),
+        ("/v1/a:get/b:delete", "verb", "a:get/b", "delete a:get/b"),
+    ],
+)
+def test_a_verb_is_what_follows_the_last_colon_however_many_stand_before_it(
+    target: str, named: str, resource: str, said: str
+) -> None:
+    found = unit(shop(VERBS, "resources: {Thing: '{name}'}"), request("POST", target))
+    assert found.action == f"/shop/{named}"
+    assert str(found.resource) == f'Shop::Thing::"{resource}"'
+    assert summary_text(found.summary) == said

@@ -1,8 +1,11 @@
+import itertools
+
 import pytest
 
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.templates.hosts import parse_service_host
-from gateway.templates.matching import Match, both, read_match, within
+from gateway.templates.language import escape, overlap
+from gateway.templates.matching import Match, both, common_host, host_within, read_match, within
 from gateway.templates.params import Param, read_param
 from gateway.templates.view import BodyRule, View
 from tests.gateway.templates.making import request, yaml
@@ -131,3 +134,24 @@ def test_wrong_matches_are_errors(text: str, says: str) -> None:
     with pytest.raises((ConfigError, ConfigErrors)) as caught:
         match(text)
     assert says in str(caught.value)
+
+
+NAMES = [
+    "a.test", "b.test", "{x}.test", "{x}.a.test", "a.{x}.test", "{x*}.test", "{x*}.a.test", "a-{x}.test",
+    "{x}-a.test", "{n}.test", "{n}.{x}.test", "a.b.test", "http://a.test", "a.test:8443", "{x}.test:8443",
+    "{w}.test",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "two"), list(itertools.product(NAMES, NAMES)))
+def test_hosts_compare_as_their_whole_languages_do(one: str, two: str) -> None:
+    params = {
+        "n": read_param("n", yaml('{pattern: "[0-9]+"}')),
+        "w": read_param("w", yaml("{enum: [a, b, c]}")),
+    }
+    first, second = (parse_service_host(text, Place("t"), params) for text in (one, two))
+    alike = (first.scheme, first.port) == (second.scheme, second.port)
+    languages = first.pattern.language, second.pattern.language
+    assert host_within(first, second) is (alike and escape(*languages) is None)
+    common = overlap(*languages) if alike else None
+    assert common_host(first, second) == (None if common is None else first.origin(common))

@@ -1,10 +1,18 @@
 import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.templates import order
+from gateway.templates.action import Action
 from gateway.templates.language import TooLarge
+from gateway.templates.matching import both
 from tests.gateway.templates.making import action, problems, request, shop
+from tests.gateway.templates.test_neighbours import an_action, read
 
 WIDE = "- {id: wide, match: {method: POST, path: '/a/{x}'}, summary: Wide}"
 NARROW = "- {id: narrow, match: {method: POST, path: /a/b}, summary: Narrow}"
@@ -60,3 +68,31 @@ def test_patterns_too_large_to_compare_are_an_error(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(order, "both", give_up)
     assert "cannot be compared" in problems(f"{WIDE}\n{NARROW}")
+
+
+def every_pair(actions: Sequence[Action]) -> list[tuple[int, int]]:
+    """The slow way: each with each."""
+    return list(itertools.combinations(range(len(actions)), 2))
+
+
+@given(matches=st.lists(an_action(), min_size=2, max_size=8))
+def test_the_order_and_what_is_wrong_with_it_are_those_of_comparing_each_with_each(
+    matches: list[dict[str, Any]],
+) -> None:
+    actions = [replace(read(match), id=f"a{n}") for n, match in enumerate(matches)]
+    fast, wrong = order.ranked(actions)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(order, "neighbours", every_pair)
+        slow, expected = order.ranked(actions)
+    assert [str(problem) for problem in wrong] == [str(problem) for problem in expected]
+    if not wrong:
+        assert ordered_pairs(fast) == ordered_pairs(slow)
+
+
+def ordered_pairs(actions: Sequence[Action]) -> set[tuple[str, str]]:
+    """Of those that meet, which comes first."""
+    return {
+        (one.id, two.id)
+        for one, two in itertools.combinations(actions, 2)
+        if one.match is not None and two.match is not None and both(one.match, two.match) is not None
+    }

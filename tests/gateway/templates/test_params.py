@@ -49,3 +49,17 @@ def test_folding() -> None:
 def test_letters_that_servers_fold_differently_are_refused(value: str) -> None:
     with pytest.raises(Refusal):
         fold_lower(value, "it")
+
+
+def test_params_that_allow_different_values_are_never_taken_for_each_other() -> None:
+    """What was compared is remembered by params: a pattern must not borrow the answer of an enum."""
+    written = [
+        "{enum: [a.b]}",
+        '{pattern: "a.b"}',
+        "{enum: [a, b]}",
+        '{pattern: "a|b"}',
+        '{enum: ["a|b"]}',
+        "{}",
+    ]
+    params = [read_param("x", yaml(text)) for text in written]
+    assert len(set(params)) == len(params)

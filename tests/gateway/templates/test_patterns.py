@@ -45,6 +45,20 @@ def path(text: str) -> Pattern:
         ("/p/{x*}:go", ["p", "a", ":go"], None),
         ("/p/{x*}:go", ["p", "a", "b"], None),
         ("/{x*}:go", ["a:go"], ["a"]),
+        ("/{x}:{verb}", ["a:go"], ["a:go"]),
+        ("/{x}:{verb}", ["a"], None),
+        ("/{x}:{verb}", [":go"], None),
+        ("/{x}:{verb}", ["a:"], None),
+        ("/{x}:{verb}", ["a:b:go"], ["a:b:go"]),
+        ("/{x}:{n}", ["a:1"], ["a:1"]),
+        ("/{x}:{n}", ["a:1:b"], None),
+        ("/v{n}.{x}.json", ["v1.a.json"], ["1.a"]),
+        ("/p/{x*}:{verb}", ["p", "a", "b:go"], ["a/b:go"]),
+        ("/p/{x*}:{verb}", ["p", "b:go"], ["b:go"]),
+        ("/p/{x*}:{verb}", ["p", "a", ":go"], None),
+        ("/p/{x*}:{verb}", ["p", "a:go", "b"], None),
+        ("/p/{x*}:{path}", ["p", "a", "b:c/d"], ["a/b:c/d"]),
+        ("/p/{x*}:{verb}", ["p", "a", "b:c/d"], None),
     ],
 )
 def test_a_path_matches_in_one_way(pattern: str, segments: list[str], values: list[str] | None) -> None:
@@ -54,7 +68,10 @@ def test_a_path_matches_in_one_way(pattern: str, segments: list[str], values: li
 
 
 SEGMENTS = st.lists(st.text(alphabet="ab:1/", max_size=3), min_size=1, max_size=4)
-PATTERNS = ["/a", "/{x}/{n}", "/a/{x*}", "/{x*}/b", "/{path*}:a", "/a{x}", "/{path}/b", "/{n}", "/a/"]
+PATTERNS = [
+    "/a", "/{x}/{n}", "/a/{x*}", "/{x*}/b", "/{path*}:a", "/a{x}", "/{path}/b", "/{n}", "/a/", "/{x}1{n}",
+    "/{x*}:{path}",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -84,6 +101,10 @@ def test_names_and_captures() -> None:
         "/a//b",
         "/../b",
         "/{x}{y}",
+        "/{x}--{y}",
+        "/{x}:{y}:{z}",
+        "/{x}:{y*}",
+        "/{x}:{x}",
         "/{x",
         "/x}",
         "/{1}",
