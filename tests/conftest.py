@@ -25,7 +25,9 @@ SLOW = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing of a test stays in the account's own cache."""
+    """Nothing of a test stays in the account's own cache; the workers of one run share theirs."""
+    if hasattr(config, "workerinput"):
+        return
     folder = tempfile.TemporaryDirectory(prefix="secondsig-cache-")
     config.add_cleanup(folder.cleanup)
     os.environ["XDG_CACHE_HOME"] = folder.name

@@ -13,6 +13,7 @@ from gateway.loading import shipped_templates
 from gateway.templates import Library, Service
 from gateway.templates.action import Action
 from gateway.templates.cedar_schema import resource_types
+from gateway.templates.compiled import Compiled
 
 FOLDER = Path(__file__).parent.parent / "docs" / "services"
 MADE = "<!-- Made from the template by tools/service_pages.py; changes here are lost. -->"
@@ -21,7 +22,10 @@ RISKS = ("forbid", "step_up", "low")
 
 def pages(templates: Mapping[str, Path]) -> dict[str, str]:
     """Every page by its name."""
-    services = [next(iter(Library.load([file]).services.values())) for file in templates.values()]
+    compiled = Compiled.usual()
+    services = [
+        next(iter(Library.load([file], compiled=compiled).services.values())) for file in templates.values()
+    ]
     made = {f"{service.name}.md": page(service) for service in services}
     return {**made, "README.md": index(services)}
 

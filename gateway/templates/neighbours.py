@@ -72,7 +72,7 @@ def _compare_each(own: list[_Entry], guests: list[_Entry], found: _Pairs) -> Non
     for at, entry in enumerate(own):
         for other in (*own[:at], *guests):
             pair = (min(entry.index, other.index), max(entry.index, other.index))
-            if pair[0] != pair[1] and pair not in found and not _apart(entry.match, other.match):
+            if pair[0] != pair[1] and pair not in found and not _apart(entry, other):
                 found.add(pair)
 
 
@@ -183,13 +183,14 @@ def _cut(text: str, trait: _Trait) -> str:
     return text[: trait.signs] if trait.kind == "start" else text[-trait.signs :]
 
 
-def _apart(match: Match, second: Match) -> bool:
+def _apart(one: _Entry, two: _Entry) -> bool:
     """Sure that no request is both: by method, by the values that one place may have, or by their paths."""
+    match, second = one.match, two.match
     if match.methods is not None and second.methods is not None and not match.methods & second.methods:
         return True
     if any(_disjoint(found.allowed, second.set_of(found.source.text)) for found in match.where):
         return True
-    return all(_paths_apart(one, two) for one in match.paths or () for two in second.paths or ())
+    return _paths_apart(one.pattern, two.pattern)
 
 
 def _paths_apart(one: Pattern, two: Pattern) -> bool:

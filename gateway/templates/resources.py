@@ -14,6 +14,13 @@ from gateway.templates.yaml12 import Yaml
 HOST = "Host"
 MAX_ID = 2000
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+RESERVED = frozenset(
+    {
+        *("Action", "Agent", "Envelope", "Group", "Limits", "Money", "Now", "Person", "Team"),
+        *("Bool", "Boolean", "Entity", "EntityOrCommon", "Extension", "Long", "Record", "Set", "String"),
+    }
+)
+"""The gateway's own types and Cedar's: a service's type of the same name would make every policy invalid."""
 
 type Values = Mapping[str, ContextValue]
 
@@ -135,6 +142,12 @@ def read_resources(node: Yaml | None, params: Mapping[str, Param]) -> dict[str, 
         if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", key.text) or key.text == HOST:
             raise ConfigError(
                 f"{key.text!r} cannot name a resource.", key.place, "Use a word such as Repo, not Host."
+            )
+        if key.text in RESERVED or re.fullmatch(r"Ctx[0-9]+", key.text):
+            raise ConfigError(
+                f"{key.text!r} is a type of the gateway's own, so no resource may be called so.",
+                key.place,
+                f"Use another word, such as Org{key.text}.",
             )
         made[key.text] = _read(key.text, key.place, item, params, names)
     _check_cycles(made)

@@ -131,11 +131,15 @@ class _Reader:
         attempt(self.root.need, "hosts")
         hosts = [attempt(_host, node, params) for node in items(self.get("hosts"))]
         opaque = attempt(self.root.word, "opaque_ids", ["accept"])
+        resources = attempt(read_resources, self.get("resources"), params)
+        if resources is None:
+            # Else every action would say once more that its resource is not known.
+            self.problems.raise_if_any()
         return Surroundings(
             self.name,
             tuple(host for host in hosts if host is not None),
             params,
-            attempt(read_resources, self.get("resources"), params) or {},
+            resources or {},
             attempt(self.defaults) or {},
             opaque is not None,
         )

@@ -10,10 +10,6 @@ asked = DOCKER.asked
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
-def test_every_example_holds() -> None:
-    assert [(each.place.line, each.wrong) for each in DOCKER.library.examples() if each.wrong] == []
-
-
 def test_every_dangerous_group_steps_up_but_fetching_a_token() -> None:
     actions = DOCKER.library.actions()
     low = {each.id for each in actions if each.risk == "low" and set(each.groups) & set(walk.DANGEROUS)}

@@ -23,10 +23,6 @@ def pushed(*updates: str, rest: bytes = b"0000PACK") -> tuple[Unit, ...]:
     return GIT.library.map(body.request(operation)).units
 
 
-def test_every_example_holds() -> None:
-    assert [(each.place.line, each.wrong) for each in GIT.library.examples() if each.wrong] == []
-
-
 def test_a_deletion_among_pushes_is_found() -> None:
     units = pushed(f"{ZERO} {ONE} refs/heads/a", f"{ONE} {TWO} refs/heads/b", f"{ONE} {ZERO} refs/heads/c")
     assert [unit.action for unit in units] == ["/git/ref/create", "/git/ref/update", "/git/ref/delete"]

@@ -21,10 +21,6 @@ def call(tool: object, **more: object) -> dict[str, object]:
     return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, **more}}
 
 
-def test_every_example_holds() -> None:
-    assert [(each.place.line, each.wrong) for each in MCP.library.examples() if each.wrong] == []
-
-
 @pytest.mark.parametrize(
     "tool", ["drop_table", "Search", "search ", " search", "search\u0000", "se\u0430rch"]
 )

@@ -12,10 +12,6 @@ asked = NPM.asked
 REGISTRY = "registry.npmjs.org"
 
 
-def test_every_example_holds() -> None:
-    assert [(each.place.line, each.wrong) for each in NPM.library.examples() if each.wrong] == []
-
-
 def test_every_dangerous_group_steps_up() -> None:
     actions = NPM.library.actions()
     assert [

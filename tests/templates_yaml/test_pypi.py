@@ -27,10 +27,6 @@ def upload(*fields: tuple[str, str], kind: str = PARTS, host: str = "upload.pypi
 NAMED = ((":action", "file_upload"), ("name", "Foo"), ("version", "1"))
 
 
-def test_every_example_holds() -> None:
-    assert [(each.place.line, each.wrong) for each in PYPI.library.examples() if each.wrong] == []
-
-
 @pytest.mark.parametrize("host", ["upload.pypi.org", "test.pypi.org"])
 def test_an_upload_names_its_project(host: str) -> None:
     assert upload(*NAMED, host=host) == "/pypi/file/upload foo step_up"

@@ -1,9 +1,12 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError, ConfigErrors, Refusal
 from gateway.model import EntityRef
+from gateway.templates.cedar_schema import HEAD
 from gateway.templates.params import Param
 from gateway.templates.resources import Resources, parse_id, read_resources
 from tests.gateway.templates.making import yaml
@@ -82,6 +85,8 @@ def test_the_deepest_at_names_the_resource() -> None:
     [
         ("{repo: '{x}'}", "cannot name a resource"),
         ("{Host: '{x}'}", "cannot name a resource"),
+        ("{Team: '{x}'}", "a type of the gateway's own"),
+        ("{Ctx1: '{x}'}", "a type of the gateway's own"),
         ("{Repo: 'x'}", "must hold names"),
         ("{Repo: '{x'}", "must hold names"),
         ("{Repo: '{x}{y}'}", "a sign between two names"),
@@ -99,3 +104,12 @@ def test_wrong_resources_are_errors(text: str, says: str) -> None:
     with pytest.raises((ConfigError, ConfigErrors)) as caught:
         resources(text)
     assert says in str(caught.value)
+
+
+def test_no_resource_takes_the_name_of_a_type_that_policies_know() -> None:
+    """Cedar refuses such a schema whole, so every policy would be invalid."""
+    taken = set(re.findall(r"(?:entity|type) (\w+)", HEAD))
+    assert taken
+    for name in taken:
+        with pytest.raises(ConfigError, match="gateway's own"):
+            read_resources(yaml(f"{{{name}: '{{x}}'}}"), {})

@@ -155,3 +155,10 @@ def test_a_stream_is_matched_by_what_its_headers_say() -> None:
         made, request("PUT", "/files/a", b"\xff", {"X-Size": "1", "Content-Encoding": "aws-chunked"})
     )
     assert found.context == {"size": 1, "all": 1}
+
+
+def test_one_wrong_resource_is_said_once_not_once_more_for_each_action() -> None:
+    action = "- {id: x, match: {path: /a}, resource: Repo, summary: X}"
+    said = problems(action, "resources: {Repo: {id: '{x}', in: [Nothing]}}")
+    assert "Nothing" in said
+    assert "The resource cannot be" not in said
