@@ -1,7 +1,6 @@
 """What is slow by where it stands: tests with sockets, processes or databases for each case."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -22,19 +21,18 @@ SLOW = (
     "gateway/test_playground.py",
     "gateway/web",
 )
+LIBRARY = ("templates_yaml", "docs/test_service_pages.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing of a test stays in the account's own cache; the workers of one run share theirs."""
-    if hasattr(config, "workerinput"):
-        return
-    folder = tempfile.TemporaryDirectory(prefix="secondsig-cache-")
-    config.add_cleanup(folder.cleanup)
-    os.environ["XDG_CACHE_HOME"] = folder.name
+    """Nothing of a test stays in the account's own cache: what was compiled lies beside pytest's own."""
+    os.environ["XDG_CACHE_HOME"] = str(config.cache.mkdir("compiled"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(ROOT).as_posix()
-        if place.startswith(SLOW):
+        if place.startswith(LIBRARY):
+            item.add_marker(pytest.mark.library)
+        if place.startswith(SLOW) or item.get_closest_marker("library"):
             item.add_marker(pytest.mark.slow)

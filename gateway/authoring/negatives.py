@@ -24,7 +24,7 @@ def without_negative(service: Service, actions: Sequence[Action]) -> list[Action
     if not open_:
         return []
     elsewhere = _denied_elsewhere(service)
-    return [action for action in open_ if action.id not in elsewhere]
+    return [action for action in open_ if action.name not in elsewhere]
 
 
 def expected(node: Yaml) -> Iterator[tuple[str | None, str | None]]:
@@ -39,20 +39,31 @@ def _text(node: Yaml | None) -> str | None:
 
 def _denies(node: Yaml, action: Action) -> bool:
     """Does this example say that a request is not this action's?"""
+    named = _named(node)
+    return named is not None and action.name not in named
+
+
+def _named(node: Yaml) -> frozenset[str] | None:
+    """The actions that an example says a request is, none if it is refused; None where it does not say."""
     found = list(expected(node))
-    named = {name for name, _ in found if name is not None}
-    refused = any(reason is not None for _, reason in found)
-    return refused or bool(named and action.name not in named)
+    if any(reason is not None for _, reason in found):
+        return frozenset()
+    return frozenset(name for name, _ in found if name is not None) or None
 
 
 def _denied_elsewhere(service: Service) -> set[str]:
     """Actions near which an example of another one, or of the whole file, goes somewhere else."""
     nodes = [*service.examples, *(node for action in service.actions for node in action.examples)]
     found: set[str] = set()
+    near: dict[str, frozenset[str]] = {}
     for node in nodes:
-        request = _request(node)
-        if request is not None:
-            found |= {action.id for action in _near(service, request) if _denies(node, action)}
+        request, named = _request(node), _named(node)
+        if request is None or named is None:
+            continue
+        path = split_target(request.target)[0]
+        if path not in near:
+            near[path] = frozenset(action.name for action in _near(service, path))
+        found |= near[path] - named
     return found
 
 
@@ -64,9 +75,8 @@ def _request(node: Yaml) -> Request | None:
         return None
 
 
-def _near(service: Service, request: Request) -> Iterable[Action]:
-    """Whatever the request's path leads to by any method, doubtful segments read as if they were plain."""
-    path = split_target(request.target)[0]
+def _near(service: Service, path: str) -> Iterable[Action]:
+    """Whatever a path leads to by any method, doubtful segments read as if they were plain."""
     try:
         segments = parse_path(path)
     except Refusal:

@@ -7,6 +7,7 @@ from gateway.templates.action import Action
 from gateway.templates.conditions import Condition
 from gateway.templates.language import TooLarge, overlap
 from gateway.templates.matching import METHODS, Match, within
+from gateway.templates.neighbours import neighbours
 from gateway.templates.params import Param
 from gateway.templates.patterns import SEPARATOR, Pattern, Segment
 from gateway.templates.service import Service
@@ -17,12 +18,12 @@ OTHER = "SECONDSIG"
 
 def unreachable(service: Service) -> Iterator[tuple[Action, list[Action]]]:
     """Each with those that win in its place. What cannot be compared counts as reachable."""
-    rank = {action.id: place for place, action in enumerate(service.actions)}
+    above = _above(service.actions)
     for action in service.actions:
         winners: dict[str, Action] = {}
         pieces = list(_pieces(action))
         for piece in pieces:
-            taken = _takers(service, action, piece, rank)
+            taken = _takers(service, above[action.id], piece)
             if not taken:
                 break
             winners |= {winner.id: winner for winner in taken}
@@ -42,14 +43,22 @@ def _pieces(action: Action) -> Iterator[Match]:
                 yield replace(match, methods=frozenset({method}), hosts=(host,), paths=(path,))
 
 
-def _takers(service: Service, action: Action, piece: Match, rank: dict[str, int]) -> list[Action]:
+def _above(actions: Sequence[Action]) -> dict[str, set[str]]:
+    """For each action those that are asked before it and could match one of its requests at all."""
+    found: dict[str, set[str]] = {action.id: set() for action in actions}
+    for first, second in neighbours(actions):
+        found[actions[second].id].add(actions[first].id)
+    return found
+
+
+def _takers(service: Service, winning: set[str], piece: Match) -> list[Action]:
     """Those that win whatever request of this piece comes; none where some request is left to the action."""
     sample = _sample(piece.paths[0]) if piece.paths else None
     if sample is None:
         return []
     (method,) = piece.methods or {OTHER}
     found = {hit.leaf.action.id: hit.leaf.action for hit in service.index.find(method, sample)}
-    above = [other for other in found.values() if rank[other.id] < rank[action.id]]
+    above = [other for other in found.values() if other.id in winning]
     try:
         whole = next((other for other in above if other.match and within(piece, other.match)), None)
         return [whole] if whole is not None else _pair(piece, above)

@@ -11,6 +11,7 @@ import pytest
 from gateway.errors import Refusal
 from gateway.model import Caller, Request, Unit
 from gateway.templates import Library
+from gateway.templates.compiled import Compiled
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "templates_yaml"
@@ -54,7 +55,8 @@ class Operation:
 
 @lru_cache
 def load(service: str) -> Library:
-    return Library.load([FOLDER / f"{service}.yaml"])
+    """Compiled once for all workers, so without its examples."""
+    return Library.load([FOLDER / f"{service}.yaml"], compiled=Compiled.usual())
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,10 @@ async def editor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIte
     await server.stop()
 
 
-async def test_every_template_that_ships_is_right_in_an_editor(editor: LanguageServer) -> None:
-    for name, path in shipped_templates().items():
-        assert await editor.open(f"{name}.yaml", path.read_text(encoding="utf-8")) == []
+@pytest.mark.parametrize("name", ["docker", "git", "mcp", "npm", "playground"])
+async def test_a_template_that_ships_is_right_in_an_editor(editor: LanguageServer, name: str) -> None:
+    text = shipped_templates()[name].read_text(encoding="utf-8")
+    assert await editor.open(f"{name}.yaml", text) == []
 
 
 async def test_a_misspelt_key_and_a_wrong_word_are_marked_where_they_stand(editor: LanguageServer) -> None:

@@ -12,7 +12,6 @@ from gateway.authoring.findings import Severity
 from gateway.authoring.format import BY_NAME, PARTS
 from gateway.authoring.linting import lint
 from gateway.authoring.shapes import Either, Many, Names, Of, Shape
-from gateway.loading import shipped_templates
 from gateway.templates.fields import Fields
 
 EVERYTHING = """\
@@ -99,7 +98,6 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]
     overlay.write_text(OVERLAY, encoding="utf-8")
     wrong = lint([template], {}, {"shop": (overlay,)})
     assert [str(each) for each in wrong if each.severity is Severity.ERROR] == []
-    lint(list(shipped_templates().values()), {}, {})
     lint(_trial(), {}, {})
     return found
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.loading import shipped_templates
 from gateway.templates import Library, compiled
 from gateway.templates.compiled import Compiled, key_of
 from gateway.templates.freezing import freeze
@@ -196,17 +195,6 @@ def test_the_usual_folder_is_made_private(
     assert (tmp_path / "cache" / "secondsig" / "templates").stat().st_mode & 0o777 == 0o700
     monkeypatch.setenv("XDG_CACHE_HOME", str(file))
     assert not is_from_before(Library.load([file], compiled=Compiled.usual()))
-
-
-@pytest.mark.parametrize("name", shipped_templates())
-def test_every_shipped_template_can_be_kept(folder: Path, name: str) -> None:
-    path = shipped_templates()[name]
-    first = Library.load([path], compiled=Compiled(folder))
-    second = Library.load([path], compiled=Compiled(folder))
-    assert not any(action.examples for action in second.services[name].actions)
-    assert second.digest == first.digest
-    assert second.cedar_schema() == first.cedar_schema()
-    assert second.actions() == first.actions()
 
 
 def test_what_decides_is_kept_in_the_gateways_own_state_and_nowhere_else(

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.loading import shipped_templates
 from gateway.model import Request
+from gateway.templates import Library
+from gateway.templates.compiled import Compiled
 from gateway.templates.conditions import ABSENT, MISSING, PRESENT, ValueSet
 from gateway.templates.examples import read_request
 from gateway.templates.fields import items
@@ -58,8 +60,9 @@ def examples() -> Iterator[tuple[str, Path, Yaml]]:
         yield from ((name, path, node) for node in nodes)
 
 
+@pytest.mark.library
 def test_whoever_wins_in_the_trace_is_whom_the_mapping_chose() -> None:
-    services = {name: load_service(path, path.read_bytes(), {}) for name, path in shipped_templates().items()}
+    services = Library.load([*shipped_templates().values()], compiled=Compiled.usual()).services
     seen = 0
     for name, _, node in examples():
         request = _request(node)
