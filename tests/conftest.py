@@ -21,7 +21,7 @@ SLOW = (
     "gateway/test_playground.py",
     "gateway/web",
 )
-LIBRARY = ("templates_yaml", "docs/test_service_pages.py")
+LIBRARY = ("clients", "templates_yaml", "docs/test_service_pages.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:

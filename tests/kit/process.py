@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.operator_socket import ask
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 class Gateway:

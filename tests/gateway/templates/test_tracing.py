@@ -51,8 +51,11 @@ def shop() -> Service:
     return load_service(Path("shop.yaml"), SHOP, {})
 
 
+TRACED = ("docker", "git", "kubernetes", "mcp", "playground", "slack", "stripe")
+
+
 def examples() -> Iterator[tuple[str, Path, Yaml]]:
-    for name, path in shipped_templates().items():
+    for name, path in ((name, shipped_templates()[name]) for name in TRACED):
         root = {key.text: item for key, item in parse_yaml(path.read_bytes(), str(path)).value.items()}  # type: ignore[union-attr]
         nodes = items(root.get("examples"))
         for action in items(root.get("actions")):
@@ -62,7 +65,8 @@ def examples() -> Iterator[tuple[str, Path, Yaml]]:
 
 @pytest.mark.library
 def test_whoever_wins_in_the_trace_is_whom_the_mapping_chose() -> None:
-    services = Library.load([*shipped_templates().values()], compiled=Compiled.usual()).services
+    files = [shipped_templates()[name] for name in TRACED]
+    services = Library.load(files, compiled=Compiled.usual()).services
     seen = 0
     for name, _, node in examples():
         request = _request(node)
