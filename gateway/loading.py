@@ -3,8 +3,8 @@
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.policy import Policy
 from gateway.rules import Rules, rules_digest, with_directory
@@ -12,6 +12,9 @@ from gateway.settings import Settings
 from gateway.templates import Compiled, Library
 from gateway.templates.fields import Fields, suggestion
 from gateway.templates.yaml12 import parse_yaml
+
+if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
+    from gateway.directory import Directory
 
 
 def shipped_templates() -> dict[str, Path]:
@@ -63,7 +66,7 @@ def files_in_force(settings: Settings) -> tuple[Path, ...]:
     return (*own, *templates, *overlays)
 
 
-def load_rules(settings: Settings, directory: Directory) -> Rules:
+def load_rules(settings: Settings, directory: "Directory") -> Rules:
     """Raises ConfigError or ConfigErrors with everything that is wrong."""
     rules = read_rules(settings)
     return replace(rules, policy=with_directory(rules.policy, directory))

@@ -3,17 +3,19 @@
 import base64
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.canonical import bound_request, jcs, keyed, merge_binds
 from gateway.decoded import DecodedBody
 from gateway.envelopes import MAX_HELD_TTL, MAX_TTL, Envelope, State
 from gateway.intent_risk import intent_risk
-from gateway.keys import Keys
 from gateway.model import Decision, Mapped, Mode, Request, Risk, Unit
 from gateway.payload import About, Hidden, Sheet, context_text, list_summary, make_sheet, too_large
 from gateway.settings import Settings
-from gateway.store.contract import Agent
+
+if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
+    from gateway.keys import Keys
+    from gateway.store.contract import Agent
 
 MAX_PURPOSE = 280
 
@@ -50,7 +52,7 @@ def how_to_ask(units: tuple[Unit, ...], settings: Settings) -> Asked:
     return Asked(min(ttl, MAX_HELD_TTL if mode is Mode.HOLD else MAX_TTL), mode)
 
 
-def join_key(request: Request, mapped: Mapped, body: DecodedBody, keys: Keys) -> str:
+def join_key(request: Request, mapped: Mapped, body: DecodedBody, keys: "Keys") -> str:
     """Equal for two requests that one approval covers; tells nothing without the key."""
     return keyed(
         keys.digest, b"join\0" + bound_request(request, merge_binds(mapped.units), body, keys.digest)
@@ -68,7 +70,7 @@ def join_scope(request: Request, settings: Settings) -> str:
             return caller.peer
 
 
-def intent_key(agent: str, mapped: Mapped, keys: Keys, unnamed: tuple[str, ...] = ()) -> str:
+def intent_key(agent: str, mapped: Mapped, keys: "Keys", unnamed: tuple[str, ...] = ()) -> str:
     """Equal for requests that mean the same: agent, actions, resources and context, not bytes."""
     return keyed(keys.digest, b"intent\0" + jcs([agent, list(unnamed), *_meaning(mapped)]))
 
@@ -80,7 +82,7 @@ def unnamed(request: Request, mapped: Mapped) -> tuple[str, ...]:
     return ()
 
 
-def fingerprint(mapped: Mapped, quorum: int, keys: Keys) -> str:
+def fingerprint(mapped: Mapped, quorum: int, keys: "Keys") -> str:
     """Changes when the same request means something else under other templates, or needs more people."""
     return keyed(keys.digest, b"fingerprint\0" + jcs([quorum, *_meaning(mapped)]))
 
@@ -111,12 +113,12 @@ def new_envelope(
     decision: Decision,
     body: DecodedBody,
     *,
-    agent: Agent,
+    agent: "Agent",
     gateway: str,
     rp_id: str,
     settings: Settings,
     digests: Digests,
-    keys: Keys,
+    keys: "Keys",
     entropy: Entropy,
     now: int,
 ) -> Envelope:

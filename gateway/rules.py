@@ -1,14 +1,16 @@
 """What decides at one moment, as one value: templates, policy and settings, and the digest of them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gateway.canonical import jcs, sha256
-from gateway.directory import Directory
 from gateway.model import Mapped
 from gateway.policy import AgentFacts, PersonFacts, Policy
 from gateway.settings import Settings
 from gateway.templates import Library
+
+if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
+    from gateway.directory import Directory
 
 type Standing = Literal["ok", "not_allowed", "own_request", "no_passkey"]
 
@@ -64,13 +66,13 @@ def rules_digest(library: Library, policy: Policy, settings: Settings) -> str:
     return sha256(jcs(deciding))
 
 
-def with_directory(policy: Policy, directory: Directory) -> Policy:
+def with_directory(policy: Policy, directory: "Directory") -> Policy:
     agents = [AgentFacts(agent.name, agent.team, agent.owner) for agent in directory.agents.values()]
     people = [PersonFacts(name, known.person.groups) for name, known in directory.people.items()]
     return policy.with_directory(agents, people)
 
 
-def standing(rules: Rules, directory: Directory, person: str, stake: Stake) -> Standing:
+def standing(rules: Rules, directory: "Directory", person: str, stake: Stake) -> Standing:
     """Whether this person's signature counts on this envelope, and if not, why."""
     if not directory.has_passkey(person):
         return "no_passkey"
@@ -82,6 +84,6 @@ def standing(rules: Rules, directory: Directory, person: str, stake: Stake) -> S
     return "ok" if allowed else "not_allowed"
 
 
-def approvers(rules: Rules, directory: Directory, stake: Stake) -> list[str]:
+def approvers(rules: Rules, directory: "Directory", stake: Stake) -> list[str]:
     """Everybody whose signature would count."""
     return [name for name in directory.people if standing(rules, directory, name, stake) == "ok"]

@@ -14,13 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.authoring.findings import Finding, Severity
-from gateway.errors import Place
+from gateway.errors import ConfigErrors, Place
 from gateway.settings import Settings
 
-KEPT = 32
+if TYPE_CHECKING:
+    from gateway.authoring.linting import Linted
+
+KEPT = 256
 """Results that stay; older ones go."""
 
 _PROGRAM = Path(__file__).parents[1]
@@ -88,10 +91,43 @@ def remembered_lint(chosen: LintSet, folder: Path | None = None) -> list[Finding
         return known
     from gateway.authoring.linting import lint
 
-    found = lint(chosen.files, chosen.variables, chosen.overlays)
+    memory = _Memory(folder or _folder())
+    found = lint(chosen.files, chosen.variables, chosen.overlays, memory.look)
     with contextlib.suppress(OSError):
         _remember(where, found)
     return found
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What was found in each file alone: of a whole library, only what was edited is looked at again."""
+
+    folder: Path
+
+    def look(
+        self,
+        file: Path,
+        variables: Mapping[str, Mapping[str, object]],
+        overlays: Mapping[str, Sequence[Path]],
+    ) -> "Linted":
+        from gateway.authoring.linting import Linted, lint_template
+        from gateway.templates import Library
+        from gateway.templates.compiled import Compiled
+
+        name = _head(file, "service") or ""
+        own = {service: values for service, values in variables.items() if service == name}
+        over = {service: tuple(paths) for service, paths in overlays.items() if service == name}
+        where = self.folder / f"{_digest(LintSet((file,), own, over))}.json"
+        known = _recall(where)
+        if known is not None:
+            with contextlib.suppress(ConfigErrors):
+                library = Library.load([file], own, over, compiled=Compiled.usual())
+                return Linted(tuple(known), next(iter(library.services.values())))
+        found = lint_template(file, variables, overlays)
+        if found.service is not None and not any(each.severity is Severity.ERROR for each in found.findings):
+            with contextlib.suppress(OSError):
+                _remember(where, found.findings)
+        return found
 
 
 def _folder() -> Path:

@@ -1,12 +1,13 @@
 """What would decide about a request now: templates, policy, settings, the agent that asks, who may sign."""
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from gateway.errors import Place, UsageError
+from gateway.errors import Place, Refusal, UsageError
 from gateway.loading import read_rules, shipped_templates
 from gateway.model import Request, ServiceMode
 from gateway.policy import AgentFacts, PersonFacts, Policy
@@ -70,18 +71,27 @@ def configured_scene(settings: Settings, agent: str | None, known: Known | None,
 def shipped_scene(requests: Sequence[Request], agent: str | None, now: int) -> Scene:
     """What ships, under the policy of `secondsig init`, which is asked about these requests alone."""
     library = _library(requests)
-    served = {library.serves(each.scheme, each.host, each.port) for each in requests}
-    asked = [service for name, service in library.services.items() if name in served]
     starter = files("gateway").joinpath("starter")
     policy_text = starter.joinpath("policy.cedar").read_text(encoding="utf-8")
     entities = starter.joinpath("entities.json").read_text(encoding="utf-8")
     caller, _ = _caller(agent, None)
-    schema = cedar_schema(asked)
+    schema = _schema(library, requests)
     policy = Policy.load(policy_text, "policy.cedar", entities, "entities.json", schema, [caller], [])
     nowhere = Path("nowhere")
     settings = Settings(nowhere, nowhere, nowhere, nowhere)
     places = places_of(policy_text, "the starter's policy.cedar")
     return Scene(library, policy, places, settings, caller, now, made_up=True)
+
+
+def _schema(library: Library, requests: Sequence[Request]) -> str:
+    """Of the actions that these requests are: the starter's policies name no others."""
+    served = {library.serves(each.scheme, each.host, each.port) for each in requests}
+    asked = [service for name, service in library.services.items() if name in served]
+    meant: set[str] = set()
+    for request in requests:
+        with contextlib.suppress(Refusal):
+            meant.update(unit.action for unit in library.map(request).units)
+    return cedar_schema(asked, meant)
 
 
 def _library(requests: Sequence[Request]) -> Library:
