@@ -106,6 +106,13 @@ def test_an_object_that_others_may_read_at_once_steps_up(target: str, header: di
     assert asked("PUT", target).risk == "low"
 
 
+@pytest.mark.parametrize("target", [f"{HOST}/b/k", f"b.{HOST}/k", f"{HOST}/b/k?partNumber=1&uploadId=x"])
+def test_the_size_is_what_is_sent_whatever_a_header_says(target: str) -> None:
+    """S3 looks at the header only where the body comes in chunks."""
+    unit = asked("PUT", target, b"x" * 1000, "text/plain", x_amz_decoded_content_length="1")
+    assert unit.context["size"] == 1000
+
+
 def test_a_folder_and_an_object_of_its_name_are_two_resources() -> None:
     folder, name = asked("DELETE", f"{HOST}/b/k/"), asked("DELETE", f"{HOST}/b/k")
     assert (folder.resource.id, name.resource.id) == ("b/k/", "b/k")
