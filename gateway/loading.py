@@ -11,6 +11,7 @@ from gateway.rules import Rules, rules_digest, with_directory
 from gateway.settings import Settings
 from gateway.templates import Compiled, Library
 from gateway.templates.fields import Fields, suggestion
+from gateway.templates.freezing import collecting_later
 from gateway.templates.yaml12 import parse_yaml
 
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
@@ -74,6 +75,11 @@ def load_rules(settings: Settings, directory: "Directory") -> Rules:
 
 def read_rules(settings: Settings) -> Rules:
     """What the files say. No agent and no person is known to this policy yet."""
+    with collecting_later():
+        return _read_rules(settings)
+
+
+def _read_rules(settings: Settings) -> Rules:
     kept = Compiled.beside(settings.state)
     library = load_library(settings, kept)
     policy = Policy.load(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cedarpy import Entities, Schema
+from cedarpy import Entities
 
 from gateway.model import EntityRef, Mapped, Unit
 from gateway.policy.facts import (
@@ -18,6 +18,7 @@ from gateway.policy.facts import (
     template_values,
 )
 from gateway.policy.questions import Answer, Memory, Question, doubt
+from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slice, Slices
 from gateway.policy.vocabulary import Vocabulary
 from gateway.policy.world import Entity, World, uid
@@ -35,8 +36,8 @@ class _Known:
 class Asker:
     """Knows the world, and remembers what is the same for every request of an agent to an action."""
 
-    def __init__(self, schema: Schema, vocabulary: Vocabulary, slices: Slices, world: World) -> None:
-        self._schema, self._vocabulary, self._slices, self._world = schema, vocabulary, slices, world
+    def __init__(self, schemas: Schemas, vocabulary: Vocabulary, slices: Slices, world: World) -> None:
+        self._schemas, self._vocabulary, self._slices, self._world = schemas, vocabulary, slices, world
         self._known: dict[tuple[EntityRef, str], _Known] = {}
         self._handles: dict[Any, Entities] = {}
         self._checked: set[Any] = set()
@@ -82,7 +83,7 @@ class Asker:
         if shape in self._checked:
             return
         whole = gateway_values(unit, facts, units, GATEWAY_ATTRIBUTES) | own
-        question.check(context_json(whole, cosigner=False, approvals=0), self._schema)
+        question.check(context_json(whole, cosigner=False, approvals=0), self._schemas.of(unit.action))
         _make_room(self._checked)
         self._checked.add(shape)
 

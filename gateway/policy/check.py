@@ -7,10 +7,11 @@ fails ends at the wrong word; where it fails to validate, its message quotes the
 import re
 from collections.abc import Iterable, Iterator
 
-from cedarpy import PolicySet, Schema, validate_policies
+from cedarpy import PolicySet, validate_policies
 
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.policy.rules import Rule, asked_for, parse_rules
+from gateway.policy.schemas import Schemas
 from gateway.policy.source import Source, did_you_mean
 from gateway.policy.tokens import Token, Tokens, find, statements, text_of, tokens_of
 from gateway.policy.vocabulary import Vocabulary
@@ -29,7 +30,7 @@ _UNGUARDED = "unable to guarantee safety of access"
 
 
 def check_policies(
-    source: Source, schema: Schema, vocabulary: Vocabulary, *, fits: bool = False
+    source: Source, schemas: Schemas, vocabulary: Vocabulary, *, fits: bool = False
 ) -> tuple[Rule, ...]:
     """The rules of a file that parses and fits the schema; otherwise ConfigErrors with all that is wrong.
 
@@ -39,7 +40,7 @@ def check_policies(
     if unparsed:
         raise ConfigErrors(unparsed)
     rules = parse_rules(source)
-    misfits = [] if fits else list(_misfits(source, rules, schema, vocabulary))
+    misfits = [] if fits else list(_misfits(source, rules, schemas, vocabulary))
     misfits += _misspelt_has(source, rules, vocabulary)
     if misfits:
         raise ConfigErrors(_one_for_each_place(misfits))
@@ -133,10 +134,10 @@ def _quoted(fault: str, piece: Tokens) -> Token | None:
 
 
 def _misfits(
-    source: Source, rules: tuple[Rule, ...], schema: Schema, vocabulary: Vocabulary
+    source: Source, rules: tuple[Rule, ...], schemas: Schemas, vocabulary: Vocabulary
 ) -> Iterator[ConfigError]:
     """What Cedar's validator says, except of groups without actions: their service may be off."""
-    found = [(error.policy_id, error.error) for error in validate_policies(source.text, schema).errors]
+    found = [(error.policy_id, error.error) for error in validate_policies(source.text, schemas.whole).errors]
     explained = {policy for policy, fault in found if _NO_ACTION not in fault}
     by_id = {f"policy{index}": rule for index, rule in enumerate(rules)}
     for policy, fault in found:

@@ -12,12 +12,24 @@ from gateway.policy.world import Entity, World, uid
 _RESOLVED = "Limits of "
 
 
+def action_entities(vocabulary: Vocabulary) -> dict[EntityRef, Entity]:
+    """Every action with its groups; they are the same whoever is enrolled."""
+    refs = {name: EntityRef("Action", name) for name in vocabulary.groups}
+    return {
+        refs[name]: Entity(refs[name], frozenset(refs[group] for group in groups))
+        for name, groups in vocabulary.groups.items()
+    }
+
+
 def build_world(
-    file: FileEntities, vocabulary: Vocabulary, agents: Sequence[AgentFacts], people: Sequence[PersonFacts]
+    file: FileEntities,
+    actions: Mapping[EntityRef, Entity],
+    agents: Sequence[AgentFacts],
+    people: Sequence[PersonFacts],
 ) -> World:
     """An entity of the file and the directory keeps the file's attributes and has the parents of both."""
-    entities = dict(file.entities)
-    for ref, parents in (*_agents(agents), *_people(people), *_actions(vocabulary)):
+    entities = {**actions, **file.entities}
+    for ref, parents in (*_agents(agents), *_people(people)):
         entities[ref] = (entities.get(ref) or Entity(ref)).under(parents)
     for agent in [entity for entity in entities.values() if entity.ref.type == "Agent"]:
         entities.update(_with_limits(agent, file, entities))
@@ -35,11 +47,6 @@ def _agents(agents: Sequence[AgentFacts]) -> _Placed:
 def _people(people: Sequence[PersonFacts]) -> _Placed:
     for person in people:
         yield EntityRef("Person", person.name), [EntityRef("Group", group) for group in person.groups]
-
-
-def _actions(vocabulary: Vocabulary) -> _Placed:
-    for name, groups in vocabulary.groups.items():
-        yield EntityRef("Action", name), [EntityRef("Action", group) for group in groups]
 
 
 type Tags = Mapping[str, Any]

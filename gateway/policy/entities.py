@@ -13,6 +13,7 @@ from cedarpy import Entities, Schema
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.model import EntityRef
 from gateway.policy.json_places import PlacedJson, Pointer, read_json
+from gateway.policy.schemas import Schemas
 from gateway.policy.source import Source, did_you_mean
 from gateway.policy.vocabulary import Vocabulary
 from gateway.policy.world import Entity
@@ -28,12 +29,12 @@ class FileEntities:
     team_limits: Mapping[EntityRef, EntityRef]
 
 
-def read_entities(source: Source, schema: Schema, vocabulary: Vocabulary) -> FileEntities:
+def read_entities(source: Source, schemas: Schemas, vocabulary: Vocabulary) -> FileEntities:
     """The entities of a file that fits the schema; otherwise ConfigErrors with all that is wrong."""
     placed = read_json(source)
     if not isinstance(placed.value, list):
         raise ConfigErrors((source.error("This must be a list of entities: [ … ].", placed.offset(())),))
-    reader = _Reader(source, placed, schema, vocabulary)
+    reader = _Reader(source, placed, schemas.types, vocabulary)
     for stage in (reader.misshapen, reader.unknown, reader.unfitting):
         errors = tuple(stage())
         if errors:

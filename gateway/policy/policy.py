@@ -1,24 +1,24 @@
 """The decision: allow, ask people, or deny. Rule 18 of the protocol, unit by unit, the strictest deciding."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Protocol
 
-from cedarpy import Schema
-
 from gateway.errors import ConfigError, ConfigErrors
-from gateway.model import Decision, Effect, Mapped, PolicyReason, Risk, Unit
+from gateway.model import Decision, Effect, EntityRef, Mapped, PolicyReason, Risk, Unit
 from gateway.policy.asker import Asker
 from gateway.policy.check import check_policies
-from gateway.policy.directory import build_world
+from gateway.policy.directory import action_entities, build_world
 from gateway.policy.entities import FileEntities, read_entities
 from gateway.policy.facts import AgentFacts, CannotTell, Facts, PersonFacts
 from gateway.policy.questions import Answer, Question
+from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slices
 from gateway.policy.source import Source
-from gateway.policy.vocabulary import Vocabulary, read_schema
+from gateway.policy.vocabulary import Vocabulary, read_vocabulary
+from gateway.policy.world import Entity
 
 _UNSIGNED = PolicyReason("default", "No policy allows this without a person's signature.")
 _UNALLOWED = PolicyReason("default", "No policy allows this.")
@@ -28,16 +28,17 @@ _FAILED = PolicyReason("policy-error", "A policy could not be evaluated, so noth
 class Findings(Protocol):
     """What was found before, by a name made of all that it depends on; it may forget."""
 
-    def has(self, name: str) -> bool: ...
-    def add(self, name: str) -> None: ...
+    def recall(self, name: str) -> object | None: ...
+    def remember(self, name: str, found: object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     """What was read from the files, once."""
 
-    schema: Schema
+    schemas: Schemas
     vocabulary: Vocabulary
+    actions: Mapping[EntityRef, Entity]
     slices: Slices
     file: FileEntities
     digest: str
@@ -48,8 +49,8 @@ class Policy:
 
     def __init__(self, loaded: _Loaded, agents: Sequence[AgentFacts], people: Sequence[PersonFacts]) -> None:
         self._loaded = loaded
-        world = build_world(loaded.file, loaded.vocabulary, agents, people)
-        self._asker = Asker(loaded.schema, loaded.vocabulary, loaded.slices, world)
+        world = build_world(loaded.file, loaded.actions, agents, people)
+        self._asker = Asker(loaded.schemas, loaded.vocabulary, loaded.slices, world)
 
     @classmethod
     def load(
@@ -67,28 +68,33 @@ class Policy:
 
         With `findings`, policies that were found to fit this schema are not held against it again.
         """
-        parsed, vocabulary = read_schema(schema)
         errors: list[ConfigError] = []
         fit = _digest("fits", version("cedarpy"), policy_text, schema)
+        schemas = Schemas(schema)
+        known = Vocabulary.from_plain(findings.recall(fit)) if findings is not None else None
+        vocabulary = known or read_vocabulary(schemas)
         try:
             rules = check_policies(
                 Source(policy_file, policy_text),
-                parsed,
+                schemas,
                 vocabulary,
-                fits=findings is not None and findings.has(fit),
+                fits=known is not None,
             )
         except ConfigErrors as found:
             errors.extend(found.errors)
         try:
-            file = read_entities(Source(entities_file, entities_text), parsed, vocabulary)
+            file = read_entities(Source(entities_file, entities_text), schemas, vocabulary)
         except ConfigErrors as found:
             errors.extend(found.errors)
         if errors:
             raise ConfigErrors(tuple(errors))
-        if findings is not None:
-            findings.add(fit)
+        if findings is not None and known is None:
+            findings.remember(fit, vocabulary.as_plain())
         digest = _digest(policy_text, entities_text, schema)
-        return cls(_Loaded(parsed, vocabulary, Slices(rules, vocabulary), file, digest), agents, people)
+        loaded = _Loaded(
+            schemas, vocabulary, action_entities(vocabulary), Slices(rules, vocabulary), file, digest
+        )
+        return cls(loaded, agents, people)
 
     @property
     def digest(self) -> str:

@@ -8,9 +8,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cedarpy import Entities, Schema
+from cedarpy import Entities
 
 from gateway.errors import ConfigError, ConfigErrors, Place
+from gateway.policy.schemas import Schemas
 from gateway.policy.tokens import words_of
 
 
@@ -23,23 +24,34 @@ class Vocabulary:
     types: frozenset[str]
     attributes: frozenset[str]
 
+    def as_plain(self) -> tuple[object, ...]:
+        """As it may be kept, and made again by `from_plain`."""
+        return dict(self.groups), self.applying, self.types, self.attributes
+
+    @classmethod
+    def from_plain(cls, kept: object) -> "Vocabulary | None":
+        match kept:
+            case (dict() as groups, frozenset() as applying, frozenset() as types, frozenset() as attributes):
+                return cls(groups, applying, types, attributes)
+            case _:
+                return None
+
     def members(self, group: str) -> frozenset[str]:
         """The actions that can be asked about and are the group itself or below it."""
         return frozenset(name for name in self.applying if name == group or group in self.groups[name])
 
 
-def read_schema(text: str) -> tuple[Schema, Vocabulary]:
+def read_vocabulary(schemas: Schemas) -> Vocabulary:
     """A broken schema is a ConfigErrors: it is generated, so the templates are where to look."""
     try:
-        schema = Schema.from_str(text)
-        declared = json.loads(str(Entities.from_json_str("[]", schema)))
+        declared = json.loads(str(Entities.from_json_str("[]", schemas.whole)))
     except ValueError as error:
         broken = ConfigError(
             f"Cedar refuses the schema made from the templates: {error}.", Place("the generated schema")
         )
         raise ConfigErrors((broken,)) from error
-    words = words_of(text)
-    return schema, Vocabulary(
+    words = words_of(schemas.text)
+    return Vocabulary(
         groups=_closed({_name(each["uid"]): _names(each["parents"]) for each in declared}),
         applying=_applying(words),
         types=_types(words),

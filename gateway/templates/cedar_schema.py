@@ -101,7 +101,11 @@ def _action(service: Service, action: Action, contexts: dict[str, str]) -> str:
 
 def _context(fields: tuple[ContextField, ...]) -> str:
     own = [(f"{each.name}{'' if each.required else '?'}", _TYPES[each.type]) for each in fields]
-    return ", ".join(f"{_name(name)}: {type_}" for name, type_ in sorted((*BASE, *own)))
+    return ", ".join(text for _, text in sorted((*_BASE, *map(_declared, own))))
+
+
+def _declared(field: tuple[str, str]) -> tuple[tuple[str, str], str]:
+    return field, f"{_name(field[0])}: {field[1]}"
 
 
 def _name(name: str) -> str:
@@ -119,3 +123,6 @@ def resource_types(service: Service, action: Action) -> tuple[str, ...]:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+_BASE = tuple(map(_declared, BASE))

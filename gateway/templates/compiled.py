@@ -67,13 +67,17 @@ class Compiled:
         lean = _lean(found.service)
         self._keep(key, Overlaid(lean, lean, found.loosened))
 
-    def has(self, name: str) -> bool:
-        """Was this found before, by the code of now?"""
-        return self._find(_named(name)) == name
+    def recall(self, name: str) -> object | None:
+        """What was found before under this name, by the code of now."""
+        match self._find(_named(name)):
+            case (kept_as, found) if kept_as == name:
+                return found
+            case _:
+                return None
 
-    def add(self, name: str) -> None:
+    def remember(self, name: str, found: object) -> None:
         """It will be found again, since its name says all that it depends on."""
-        self._keep(_named(name), name)
+        self._keep(_named(name), (name, found))
 
     def _find(self, key: str) -> object:
         if self._folder is None:

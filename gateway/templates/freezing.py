@@ -139,13 +139,13 @@ def thaw(raw: bytes) -> object:
     digest, content = raw[:DIGEST], raw[DIGEST:]
     if hashlib.sha256(content).digest() != digest:
         raise pickle.UnpicklingError("the file is damaged")  # one wrong bit could make a strict rule lax
-    with _collecting_later():
+    with collecting_later():
         return _Reader(io.BytesIO(content)).load()
 
 
 @contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Tens of thousands of small values are made at once: looking for garbage among them finds none."""
+def collecting_later() -> Iterator[None]:
+    """Where many small values are made at once, and stay: looking for garbage among them finds none."""
     was_on = gc.isenabled()
     gc.disable()
     try:

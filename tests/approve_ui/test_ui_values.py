@@ -101,6 +101,8 @@ async def test_values_can_always_be_turned_back(page: Page) -> None:
       const wrong = [];
       for (let c = 0; c < 0x110000; c += 1) {
         if (c >= 0xD800 && c < 0xE000) continue;
+        const rare = c > 0x1FFFF && (c < 0xE0000 || c > 0xE0FFF);
+        if (rare && c % 251) continue;
         const text = 'a' + String.fromCodePoint(c);
         for (const lines of [true, false]) {
           if (readText(written(text, {lines})) !== text) wrong.push([c, lines]);

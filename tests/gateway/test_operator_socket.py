@@ -116,6 +116,7 @@ def test_the_commands_are_the_operators_and_none_approves() -> None:
         "approver_revoke",
         "envelope_list",
         "envelope_show",
+        "envelope_held",
         "envelope_deny",
         "envelope_cancel",
         "stop_all",

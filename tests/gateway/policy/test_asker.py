@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from gateway.model import Approval, EntityRef
 from gateway.policy import asker as asker_module
 from gateway.policy.asker import Asker
-from gateway.policy.directory import build_world
+from gateway.policy.directory import action_entities, build_world
 from gateway.policy.entities import read_entities
 from gateway.policy.facts import AgentFacts, CannotTell, PersonFacts
 from gateway.policy.rules import parse_rules
+from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slices
 from gateway.policy.source import Source
-from gateway.policy.vocabulary import read_schema
+from gateway.policy.vocabulary import read_vocabulary
 
 ACTIONS = ["/shop/repo/put_file", "/shop/repo/delete", "/shop/search", "/shop/unmatched/write"]
 
@@ -47,12 +48,15 @@ POLICIES = """
 
 @pytest.fixture
 def parts(schema_text):
-    schema, vocabulary = read_schema(schema_text)
-    file = read_entities(Source("e", json.dumps(ENTITIES)), schema, vocabulary)
+    schemas = Schemas(schema_text)
+    vocabulary = read_vocabulary(schemas)
+    file = read_entities(Source("e", json.dumps(ENTITIES)), schemas, vocabulary)
     people = [PersonFacts("mika", ("approvers",)), PersonFacts("noor", ())]
-    world = build_world(file, vocabulary, [AgentFacts("ci", "platform"), AgentFacts("loner")], people)
+    world = build_world(
+        file, action_entities(vocabulary), [AgentFacts("ci", "platform"), AgentFacts("loner")], people
+    )
     slices = Slices(parse_rules(Source("p", POLICIES)), vocabulary)
-    return schema, vocabulary, slices, world
+    return schemas, vocabulary, slices, world
 
 
 @pytest.fixture

@@ -5,16 +5,18 @@ from hypothesis import strategies as st
 from gateway.errors import ConfigErrors
 from gateway.policy.check import check_policies
 from gateway.policy.rules import Rule
+from gateway.policy.schemas import Schemas
 from gateway.policy.source import Source
-from gateway.policy.vocabulary import read_schema
+from gateway.policy.vocabulary import read_vocabulary
 
 HEAD = '@id("x")\npermit (principal, action == Action::"/shop/refund", resource)\n'
 
 
 @pytest.fixture
 def check(schema_text):
-    schema, vocabulary = read_schema(schema_text)
-    return lambda text: check_policies(Source("policy.cedar", text), schema, vocabulary)
+    schemas = Schemas(schema_text)
+    vocabulary = read_vocabulary(schemas)
+    return lambda text: check_policies(Source("policy.cedar", text), schemas, vocabulary)
 
 
 def faults(check, text):
@@ -110,12 +112,13 @@ def test_a_file_of_nothing_permits_nothing_and_is_no_error(check):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 120), insert=st.sampled_from(['"', ";", "}", "@", "permit", "\r", "//", "é", "?x"]))
 def test_no_text_makes_any_other_error_than_a_config_error(schema_text, cut, insert):
-    schema, vocabulary = read_schema(schema_text)  # the same for every example
+    schemas = Schemas(schema_text)
+    vocabulary = read_vocabulary(schemas)  # the same for every example
     whole = HEAD + 'when { context.host like "a;*" && !context.cosigner }; // end;'
     text = whole[:cut] + insert + whole[cut:]
     outcome: tuple[Rule, ...] | ConfigErrors
     try:
-        outcome = check_policies(Source("p", text), schema, vocabulary)
+        outcome = check_policies(Source("p", text), schemas, vocabulary)
     except ConfigErrors as found:
         outcome = found
     if isinstance(outcome, ConfigErrors):

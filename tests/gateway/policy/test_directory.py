@@ -3,11 +3,12 @@ import json
 import pytest
 
 from gateway.model import EntityRef
-from gateway.policy.directory import build_world
+from gateway.policy.directory import action_entities, build_world
 from gateway.policy.entities import read_entities
 from gateway.policy.facts import AgentFacts, PersonFacts
+from gateway.policy.schemas import Schemas
 from gateway.policy.source import Source
-from gateway.policy.vocabulary import read_schema
+from gateway.policy.vocabulary import read_vocabulary
 
 CI = EntityRef("Agent", "ci")
 
@@ -24,11 +25,12 @@ def entity(kind, name, limits=None, parents=(), tags=None):
 
 @pytest.fixture
 def build(schema_text):
-    schema, vocabulary = read_schema(schema_text)
+    schemas = Schemas(schema_text)
+    vocabulary = read_vocabulary(schemas)
 
     def made(items=(), agents=(), people=()):
-        file = read_entities(Source("entities.json", json.dumps(list(items))), schema, vocabulary)
-        return build_world(file, vocabulary, agents, people)
+        file = read_entities(Source("entities.json", json.dumps(list(items))), schemas, vocabulary)
+        return build_world(file, action_entities(vocabulary), agents, people)
 
     return made
 

@@ -5,14 +5,16 @@ import pytest
 from gateway.errors import ConfigErrors
 from gateway.model import EntityRef
 from gateway.policy.entities import read_entities
+from gateway.policy.schemas import Schemas
 from gateway.policy.source import Source
-from gateway.policy.vocabulary import read_schema
+from gateway.policy.vocabulary import read_vocabulary
 
 
 @pytest.fixture
 def read(schema_text):
-    schema, vocabulary = read_schema(schema_text)
-    return lambda text: read_entities(Source("entities.json", text), schema, vocabulary)
+    schemas = Schemas(schema_text)
+    vocabulary = read_vocabulary(schemas)
+    return lambda text: read_entities(Source("entities.json", text), schemas, vocabulary)
 
 
 def item(uid, **members):
@@ -91,9 +93,10 @@ def test_what_does_not_fit_is_an_error_with_its_line(read, entity, line, words):
 
 
 def test_an_entity_that_lacks_what_the_schema_requires_is_named(schema_text):
-    schema, vocabulary = read_schema("entity A { x: Long }; " + schema_text)
+    schemas = Schemas("entity A { x: Long }; " + schema_text)
+    vocabulary = read_vocabulary(schemas)
     with pytest.raises(ConfigErrors, match='A::"a" does not fit the schema'):
-        read_entities(Source("entities.json", json.dumps([item("A/a")])), schema, vocabulary)
+        read_entities(Source("entities.json", json.dumps([item("A/a")])), schemas, vocabulary)
 
 
 def test_an_entity_that_stands_twice_is_an_error(read):

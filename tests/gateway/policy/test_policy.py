@@ -337,9 +337,9 @@ class Findings:
     """A memory that lasts; `asked` is how often Cedar's validator was."""
 
     def __init__(self, monkeypatch):
-        self.known: set[str] = set()
+        self.known: dict[str, object] = {}
         self.asked = 0
-        self.has, self.add = self.known.__contains__, self.known.add
+        self.recall, self.remember = self.known.get, self.known.__setitem__
         validate = cedarpy.validate_policies
 
         def counted(*given):
@@ -372,6 +372,17 @@ def test_a_change_of_the_policies_or_of_the_schema_is_asked_about(schema_text, m
     assert findings.asked == 3
 
 
+def test_what_was_remembered_in_another_form_is_asked_about(schema_text, monkeypatch):
+    findings = Findings(monkeypatch)
+    findings.load(SIGNED, schema_text)
+    (name,) = findings.known
+    damages: tuple[object, ...] = (True, (), ({}, frozenset(), frozenset()), ({}, set(), set(), set()))
+    for damaged in damages:
+        findings.known[name] = damaged
+        findings.load(SIGNED, schema_text)
+    assert findings.asked == 5
+
+
 @pytest.mark.parametrize("condition", ["context.cosinger", "context has cosinger", "principal in 1"])
 def test_what_was_found_wrong_is_never_found_to_fit(schema_text, monkeypatch, condition):
     findings = Findings(monkeypatch)
@@ -382,7 +393,7 @@ def test_what_was_found_wrong_is_never_found_to_fit(schema_text, monkeypatch, co
             )
         with pytest.raises(ConfigErrors):
             findings.load(SIGNED, schema_text, "[3]")
-    assert findings.known == set()
+    assert findings.known == {}
 
 
 def test_decisions_are_values(decide):

@@ -1,7 +1,8 @@
 from gateway.policy.rules import parse_rules
+from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slices
 from gateway.policy.source import Source
-from gateway.policy.vocabulary import read_schema
+from gateway.policy.vocabulary import read_vocabulary
 
 TEXT = """
 @id("everywhere") forbid (principal, action, resource) when { false };
@@ -11,7 +12,7 @@ TEXT = """
 
 
 def slices(schema_text):
-    _, vocabulary = read_schema(schema_text)
+    vocabulary = read_vocabulary(Schemas(schema_text))
     return Slices(parse_rules(Source("p", TEXT)), vocabulary)
 
 

@@ -215,13 +215,14 @@ def test_a_finding_is_known_again_until_the_code_changes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = Compiled(folder)
-    assert not kept.has("a")
-    kept.add("a")
-    assert kept.has("a")
-    assert not kept.has("b")
-    assert not Compiled(None).has("a")
-    only(folder).write_bytes(freeze("b"))
-    assert not kept.has("a")
-    kept.add("a")
+    found = ({"a": frozenset({"b"})}, frozenset({"c"}))
+    assert kept.recall("a") is None
+    kept.remember("a", found)
+    assert kept.recall("a") == found
+    assert kept.recall("b") is None
+    assert Compiled(None).recall("a") is None
+    only(folder).write_bytes(freeze(("b", found)))
+    assert kept.recall("a") is None
+    kept.remember("a", found)
     monkeypatch.setattr(compiled, "_code", lambda: "another version")
-    assert not kept.has("a")
+    assert kept.recall("a") is None
