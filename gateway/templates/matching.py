@@ -13,6 +13,14 @@ from gateway.templates.language import Language, escape, overlap
 from gateway.templates.params import Param
 from gateway.templates.patterns import SEPARATOR, Pattern, Segment, parse_path
 from gateway.templates.reading import key_tokens
+from gateway.templates.segments import (
+    NotAlike,
+    bare,
+    common_segments,
+    escaping_segments,
+    segment_overlap,
+    segment_within,
+)
 from gateway.templates.selectors import BodyPresence, FormPlace, JsonPlace, QueryPlace
 from gateway.templates.view import View
 from gateway.templates.yaml12 import Yaml
@@ -148,9 +156,12 @@ def _paths_within(inner: tuple[Pattern, ...] | None, outer: tuple[Pattern, ...] 
 def path_within(inner: Pattern, outer: Pattern) -> bool:
     if inner.star is None and outer.star is None:
         return len(inner.segments) == len(outer.segments) and all(
-            _segment_within(a, b) for a, b in zip(inner.segments, outer.segments, strict=True)
+            segment_within(a, b) for a, b in zip(inner.segments, outer.segments, strict=True)
         )
-    alike = _alike(inner, outer)
+    try:
+        return escaping_segments(inner, outer) is None
+    except NotAlike:
+        alike = _alike(inner, outer)
     return escape(inner.language_from(alike), outer.language_from(alike)) is None
 
 
@@ -162,20 +173,6 @@ def _alike(first: Pattern, second: Pattern) -> int:
             break
         count += 1
     return count
-
-
-def _segment_within(inner: Segment, outer: Segment) -> bool:
-    if inner == outer:
-        return True
-    if inner.param is None:
-        return outer.take(inner.literal or "") is not None
-    if outer.param is not None and _plain(outer) and (outer.param.slash or not inner.param.slash):
-        return True
-    return escape(inner.language(SEPARATOR), outer.language(SEPARATOR)) is None
-
-
-def _plain(segment: Segment) -> bool:
-    return segment.param is not None and segment.param.language is None and _bare(segment)
 
 
 def both(first: Match, second: Match) -> Witness | None:
@@ -236,37 +233,34 @@ def _path_overlap(first: Pattern, second: Pattern) -> str | None:
     if first.star is None and second.star is None:
         if len(first.segments) != len(second.segments):
             return None
-        shared = [_segment_overlap(a, b) for a, b in zip(first.segments, second.segments, strict=True)]
+        shared = [segment_overlap(a, b) for a, b in zip(first.segments, second.segments, strict=True)]
         return None if None in shared else _written([segment for segment in shared if segment is not None])
+    try:
+        found = common_segments(first, second)
+    except NotAlike:
+        return _written_overlap(first, second)
+    return None if found is None else _written(found)
+
+
+def _written_overlap(first: Pattern, second: Pattern) -> str | None:
+    """The same, sign by sign."""
     alike = _alike(first, second)
     text = overlap(first.language_from(alike), second.language_from(alike))
-    before = [_segment_overlap(segment, segment) or "" for segment in first.segments[:alike]]
+    before = [segment_overlap(segment, segment) or "" for segment in first.segments[:alike]]
     return None if text is None else _written([*before, *text.split(SEPARATOR)])
 
 
 def _apart(first: Segment, second: Segment) -> bool:
     """Sure that no segment is both, as far as the params' own languages tell."""
-    if first.param is None or second.param is None or not (_bare(first) and _bare(second)):
+    if first.param is None or second.param is None or not (bare(first) and bare(second)):
         return False
     one, two = first.param.language, second.param.language
     return one is not None and two is not None and one is not two and _disjoint(one, two)
 
 
-def _bare(segment: Segment) -> bool:
-    return segment.second is None and not segment.prefix + segment.suffix
-
-
 @lru_cache(maxsize=1024)
 def _disjoint(first: Language, second: Language) -> bool:
     return overlap(first, second) is None
-
-
-@lru_cache(maxsize=4096)
-def _segment_overlap(first: Segment, second: Segment) -> str | None:
-    for a, b in ((first, second), (second, first)):
-        if a.param is None:
-            return a.literal if b.take(a.literal or "") is not None else None
-    return overlap(first.language(SEPARATOR), second.language(SEPARATOR))
 
 
 def _common_conditions(first: Match, second: Match) -> tuple[str, ...] | None:

@@ -11,13 +11,17 @@ from gateway.templates.yaml12 import Yaml
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A capture's rules; `language` None means any text. `source` says which: params compare by it."""
+    """A capture's rules; `language` None means any text. `source` says which: params compare by it.
+
+    Where the texts are listed, `words` holds them case-folded: no text of another case fold is allowed.
+    """
 
     name: str
     fold: bool = False
     slash: bool = False
     language: Language | None = field(default=None, compare=False)
     source: str = ""
+    words: frozenset[str] | None = field(default=None, compare=False)
 
     def allows(self, value: str) -> bool:
         if not value or ("/" in value and not self.slash):
@@ -49,7 +53,8 @@ def read_param(name: str, node: Yaml) -> Param:
         return Param(name, fold, slash, _pattern(source, pattern.place, fold=fold), source)
     if enum is not None:
         words = [scalar_text(item, "A value of enum") for item in items(enum)]
-        return Param(name, fold, slash, _enum(words, enum.place, fold=fold), f"enum {words}")
+        folded = frozenset(word.casefold() for word in words)
+        return Param(name, fold, slash, _enum(words, enum.place, fold=fold), f"enum {words}", folded)
     return Param(name, fold, slash)
 
 
