@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
+from gateway.envelopes import Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.model import Mode, ServiceMode
 from gateway.settings import (
@@ -39,6 +40,7 @@ PREFIX = "SECONDSIG_"
 NOT_SETTINGS = frozenset({"SECONDSIG_CONFIG", "SECONDSIG_HOME", "SECONDSIG_TRACE"})
 DAY = 86_400
 BIGGEST = 1 << 32
+MOST_QUESTIONS = 100_000
 
 
 def config_path(given: str | None, environment: Mapping[str, str]) -> Path:
@@ -259,11 +261,36 @@ def _limits(node: Yaml | None) -> Limits:
         return Limits(
             body=_number(fields, "body", start.body, 1, BIGGEST),
             step_up_body=_number(fields, "step_up_body", start.step_up_body, 1, start.step_up_body),
-            pending_per_agent=_number(fields, "pending_per_agent", start.pending_per_agent, 1, 10_000),
+            questions=_caps(fields.get("questions")),
+            denials_in_a_row=_number(fields, "denials_in_a_row", start.denials_in_a_row, 0, 1_000),
             disk_reserve=_number(fields, "disk_reserve", start.disk_reserve, 0, BIGGEST),
         )
 
     return _part(node, "limits", Limits(), build)
+
+
+def _caps(node: Yaml | None) -> Caps:
+    start = Limits().questions
+
+    def build(fields: Fields) -> Caps:
+        return Caps(
+            agent=_cap(fields.get("agent"), "agent", start.agent),
+            team=_cap(fields.get("team"), "team", start.team),
+            everybody=_cap(fields.get("everybody"), "everybody", start.everybody),
+        )
+
+    return _part(node, "questions", start, build)
+
+
+def _cap(node: Yaml | None, who: str, start: Cap) -> Cap:
+    def build(fields: Fields) -> Cap:
+        return Cap(
+            waiting=_number(fields, "waiting", start.waiting, 1, MOST_QUESTIONS),
+            minute=_number(fields, "minute", start.minute, 1, MOST_QUESTIONS),
+            hour=_number(fields, "hour", start.hour, 1, MOST_QUESTIONS),
+        )
+
+    return _part(node, who, start, build)
 
 
 def _upstream(node: Yaml | None, base: Path) -> Upstream:

@@ -24,6 +24,24 @@ type DecisionMethod = Literal[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """How many questions may wait at once, and how many may be opened in a minute and in an hour."""
+
+    waiting: int
+    minute: int
+    hour: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """For one agent, for its team if it has one, and for everybody together."""
+
+    agent: Cap
+    team: Cap
+    everybody: Cap
+
+
 class State(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"

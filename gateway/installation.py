@@ -14,11 +14,12 @@ listen:
   proxy: 127.0.0.1:8080
   pages: localhost:8081
 
-# Which services agents may reach. A host without a template is refused.
+# Which services agents may reach. A host without a template is refused. Take out the # of what your agents
+# need, or add others of docs/services: it takes effect when you save.
 templates:
   playground:
-  github:
-  stripe:
+  # github:
+  # stripe:
 
 approvals:
   ttl: 60s

@@ -18,6 +18,7 @@ from gateway.directory import Directory, new_token, token_hash
 from gateway.envelopes import Envelope, State, Step, signed_by
 from gateway.errors import UsageError
 from gateway.ids import ENTROPY_BYTES, make_id
+from gateway.pausing import By, Pausing
 from gateway.releasing import row_of
 from gateway.rules import Rules
 from gateway.store.contract import (
@@ -29,7 +30,6 @@ from gateway.store.contract import (
     Invite,
     Lost,
     Move,
-    PauseAgent,
     RemoveAgent,
     RevokePerson,
     RevokeTokens,
@@ -40,6 +40,7 @@ from gateway.store.contract import (
 INVITATION_LIFE = 600
 RUN_LIFE = 86_400
 OPERATOR = "operator"
+BY_OPERATOR = By(OPERATOR, "operator")
 NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 MAX_NAME = 64
 FIRST_GROUPS = ("administrators", "approvers")
@@ -54,6 +55,7 @@ class Operating:
     board: Board
     rules: Callable[[], Rules]
     refreshed: Callable[[], Awaitable[None]]
+    pausing: Pausing
 
     async def agent_add(self, name: str, team: str | None = None, owner: str | None = None) -> dict[str, Any]:
         check_name(name, "An agent's name")
@@ -86,15 +88,16 @@ class Operating:
         await self.refreshed()
         return {"agent": name, "token": token, **self._lines(name, token)}
 
-    async def agent_pause(self, name: str, *, paused: bool = True) -> dict[str, Any]:
+    async def agent_pause(self, name: str) -> dict[str, Any]:
+        """What waits for people is cancelled with it."""
         self._known(name)
-        said = "paused" if paused else "resumed"
-        await self.store.apply(PauseAgent(name, paused), [self._row(Kind.AGENT, said, agent=name)])
-        await self.refreshed()
-        return {"agent": name, "paused": paused}
+        cancelled = await self.pausing.pause(name, BY_OPERATOR)
+        return {"agent": name, "paused": True, "cancelled": cancelled}
 
     async def agent_resume(self, name: str) -> dict[str, Any]:
-        return await self.agent_pause(name, paused=False)
+        self._known(name)
+        await self.pausing.resume(name, BY_OPERATOR)
+        return {"agent": name, "paused": False}
 
     async def agent_revoke(self, name: str) -> dict[str, Any]:
         self._known(name)
@@ -183,7 +186,7 @@ class Operating:
     async def stop_all(self) -> dict[str, Any]:
         """The kill switch: every agent paused, everything that waits denied."""
         for name in list(self.directory.agents):
-            await self.agent_pause(name)
+            await self.pausing.stop(name, BY_OPERATOR)
         denied: list[str] = []
         while waiting := await self.store.envelopes([State.PENDING], 1000):
             for envelope in waiting:
@@ -213,6 +216,8 @@ class Operating:
         if not isinstance(applied, Done) or applied.envelope is None:
             raise UsageError(f"Somebody decided {envelope_id} first: nothing changed.")
         self.board.changed(applied.envelope)
+        if step is Step.DENY:
+            await self.pausing.after_denial(envelope.agent)
         return {"envelope": await self._view(applied.envelope)}
 
     async def _envelope(self, envelope_id: str) -> Envelope:

@@ -31,6 +31,7 @@ from gateway.loading import files_in_force, load_rules, ui_folder
 from gateway.metrics import Metrics
 from gateway.operating import Operating
 from gateway.operator_socket import OperatorSocket
+from gateway.pausing import Pausing
 from gateway.pipeline import Pipeline
 from gateway.playground import Playground
 from gateway.playground_tls import HOST as PLAYGROUND_HOST
@@ -202,8 +203,16 @@ class Service:
             rp_id,
             self.refresh_directory,
         )
+        pausing = Pausing(self.store, self.directory, self.board, self._now_rules, self.refresh_directory)
         deciding = Deciding(
-            self.store, self.keys, self.directory, self.board, self._now_rules, self.signing_in, rp_id
+            self.store,
+            self.keys,
+            self.directory,
+            self.board,
+            self._now_rules,
+            self.signing_in,
+            rp_id,
+            pausing,
         )
         self.desk = GatewayDesk(
             self.store,
@@ -226,7 +235,7 @@ class Service:
             self._stamps,
         )
         self.operating = Operating(
-            self.store, self.directory, self.board, self._now_rules, self.refresh_directory
+            self.store, self.directory, self.board, self._now_rules, self.refresh_directory, pausing
         )
 
     async def refresh_directory(self) -> None:

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
+from gateway.envelopes import Cap, Caps
 from gateway.model import Mode, ServiceMode
 
 MIB = 1024 * 1024
@@ -51,13 +52,17 @@ class Approvals:
     session: int = 28_800
 
 
+QUESTIONS = Caps(agent=Cap(20, 30, 60), team=Cap(60, 60, 300), everybody=Cap(200, 120, 1_000))
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes."""
+    """Sizes in bytes. After so many denials in a row an agent is paused; 0 never pauses one."""
 
     body: int = 32 * MIB
     step_up_body: int = MIB
-    pending_per_agent: int = 20
+    questions: Caps = QUESTIONS
+    denials_in_a_row: int = 5
     disk_reserve: int = 64 * MIB
 
 

@@ -21,7 +21,7 @@ from gateway.payload import utc
 from gateway.questions import Digests, Entropy, intent_key, join_key, join_scope, new_envelope, unnamed
 from gateway.releasing import Releaser
 from gateway.rules import Rules, Stake, approvers
-from gateway.store.contract import Done, Joined, Lost, Open, Store
+from gateway.store.contract import Done, Full, Joined, Lost, Open, Store
 
 PATIENCE = {"python-httpx": 4, "python-httpx2": 4, "got": 25, "okhttp": 9, "axios": 50}
 """Seconds after which a client with this User-Agent gives up by default, less a second to answer in."""
@@ -84,7 +84,7 @@ class Waiting:
         secret = secrets.token_urlsafe(24)
         envelope = self._new(request, mapped, decision, body, rules, secret)
         applied = await self.store.apply(
-            Open(envelope, rules.settings.limits.pending_per_agent),
+            Open(envelope, rules.settings.limits.questions),
             [_opened(envelope, request, decision, rules)],
         )
         match applied:
@@ -93,13 +93,8 @@ class Waiting:
                 return envelope, secret
             case Joined(existing):
                 return existing, None
-            case Lost():
-                raise Refusal(
-                    Reason.RATE_LIMITED,
-                    "Too many of this agent's requests wait for people already: wait until some are decided.",
-                    retryable=True,
-                    retry_after=30,
-                )
+            case Lost(full=full):
+                raise too_many(full)
 
     def _check_reachable(self, request: Request, mapped: Mapped, decision: Decision, rules: Rules) -> None:
         stake = Stake(request.caller.agent, mapped, decision.quorum)
@@ -232,6 +227,26 @@ def hold_for(envelope: Envelope, request: Request, mapped: Mapped, rules: Rules,
         agent = " ".join(request.header("User-Agent")).lower()
         wanted = next((seconds for name, seconds in PATIENCE.items() if agent.startswith(name)), None)
     return min(life, wanted) if isinstance(wanted, int) else life
+
+
+WHOSE = {"agent": "this agent's", "team": "its team's", "everybody": "all agents'"}
+TOO_MANY = {
+    "waiting": "requests wait for people already: wait until some are decided",
+    "minute": "requests asked people within a minute: slow down",
+    "hour": "requests asked people within an hour: slow down",
+}
+
+
+def too_many(full: Full | None) -> Refusal:
+    """People are asked so much and no more; the agent is told when there is room again."""
+    full = full or Full("agent", "waiting", 30)
+    return Refusal(
+        Reason.RATE_LIMITED,
+        f"Too many of {WHOSE[full.who]} {TOO_MANY[full.what]}, and try again in {full.again} s. "
+        "Nothing was sent.",
+        retryable=True,
+        retry_after=full.again,
+    )
 
 
 def ask_again(envelope: Envelope, secret: str | None) -> Refusal:

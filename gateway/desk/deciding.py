@@ -16,6 +16,7 @@ from gateway.encoding import b64u
 from gateway.envelopes import COSIGNER_LIFE, Envelope, Signature, State, Step, signed_by
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
+from gateway.pausing import By, Pausing
 from gateway.payload import asked_about, challenge, for_signer
 from gateway.questions import Unsealed, unpack
 from gateway.releasing import row_of
@@ -52,6 +53,7 @@ class Deciding:
     rules: Callable[[], Rules]
     signing_in: SigningIn
     rp_id: str
+    pausing: Pausing
 
     async def envelope(self, envelope_id: str) -> Envelope:
         envelope = await self.store.envelope(envelope_id)
@@ -219,7 +221,15 @@ class Deciding:
         )
         denied = await self._settle(await self.store.apply(move, [row]))
         await self._deny_alike(denied)
+        await self.pausing.after_denial(denied.agent)
         return denied
+
+    async def pause(self, session: Session, agent: str) -> list[str]:
+        """Anybody who is signed in may stop an agent: it can only make things safer."""
+        if agent not in self.directory.agents:
+            raise DeskError(404, "absent", "There is no such agent.")
+        by = By(session.person, "session", b64u(session.credential_id))
+        return await self.pausing.pause(agent, by, f"signed in at {session.signed_in_at}")
 
     async def _deny_alike(self, denied: Envelope) -> None:
         """What waits and means the same is denied with it: the kinder approver is not asked."""

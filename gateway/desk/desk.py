@@ -131,6 +131,9 @@ class GatewayDesk:
     async def withdraw(self, session: Session, envelope_id: str) -> dict[str, Any]:
         return await self._decide(self.deciding.withdraw(session, envelope_id))
 
+    async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
+        return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
+
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, Any]:
         return dict(await self.deciding.reveal(session, envelope_id, selector))
 

@@ -9,6 +9,7 @@ from gateway.audit import COLUMNS, Row
 from gateway.envelopes import ENDED, Envelope, IllegalStep, State, Step, after
 from gateway.passkeys import Credential
 from gateway.store import contract as c
+from gateway.store.caps import reached
 from gateway.store.records import ENVELOPE_COLUMNS, challenge_from, envelope_columns, envelope_from
 
 ENDED_SQL = ", ".join(f"'{state}'" for state in sorted(ENDED))
@@ -52,11 +53,9 @@ def _open(change: c.Open, db: sqlite3.Connection) -> c.Applied:
     ).fetchone()
     if row:
         return c.Joined(envelope_from(row))
-    (waiting,) = db.execute(
-        "SELECT count(*) FROM envelopes WHERE agent = ? AND state = 'pending'", (new.agent,)
-    ).fetchone()
-    if waiting >= change.pending_limit:
-        return c.Lost("limit")
+    full = reached(change, db)
+    if full is not None:
+        return c.Lost("limit", full=full)
     db.execute(INSERT_ENVELOPE, envelope_columns(new))
     return c.Done(envelope=new)
 
@@ -183,7 +182,7 @@ def _once(db: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> c.
     return c.Done()
 
 
-def _hit(db: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> c.Applied:
+def _hit(db: sqlite3.Connection, statement: str, values: tuple[Any, ...] | dict[str, Any]) -> c.Applied:
     return c.Done() if db.execute(statement, values).rowcount else c.Lost("absent")
 
 
@@ -192,7 +191,7 @@ def _add_agent(change: c.AddAgent, db: sqlite3.Connection) -> c.Applied:
     agent = change.agent
     made = _once(
         db,
-        "INSERT INTO agents VALUES (?, ?, ?, ?, ?, NULL)",
+        "INSERT INTO agents VALUES (?, ?, ?, ?, ?, NULL, NULL)",
         (agent.name, agent.team, agent.owner, agent.paused, agent.created_at),
     )
     return _add_token(c.AddToken(change.token), db) if isinstance(made, c.Done) else made
@@ -228,8 +227,9 @@ def _revoke_tokens(change: c.RevokeTokens, db: sqlite3.Connection) -> c.Applied:
 def _pause_agent(change: c.PauseAgent, db: sqlite3.Connection) -> c.Applied:
     return _hit(
         db,
-        "UPDATE agents SET paused = ? WHERE name = ? AND removed_at IS NULL",
-        (change.paused, change.agent),
+        "UPDATE agents SET paused = :paused, resumed_at = CASE WHEN :paused THEN resumed_at ELSE :at END "
+        "WHERE name = :agent AND removed_at IS NULL",
+        {"paused": change.paused, "at": change.at, "agent": change.agent},
     )
 
 

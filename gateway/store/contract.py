@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from gateway.audit import Entry, Row
-from gateway.envelopes import DecisionMethod, Envelope, Signature, State, Step
+from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
 from gateway.passkeys import Credential
 
 
@@ -81,10 +81,13 @@ class StoredSession:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A new envelope, unless the same agent already waits for the same request: then `Joined`."""
+    """A new envelope, unless the same agent already waits for the same request: then `Joined`.
+
+    Or unless a cap is reached: then `Lost`, with the cap and the seconds until it is worth another try.
+    """
 
     envelope: Envelope
-    pending_limit: int
+    caps: Caps
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,11 @@ class RevokeTokens:
 
 @dataclass(frozen=True, slots=True)
 class PauseAgent:
+    """Paused, or resumed: then its denials are counted anew from `at`."""
+
     agent: str
     paused: bool
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,11 +290,21 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class Full:
+    """Which cap is reached, and in how many seconds there is room again."""
+
+    who: Literal["agent", "team", "everybody"]
+    what: Literal["waiting", "minute", "hour"]
+    again: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Somebody else was first, or it is not there: what is true now."""
 
     why: Literal["changed", "absent", "exists", "expired", "limit", "used"]
     envelope: Envelope | None = None
+    full: "Full | None" = None
 
 
 type Applied = Done | Joined | Lost
@@ -317,6 +333,7 @@ class Store(Protocol):
     async def repeats_since(
         self, agent: str, intent_key: str, since: int, other_than: str
     ) -> Envelope | None: ...
+    async def denials_in_a_row(self, agent: str) -> int: ...
     async def overdue(self, now: int) -> list[Envelope]: ...
     async def signatures(self, envelope_id: str) -> tuple[Signature, ...]: ...
     async def revealed(self, envelope_id: str, person: str) -> frozenset[str]: ...

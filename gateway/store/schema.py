@@ -1,13 +1,16 @@
 """The tables of the embedded database."""
 
-VERSION = 1
+VERSION = 2
+
+CHANGES = {1: "ALTER TABLE agents ADD COLUMN resumed_at INTEGER"}
+"""What brings a database of each older version to the next one."""
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
 CREATE TABLE agents (
     name TEXT PRIMARY KEY, team TEXT, owner TEXT, paused INTEGER NOT NULL, created_at INTEGER NOT NULL,
-    removed_at INTEGER
+    removed_at INTEGER, resumed_at INTEGER
 ) STRICT;
 
 CREATE TABLE tokens (

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import queue
 import shutil
@@ -245,6 +246,21 @@ class SqliteStore:
         )
         return records.envelope_from(row) if row else None
 
+    async def denials_in_a_row(self, agent: str) -> int:
+        """Different things that were denied since the last approval, and since the agent was last resumed.
+
+        Questions that nobody answered say nothing about the agent.
+        """
+        rows = await self._all(
+            "SELECT state, intent_key FROM envelopes WHERE agent = ? AND decided_at > "
+            "coalesce((SELECT resumed_at FROM agents WHERE name = ?), 0) "
+            "AND state NOT IN ('pending', 'expired', 'cancelled') "
+            "ORDER BY decided_at DESC, rowid DESC LIMIT 1000",
+            (agent, agent),
+        )
+        denied = itertools.takewhile(lambda row: row["state"] == State.DENIED, rows)
+        return len({row["intent_key"] for row in denied})
+
     async def overdue(self, now: int) -> list[Envelope]:
         rows = await self._all(
             "SELECT * FROM envelopes WHERE (state = 'pending' AND expires_at <= ?) "
@@ -374,6 +390,11 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     if version == 0:
         for statement in schema.TABLES.split(";"):
             db.execute(statement)
+    elif version in schema.CHANGES:
+        for older in range(version, schema.VERSION):
+            db.execute(schema.CHANGES[older])
+        version = schema.VERSION
+    if version in {0, schema.VERSION}:
         db.execute(f"PRAGMA user_version = {schema.VERSION}")
     db.execute("COMMIT")
     if version not in {0, schema.VERSION}:

@@ -18,6 +18,7 @@ from gateway.templates.segments import (
     bare,
     common_segments,
     escaping_segments,
+    plain,
     segment_overlap,
     segment_within,
 )
@@ -122,9 +123,28 @@ def host_within(inner: HostPattern, outer: HostPattern) -> bool:
 @lru_cache(maxsize=65_536)
 def _labels_within(inner: tuple[Segment, ...], outer: tuple[Segment, ...]) -> bool:
     """Hosts are few and stand in many actions."""
-    if _labels_apart(inner, outer):
+    if _labels_apart(inner, outer) or _labels_beyond(inner, outer):
         return False
+    if _label_by_label(inner, outer):
+        return True
     return escape(_labels(inner), _labels(outer)) is None
+
+
+def _labels_beyond(inner: tuple[Segment, ...], outer: tuple[Segment, ...]) -> bool:
+    """Sure that some name is not one of the other's: it has more labels, or any text where that has one."""
+    if inner[0].star and not outer[0].star:
+        return True
+    aligned = zip(reversed(inner), reversed(outer), strict=False)
+    return any(b.literal is not None and a.param is not None and a.param.language is None for a, b in aligned)
+
+
+def _label_by_label(inner: tuple[Segment, ...], outer: tuple[Segment, ...]) -> bool:
+    """Sure that each label is one of the other's."""
+    if inner == outer:
+        return True
+    if len(inner) != len(outer) or inner[0].star:
+        return False
+    return all(a == b or plain(b) for a, b in zip(inner, outer, strict=True))
 
 
 def _labels(segments: tuple[Segment, ...]) -> Language:
@@ -132,13 +152,23 @@ def _labels(segments: tuple[Segment, ...]) -> Language:
 
 
 def _labels_apart(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> bool:
-    """Sure that no name is both, as far as the literals tell; a star can only be the leftmost label."""
+    """Sure that no name is both, as far as single labels tell; a star can only be the leftmost label."""
     if len(first) != len(second) and not (first[0].star or second[0].star):
         return True
-    return any(
-        a.literal != b.literal
-        for a, b in zip(reversed(first), reversed(second), strict=False)
-        if a.literal is not None and b.literal is not None
+    return any(_label_apart(a, b) for a, b in zip(reversed(first), reversed(second), strict=False))
+
+
+@lru_cache(maxsize=65_536)
+def _label_apart(first: Segment, second: Segment) -> bool:
+    """Sure that no label is both, by what it begins and ends with, or by being no value of the other."""
+    if first.star or second.star:
+        return False
+    for one, two in ((first, second), (second, first)):
+        if one.literal is not None:
+            return two.take(one.literal) is None
+    begins, ends = (first.prefix, second.prefix), (first.suffix, second.suffix)
+    return not (begins[0].startswith(begins[1]) or begins[1].startswith(begins[0])) or not (
+        ends[0].endswith(ends[1]) or ends[1].endswith(ends[0])
     )
 
 

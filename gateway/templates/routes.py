@@ -55,8 +55,9 @@ def _add_pattern(routes: Routes, pattern: HostPattern, service: Service, problem
     position = 0
     for index, (other, owner) in enumerate(routes.patterns):
         inside, outside = host_within(pattern, other), host_within(other, pattern)
-        common = common_host(pattern, other)
-        if common is not None and inside is outside and owner is not service:
+        equal = inside is outside and owner is not service
+        common = common_host(pattern, other) if equal else None
+        if common is not None:
             problems.append(_both(pattern, service, owner, common))
         if outside and not inside:
             position = index + 1

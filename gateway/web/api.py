@@ -18,6 +18,7 @@ from gateway.web.sessions import Sessions
 
 V1 = "/api/v1"
 ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
+AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
 CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
 ROWS, MOST_ROWS = 50, 200
@@ -55,6 +56,7 @@ class Api:
             web.post(f"{ENVELOPE}/withdraw", own(self._withdraw)),
             web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
+            web.post(AGENT + "/pause", own(self._pause_agent)),
             web.get(f"{V1}/rows", own(self._rows)),
             web.get(f"{V1}/events", self._streams.serve, allow_head=False),
         ]
@@ -144,6 +146,10 @@ class Api:
     async def _withdraw(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.withdraw(session, _id(request))
+
+    async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.pause_agent(session, request.match_info["name"])
 
     async def _reveal(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "selector")

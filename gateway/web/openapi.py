@@ -145,6 +145,7 @@ def _paths() -> dict[str, Any]:
         "/api/v1/rows": {"get": {**_get("The log, newest first", _rows()), "parameters": _row_query()}},
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
+        "/api/v1/agents/{name}/pause": _pausing(),
     }
 
 
@@ -204,6 +205,12 @@ def _row_query() -> list[Schema]:
     limit = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
     kinds = {"filter": TEXT, "before": NUMBER, "limit": limit}
     return [{"name": name, "in": "query", "schema": schema} for name, schema in kinds.items()]
+
+
+def _pausing() -> Schema:
+    named = {"name": "name", "in": "path", "required": True, "schema": TEXT}
+    paused = _object(agent=TEXT, paused=BOOLEAN, cancelled=_list(TEXT))
+    return {"parameters": [named], "post": _post("Stops an agent and cancels what waits of it", paused)}
 
 
 def _of_one(method: str, operation: Schema) -> Schema:

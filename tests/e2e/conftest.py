@@ -17,7 +17,7 @@ CLONES = """
 @id("clones-need-a-person")
 @reason("Somebody looks at every clone.")
 forbid (principal, action in Action::"read", resource)
-when { context.host == "github.com" && context.method == "GET" && !context.cosigner };
+when { context.host == "codeberg.org" && context.method == "GET" && !context.cosigner };
 """
 
 
@@ -42,7 +42,7 @@ class House:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory) -> AsyncIterator[House]:
     folder: Path = tmp_path_factory.mktemp("house")
-    upstream, git = Upstream(folder / "upstream"), GitUpstream(folder / "git")
+    upstream, git = Upstream(folder / "upstream"), GitUpstream(folder / "git", "codeberg.org")
     git.make_repository("acme/site")
     ports = await upstream.start(), await git.start()
     roots = folder / "roots.pem"
@@ -52,12 +52,12 @@ async def house(tmp_path_factory) -> AsyncIterator[House]:
     config.write_text(
         f"""\
 listen: {{proxy: "127.0.0.1:0", pages: "localhost:{free_port()}"}}
-templates: {{playground: , github: , orders: }}
+templates: {{playground: , git: {{vars: {{hosts: [codeberg.org]}}}}, orders: }}
 template_files: ["{template}"]
 approvals: {{ttl: 60s, owner_may_approve: true}}
 upstream:
   ca: {roots}
-  connect_to: {{"upstream.test:443": "127.0.0.1:{ports[0]}", "github.com:443": "127.0.0.1:{ports[1]}"}}
+  connect_to: {{"upstream.test:443": "127.0.0.1:{ports[0]}", "codeberg.org:443": "127.0.0.1:{ports[1]}"}}
 """,
         encoding="utf-8",
     )

@@ -84,7 +84,7 @@ async def test_httpx_leaves_after_five_seconds_and_its_retry_passes_after_the_ap
 async def test_git_clone_waits_for_a_person(house: House, tmp_path) -> None:
     target = tmp_path / "clone"
     client = asyncio.create_task(
-        house.behind("git", "clone", "-q", "https://github.com/acme/site.git", str(target))
+        house.behind("git", "clone", "-q", "https://codeberg.org/acme/site.git", str(target))
     )
     await house.person.approve_next()
     code, _, err = await client

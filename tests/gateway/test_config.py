@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.config import NOT_SETTINGS, config_path, home, load_settings
+from gateway.envelopes import Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.installation import STARTER
 from gateway.model import Mode, ServiceMode
@@ -35,7 +36,8 @@ approvals:
   owner_may_approve: true
   retention: 48h
   session: 1h
-limits: {body: 1000, step_up_body: 500, pending_per_agent: 7, disk_reserve: 0}
+limits: {body: 1000, step_up_body: 500, denials_in_a_row: 3, disk_reserve: 0,
+  questions: {agent: {waiting: 7}, everybody: {hour: 50}}}
 upstream:
   ca: roots.pem
   connect_to: {"API.example:443": "127.0.0.1:9"}
@@ -78,7 +80,13 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         approvals=Approvals(
             90, Mode.REJECT, 20, "run", 300, 3, owner_may_approve=True, retention=172_800, session=3600
         ),
-        limits=Limits(1000, 500, 7, 0),
+        limits=Limits(
+            1000,
+            500,
+            Caps(Cap(7, 30, 60), Cap(60, 60, 300), Cap(200, 120, 50)),
+            denials_in_a_row=3,
+            disk_reserve=0,
+        ),
         upstream=Upstream(
             tmp_path / "roots.pem",
             {"api.example:443": Address("127.0.0.1", 9)},
@@ -246,7 +254,7 @@ def test_the_environment_overrides_each_setting(tmp_path: Path) -> None:
         SECONDSIG_PAGES_TLS_CERTIFICATE="other.pem",
         SECONDSIG_APPROVALS_TTL="2m",
         SECONDSIG_APPROVALS_OWNER_MAY_APPROVE="false",
-        SECONDSIG_LIMITS_PENDING_PER_AGENT="9",
+        SECONDSIG_LIMITS_DENIALS_IN_A_ROW="9",
         SECONDSIG_UPSTREAM_ALLOW="[192.168.0.0/16]",
         SECONDSIG_TEMPLATES="{playground: {mode: watch}}",
     )
@@ -254,7 +262,7 @@ def test_the_environment_overrides_each_setting(tmp_path: Path) -> None:
     assert made.listen == Listen(Address("127.0.0.1", 1), Address("localhost", 9443))
     assert made.pages_tls == PagesTls(tmp_path / "other.pem", Path("/etc/k.pem"))
     assert (made.approvals.ttl, made.approvals.owner_may_approve, made.approvals.join) == (120, False, "run")
-    assert (made.limits.pending_per_agent, made.limits.body) == (9, 1000)
+    assert (made.limits.denials_in_a_row, made.limits.body) == (9, 1000)
     assert made.upstream.allow == (ip_network("192.168.0.0/16"),)
     assert made.templates == {"playground": Service(ServiceMode.WATCH)}
 

@@ -138,12 +138,12 @@ async def test_a_paused_agent_is_told_to_stop_and_a_resumed_one_goes_on(
     directory: Directory, store: TimedStore
 ) -> None:
     directory.check_not_paused("bot")
-    await store.apply(c.PauseAgent("bot", paused=True))
+    await store.apply(c.PauseAgent("bot", paused=True, at=START))
     await directory.refresh()
     with pytest.raises(Refusal, match=r"An operator paused bot.*Nothing was sent") as error:
         directory.check_not_paused("bot")
     assert error.value.reason is Reason.AGENT_PAUSED
-    await store.apply(c.PauseAgent("bot", paused=False))
+    await store.apply(c.PauseAgent("bot", paused=False, at=START))
     await directory.refresh()
     directory.check_not_paused("bot")
 

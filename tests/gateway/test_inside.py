@@ -12,7 +12,7 @@ from gateway.gate import Answer
 from gateway.store.contract import Move, Open
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore
-from tests.kit.things import a_caller, a_request, an_envelope
+from tests.kit.things import a_caller, a_request, an_envelope, caps
 from tests.kit.world import World
 
 SECRET = "the envelope's secret"
@@ -47,7 +47,7 @@ async def ask(
 
 async def an_open_one(world: World) -> Envelope:
     envelope = an_envelope(secret_hash=sha256(SECRET.encode()))
-    await world.store.apply(Open(envelope, 20))
+    await world.store.apply(Open(envelope, caps(20)))
     return envelope
 
 

@@ -200,7 +200,7 @@ async def test_an_agent_is_who_its_token_says(world: World) -> None:
 @pytest.mark.parametrize("host", [HOST, "secondsig.internal", "unknown.test"])
 async def test_a_paused_agent_does_nothing_anywhere(world: World, host: str) -> None:
     world.policy.decision = ALLOW
-    await world.store.apply(PauseAgent("ci-bot", paused=True))
+    await world.store.apply(PauseAgent("ci-bot", paused=True, at=START))
     await world.directory.refresh()
     assert (await refusal_of(world, host=host)).reason is Reason.AGENT_PAUSED
 

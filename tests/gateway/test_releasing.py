@@ -37,6 +37,7 @@ from tests.kit.things import (
     a_unit,
     an_agent,
     an_envelope,
+    caps,
     money,
 )
 from tests.kit.world import DENY, World
@@ -436,14 +437,14 @@ async def test_a_clock_that_jumped_releases_nothing_and_keeps_the_approval(world
 
 async def test_a_paused_agent_gets_nothing_and_keeps_the_approval(world: World) -> None:
     envelope = await approved(world)
-    await world.store.apply(PauseAgent("ci-bot", paused=True))
+    await world.store.apply(PauseAgent("ci-bot", paused=True, at=START))
     await world.directory.refresh()
     await refused(world, envelope, Reason.AGENT_PAUSED)
     assert (await world.now(envelope)).state is State.APPROVED
 
 
 IN_THAT_MOMENT: dict[str, Change] = {
-    "paused": PauseAgent("ci-bot", paused=True),
+    "paused": PauseAgent("ci-bot", paused=True, at=START),
     "its token revoked": RevokeTokens("ci-bot", START),
     "the configuration changed": Configure("config-2"),
 }
@@ -704,4 +705,4 @@ async def test_an_open_question_beside_a_spent_one_is_its_own(world: World) -> N
     envelope = await approved(world)
     await released(world, envelope)
     fresh = replace(envelope, id="env_" + "8" * 26, state=State.PENDING, cosigner=None, invocation=None)
-    assert (await world.store.apply(Open(fresh, 20))).__class__.__name__ == "Done"
+    assert (await world.store.apply(Open(fresh, caps(20)))).__class__.__name__ == "Done"

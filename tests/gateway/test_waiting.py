@@ -14,6 +14,7 @@ from gateway.errors import Reason, Refusal, StoreError
 from gateway.gate import Release
 from gateway.model import Approval, Bind, Mode
 from gateway.questions import unpack
+from gateway.settings import Limits
 from gateway.store.contract import Move, Open, PauseAgent, RevokePerson
 from gateway.timekeeper import Timekeeper
 from gateway.waiting import PATIENCE, ended, hold_for
@@ -27,6 +28,7 @@ from tests.kit.things import (
     a_request,
     a_unit,
     an_envelope,
+    caps,
     money,
     with_header,
 )
@@ -290,12 +292,22 @@ async def test_an_owner_alone_is_nobody_who_may_answer(world: World) -> None:
 
 
 async def test_an_agent_with_too_many_questions_is_told_to_wait(world: World) -> None:
-    world.settings = replace(world.settings, limits=replace(world.settings.limits, pending_per_agent=2))
+    world.settings = replace(world.settings, limits=Limits(questions=caps(2)))
     for n in range(2):
         await world.opened(a_request(target=f"/{n}"))
     refused = await refusal_of(world.ask(a_request(target="/3")))
-    assert (refused.reason, refused.retryable, refused.retry_after) == (Reason.RATE_LIMITED, True, 30)
+    assert (refused.reason, refused.retryable, refused.retry_after) == (Reason.RATE_LIMITED, True, 60)
+    assert "wait for people already" in refused.detail
     assert len(await all_envelopes(world)) == 2
+
+
+async def test_a_hundred_requests_in_a_minute_do_not_ask_a_hundred_times(world: World) -> None:
+    world.settings = replace(world.settings, limits=Limits(questions=caps(100, minute=3)))
+    for n in range(3):
+        await world.opened(a_request(target=f"/{n}"))
+    refused = await refusal_of(world.ask(a_request(target="/3")))
+    assert (refused.reason, refused.retryable, refused.retry_after) == (Reason.RATE_LIMITED, True, 60)
+    assert "within a minute" in refused.detail
 
 
 @pytest.mark.parametrize(
@@ -551,7 +563,7 @@ async def test_two_that_open_at_once_meet_in_the_database(world: World) -> None:
     async def open_first(change: object) -> None:
         if isinstance(change, Open):
             failing.before_apply = None
-            await world.sqlite.apply(Open(replace(change.envelope, id="env_" + "9" * 26), 20))
+            await world.sqlite.apply(Open(replace(change.envelope, id="env_" + "9" * 26), caps(20)))
 
     failing.before_apply = open_first
     world.waiting.store = failing
@@ -575,14 +587,14 @@ async def test_what_is_stored_of_a_request_is_sealed(world: World) -> None:
 
 async def test_people_revoked_and_agents_paused_while_it_waits_stop_it(world: World) -> None:
     task, envelope = await world.held()
-    await world.store.apply(PauseAgent("ci-bot", paused=True))
+    await world.store.apply(PauseAgent("ci-bot", paused=True, at=START))
     await world.directory.refresh()
     await world.approve(envelope.id)
     assert (await refusal_of(task)).reason is Reason.AGENT_PAUSED
     assert (await world.now(envelope)).state is State.APPROVED
     await world.store.apply(RevokePerson("Mika", START))
     await world.directory.refresh()
-    await world.store.apply(PauseAgent("ci-bot", paused=False))
+    await world.store.apply(PauseAgent("ci-bot", paused=False, at=START))
     await world.directory.refresh()
     assert (await refusal_of(world.ask())).reason is Reason.CONFIG_CHANGED
     assert (await world.now(envelope)).state is State.LAPSED

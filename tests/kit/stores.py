@@ -21,7 +21,7 @@ from gateway.store.contract import (
 )
 from gateway.store.sqlite import SqliteStore
 from tests.kit.clocks import START, FakeTime
-from tests.kit.things import a_credential, a_person, a_row, a_token, an_agent, an_envelope
+from tests.kit.things import a_credential, a_person, a_row, a_token, an_agent, an_envelope, caps
 
 
 class TimedStore(SqliteStore):
@@ -89,7 +89,7 @@ def a_sign(version: int = 1, **changes: Any) -> Sign:
 
 async def approved(store: SqliteStore) -> Envelope:
     """An envelope that Mika signed."""
-    await store.apply(Open(an_envelope(), 20))
+    await store.apply(Open(an_envelope(), caps(20)))
     await store.apply(a_sign())
     envelope = await store.envelope(an_envelope().id)
     assert envelope is not None

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.audit import Kind, Row
 from gateway.decoded import DecodedBody, decode
-from gateway.envelopes import Envelope, State
+from gateway.envelopes import Cap, Caps, Envelope, State
 from gateway.keys import Keys
 from gateway.model import (
     Approval,
@@ -83,6 +83,12 @@ def a_mapped(*units: Unit) -> Mapped:
 
 def body_of(request: Request, kind: str = "json") -> DecodedBody:
     return decode(request, kind)  # type: ignore[arg-type]  # a test names the kind it wants
+
+
+def caps(waiting: int, *, minute: int = 1_000, hour: int = 1_000) -> Caps:
+    """The same for one agent, its team and everybody, but that the others have no narrower room."""
+    wide = Cap(10_000, 10_000, 10_000)
+    return Caps(agent=Cap(waiting, minute, hour), team=wide, everybody=wide)
 
 
 def an_envelope(**changes: Any) -> Envelope:

@@ -26,6 +26,7 @@ from gateway.inside import Inside
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
 from gateway.operating import Operating
+from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
 from gateway.releasing import Releaser
@@ -135,7 +136,10 @@ class World:
         self.signing_in = SigningIn(
             store, KEYS, self.directory, self.rules, GATEWAY, RP_ID, self.directory.refresh
         )
-        self.deciding = Deciding(store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID)
+        self.pausing = Pausing(store, self.directory, self.board, self.rules, self.directory.refresh)
+        self.deciding = Deciding(
+            store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
+        )
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -147,7 +151,9 @@ class World:
             self.metrics,
             self.last_change,
         )
-        self.operating = Operating(store, self.directory, self.board, self.rules, self.directory.refresh)
+        self.operating = Operating(
+            store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing
+        )
 
     def rules(self) -> Rules:
         return Rules(self.settings, cast("Any", self.library), cast("Any", self.policy), self.config)

@@ -24,7 +24,7 @@ from gateway.settings import Settings
 from gateway.store.contract import AddAgent, Agent, Open, Token
 from gateway.store.sqlite import SqliteStore
 from tests.kit.process import Gateway
-from tests.kit.things import GATEWAY, RP_ID, a_request
+from tests.kit.things import GATEWAY, RP_ID, a_request, caps
 
 ID = "env_" + "0" * 26
 PAY = b"amount=600&currency=jpy&charge=ch_1"
@@ -72,7 +72,6 @@ def test_a_raw_request_comes_from_a_file_or_from_standard_input(
     assert "from request.http" in explained("--raw", "request.http", "--agent", "ci-bot")[1]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(RAW)))
     assert "from standard input" in explained("--raw", "-")[1]
-    assert "No template" in explained("--raw", "request.http", "--scheme", "http")[1]
 
 
 def test_every_request_of_a_har_file_is_explained(explained: Command) -> None:
@@ -84,6 +83,12 @@ def test_every_request_of_a_har_file_is_explained(explained: Command) -> None:
     out = explained("--har", "site.har")[1]
     assert "from site.har, request 1" in out
     assert "\n\n1. Request\n" in out
+
+
+@pytest.mark.library
+def test_what_no_template_covers_is_said(explained: Command) -> None:
+    Path("request.http").write_bytes(RAW)
+    assert "No template" in explained("--raw", "request.http", "--scheme", "http")[1]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +127,7 @@ def test_what_an_agent_sends_cannot_move_the_cursor(explained: Command) -> None:
 def settings(explained: Command, tmp_path: Path) -> Settings:
     """A gateway's files: it ran once, has an agent, and one of its requests waits."""
     config = install(tmp_path)
+    config.write_text(config.read_text(encoding="utf-8").replace("# stripe:", "stripe:"), encoding="utf-8")
     made = load_settings(config)
     keys = load_keys(made.state / "keys")
     (made.state / "data").mkdir()
@@ -158,7 +164,7 @@ async def _fill(settings: Settings, envelope: Envelope) -> None:
     await store.apply(
         AddAgent(replace(agent, name="lazy"), Token("tok_lazy", "lazy", None, "hash2", now, None))
     )
-    await store.apply(Open(envelope, 10))
+    await store.apply(Open(envelope, caps(10)))
     await store.close()
 
 

@@ -138,7 +138,6 @@ async def test_a_request_that_no_template_names_and_a_person_is_asked_about_can_
     tmp_path: Path, capsys: Told
 ) -> None:
     config = install(tmp_path / "home", proxy="127.0.0.1:0", pages="localhost:0")
-    config.write_text(config.read_text().replace("  github:\n  stripe:\n", ""))
     service = Service(load_settings(config, {}))
     await service.start()
     person = SoftPerson(service.settings.origin, "Mika")

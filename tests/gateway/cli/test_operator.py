@@ -13,9 +13,7 @@ from gateway.installation import install
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    path = install(tmp_path)
-    path.write_text(path.read_text().replace("  github:\n  stripe:\n", ""))
-    return path
+    return install(tmp_path)
 
 
 @pytest.fixture

@@ -22,8 +22,6 @@ class Running:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config = install(folder, proxy="127.0.0.1:0", pages="localhost:0")
-        text = self.config.read_text()
-        self.config.write_text(text.replace("  github:\n  stripe:\n", ""))
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(

@@ -182,7 +182,7 @@ def test_slices_and_shortcuts_decide_as_cedar_does_with_everything(
         "context": context,
     }
     entities = json.dumps([entity.as_json() for entity in whole.values()])
-    result = is_authorized(request, POLICIES, entities, schema)
+    result = is_authorized(request, POLICIES, entities, schema.whole)
     assert result.diagnostics.errors == []
     assert answer.allowed is result.allowed
     named = set(result.diagnostics.id_annotations_by_reason.values())

@@ -20,6 +20,7 @@ from tests.kit.things import (
     a_token,
     an_agent,
     an_envelope,
+    caps,
 )
 
 NOW = START + 10
@@ -54,7 +55,9 @@ def spend(envelope: Envelope, /, **changes: object) -> c.Spend:
 
 
 async def test_ten_at_once_open_one_question(store: TimedStore) -> None:
-    opening = [store.apply(c.Open(an_envelope(id=f"env_{n}"), 20), row(f"opened {n}")) for n in range(10)]
+    opening = [
+        store.apply(c.Open(an_envelope(id=f"env_{n}"), caps(20)), row(f"opened {n}")) for n in range(10)
+    ]
     applied = await asyncio.gather(*opening)
     (done,) = [a for a in applied if isinstance(a, c.Done)]
     joined = [a for a in applied if isinstance(a, c.Joined)]
@@ -70,40 +73,42 @@ async def test_ten_at_once_open_one_question(store: TimedStore) -> None:
 async def test_another_agent_request_or_address_joins_nothing(
     store: TimedStore, change: dict[str, str]
 ) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
-    applied = await store.apply(c.Open(an_envelope(id="env_2", **change), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
+    applied = await store.apply(c.Open(an_envelope(id="env_2", **change), caps(20)))
     assert isinstance(applied, c.Done)
 
 
 async def test_an_approved_question_is_joined_and_a_spent_one_is_not(store: TimedStore) -> None:
     envelope = await approved(store)
-    joined = await store.apply(c.Open(an_envelope(id="env_2"), 20))
+    joined = await store.apply(c.Open(an_envelope(id="env_2"), caps(20)))
     assert joined == c.Joined(envelope)
     await store.apply(spend(envelope))
-    assert isinstance(await store.apply(c.Open(an_envelope(id="env_2"), 20)), c.Done)
+    assert isinstance(await store.apply(c.Open(an_envelope(id="env_2"), caps(20))), c.Done)
 
 
 async def test_an_agent_cannot_bury_people_under_questions(store: TimedStore) -> None:
     for n in range(3):
-        assert isinstance(await store.apply(c.Open(an_envelope(id=f"env_{n}", join_key=str(n)), 3)), c.Done)
-    lost = await store.apply(c.Open(an_envelope(id="env_3", join_key="3"), 3), row("one too many"))
-    assert lost == c.Lost("limit")
+        assert isinstance(
+            await store.apply(c.Open(an_envelope(id=f"env_{n}", join_key=str(n)), caps(3))), c.Done
+        )
+    lost = await store.apply(c.Open(an_envelope(id="env_3", join_key="3"), caps(3)), row("one too many"))
+    assert lost == c.Lost("limit", full=c.Full("agent", "waiting", 60))
     assert "one too many" not in await store.log()
     other = an_envelope(id="env_4", join_key="3", agent="other")
-    assert isinstance(await store.apply(c.Open(other, 3)), c.Done)
+    assert isinstance(await store.apply(c.Open(other, caps(3))), c.Done)
 
 
 async def test_what_is_decided_makes_room_for_the_next(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 1))
+    await store.apply(c.Open(an_envelope(), caps(1)))
     await store.apply(move(Step.DENY))
-    assert isinstance(await store.apply(c.Open(an_envelope(id="env_2"), 1)), c.Done)
+    assert isinstance(await store.apply(c.Open(an_envelope(id="env_2"), caps(1))), c.Done)
 
 
 # Moving. -------------------------------------------------------------------------------------------------
 
 
 async def test_of_two_moves_on_one_version_one_wins_and_the_other_is_told(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     one, other = await asyncio.gather(
         store.apply(move(Step.DENY, by="Mika", method="session"), row("denied")),
         store.apply(move(Step.CANCEL, by="operator", method="operator"), row("cancelled")),
@@ -124,13 +129,13 @@ async def test_a_move_of_nothing_is_lost_and_writes_nothing(store: TimedStore) -
 
 @pytest.mark.parametrize("version", [0, 2, -1])
 async def test_a_move_of_another_version_is_lost(store: TimedStore, version: int) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     assert isinstance(await store.apply(move(Step.DENY, version)), c.Lost)
     assert (await current(store)).state is State.PENDING
 
 
 async def test_a_decision_says_who_when_how_and_why(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     done = await store.apply(move(Step.DENY, by="Mika", method="session", note="No."))
     assert isinstance(done, c.Done)
     assert done.envelope == await current(store)
@@ -141,7 +146,7 @@ async def test_a_decision_says_who_when_how_and_why(store: TimedStore) -> None:
 
 
 async def test_nothing_expires_before_its_time(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     early = await store.apply(move(Step.EXPIRE, at=START + 59), row("early"))
     assert isinstance(early, c.Lost)
     assert (await current(store)).state is State.PENDING
@@ -152,7 +157,7 @@ async def test_nothing_expires_before_its_time(store: TimedStore) -> None:
 
 @pytest.mark.parametrize("step", [Step.COMPLETE, Step.LOSE, Step.RETURN, Step.LAPSE, Step.REVOKE])
 async def test_a_step_that_the_table_does_not_have_changes_nothing(store: TimedStore, step: Step) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     lost_or_raised: object = None
     try:
         lost_or_raised = await store.apply(move(step), row("illegal"))
@@ -168,7 +173,7 @@ async def test_nothing_is_approved_or_spent_by_a_plain_move(store: TimedStore, s
     """Approving is Sign's alone and spending Spend's: a move carries neither signature nor cosigner."""
     envelope = an_envelope() if step is Step.APPROVE else await approved(store)
     if step is Step.APPROVE:
-        await store.apply(c.Open(envelope, 20))
+        await store.apply(c.Open(envelope, caps(20)))
     before = await current(store)
     try:
         applied: object = await store.apply(move(step, before.version), row("short cut"))
@@ -203,7 +208,7 @@ async def test_what_was_not_sent_does_not_outlive_its_cosigner(store: TimedStore
 async def test_what_was_not_sent_cannot_return_beside_a_newer_question(store: TimedStore) -> None:
     """A retry opened a new envelope meanwhile: two open ones must not be, and it must not fail."""
     await store.apply(spend(await approved(store)))
-    assert isinstance(await store.apply(c.Open(an_envelope(id="env_newer"), 20)), c.Done)
+    assert isinstance(await store.apply(c.Open(an_envelope(id="env_newer"), caps(20))), c.Done)
     lost = await store.apply(move(Step.RETURN, 3, outcome="not_sent"), row("returned"))
     assert isinstance(lost, c.Lost)
     assert (await current(store)).state is State.SPENT
@@ -256,7 +261,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(list(Step)), st.integers(0, 700)), ma
 async def test_no_walk_of_moves_leaves_the_table(store: TimedStore, steps: list[tuple[Step, int]]) -> None:
     await store.sql("DELETE FROM signatures")
     await store.sql("DELETE FROM envelopes")
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     for step, later in steps:
         before = await current(store)
         try:
@@ -286,7 +291,7 @@ async def test_a_signature_that_completes_the_quorum_approves_and_brings_the_cos
 
 
 async def test_a_signature_below_the_quorum_approves_nothing(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(quorum=2), 20))
+    await store.apply(c.Open(an_envelope(quorum=2), caps(20)))
     await store.apply(a_sign(cosigner=None, cosigner_token=None, cosigner_expires=None))
     told = await current(store)
     assert (told.state, told.version, told.cosigner, told.decided_by) == (State.PENDING, 2, None, None)
@@ -294,7 +299,7 @@ async def test_a_signature_below_the_quorum_approves_nothing(store: TimedStore) 
 
 @pytest.mark.parametrize("at", [START + 60, START + 61])
 async def test_nobody_approves_after_the_time_is_up(store: TimedStore, at: int) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     lost = await store.apply(a_sign(signature=a_signature(at=at)), row("late"))
     assert isinstance(lost, c.Lost)
     assert lost.why == "expired"
@@ -304,12 +309,12 @@ async def test_nobody_approves_after_the_time_is_up(store: TimedStore, at: int) 
 
 
 async def test_in_the_last_second_somebody_still_approves(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     assert isinstance(await store.apply(a_sign(signature=a_signature(at=START + 59))), c.Done)
 
 
 async def test_approving_what_was_denied_is_lost(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     await store.apply(move(Step.DENY, by="Noor"))
     lost = await store.apply(a_sign(version=2))
     assert isinstance(lost, c.Lost)
@@ -319,13 +324,13 @@ async def test_approving_what_was_denied_is_lost(store: TimedStore) -> None:
 
 
 async def test_of_an_approval_and_a_denial_at_once_one_happens(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     applied = await asyncio.gather(store.apply(a_sign()), store.apply(move(Step.DENY)))
     assert [type(a) for a in applied] == [c.Done, c.Lost]
 
 
 async def test_one_person_signs_once_also_with_another_passkey(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(quorum=2), 20))
+    await store.apply(c.Open(an_envelope(quorum=2), caps(20)))
     await store.apply(a_sign(cosigner=None, cosigner_token=None, cosigner_expires=None))
     again = a_sign(version=2, signature=a_signature(credential_id=b"another device"))
     lost = await store.apply(again, row("twice"))
@@ -337,7 +342,7 @@ async def test_one_person_signs_once_also_with_another_passkey(store: TimedStore
 
 
 async def test_a_passkey_revoked_in_the_meantime_signs_nothing(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     await store.apply(c.RevokePerson("Mika", NOW))
     lost = await store.apply(a_sign())
     assert isinstance(lost, c.Lost)
@@ -353,7 +358,7 @@ async def test_a_cloned_passkey_whose_counter_goes_back_signs_nothing(
     store: TimedStore, kept: int, brought: int, counts: bool
 ) -> None:
     await store.sql("UPDATE credentials SET sign_count = ?", (kept,))
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     applied = await store.apply(a_sign(credential=a_credential(sign_count=brought, backed_up=True)))
     assert isinstance(applied, c.Done) is counts
     credential = await store.credential(a_credential().id)
@@ -362,8 +367,8 @@ async def test_a_cloned_passkey_whose_counter_goes_back_signs_nothing(
 
 
 async def test_an_assertion_replayed_for_a_second_envelope_moves_no_counter_twice(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
-    await store.apply(c.Open(an_envelope(id="env_2", join_key="2"), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(c.Open(an_envelope(id="env_2", join_key="2"), caps(20)))
     credential = a_credential(sign_count=1)
     assert isinstance(await store.apply(a_sign(credential=credential)), c.Done)
     second = a_sign(signature=a_signature(envelope="env_2"), credential=credential, cosigner="bafyother")
@@ -371,7 +376,7 @@ async def test_an_assertion_replayed_for_a_second_envelope_moves_no_counter_twic
 
 
 async def test_a_withdrawal_before_the_quorum_takes_one_signature_back(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(quorum=2), 20))
+    await store.apply(c.Open(an_envelope(quorum=2), caps(20)))
     await store.apply(a_sign(cosigner=None, cosigner_token=None, cosigner_expires=None))
     assert isinstance(await store.apply(c.Withdraw(ENVELOPE, 2, "Mika"), row("back")), c.Done)
     assert await store.signatures(ENVELOPE) == ()
@@ -380,7 +385,7 @@ async def test_a_withdrawal_before_the_quorum_takes_one_signature_back(store: Ti
 
 
 async def test_nobody_withdraws_what_they_did_not_sign(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(quorum=2), 20))
+    await store.apply(c.Open(an_envelope(quorum=2), caps(20)))
     assert isinstance(await store.apply(c.Withdraw(ENVELOPE, 1, "Noor"), row("back")), c.Lost)
     assert (await current(store)).version == 1
     assert "back" not in await store.log()
@@ -421,7 +426,7 @@ SPOILED: dict[str, tuple[dict[str, object], list[c.Change]]] = {
         {},
         [c.AddToken(a_token(id="tok_new", hash="new"), replaces_others=True)],
     ),
-    "a paused agent": ({}, [c.PauseAgent("ci-bot", paused=True)]),
+    "a paused agent": ({}, [c.PauseAgent("ci-bot", paused=True, at=START)]),
     "a removed agent": ({}, [c.RemoveAgent("ci-bot", NOW)]),
     "another agent's token": (
         {"token_id": "tok_other"},
@@ -472,8 +477,8 @@ async def test_in_its_last_second_a_cosigner_is_spent(store: TimedStore) -> None
 
 async def test_an_agent_that_goes_on_after_a_pause_may_spend(store: TimedStore) -> None:
     envelope = await approved(store)
-    await store.apply(c.PauseAgent("ci-bot", paused=True))
-    await store.apply(c.PauseAgent("ci-bot", paused=False))
+    await store.apply(c.PauseAgent("ci-bot", paused=True, at=START))
+    await store.apply(c.PauseAgent("ci-bot", paused=False, at=START))
     assert isinstance(await store.apply(spend(envelope)), c.Done)
 
 
@@ -505,7 +510,7 @@ async def test_a_removed_agents_tokens_are_gone_at_once(store: TimedStore) -> No
     assert isinstance(await store.apply(c.RemoveAgent("ci-bot", NOW)), c.Done)
     assert await store.tokens() == []
     assert await store.apply(c.RemoveAgent("ci-bot", NOW)) == c.Lost("absent")
-    assert await store.apply(c.PauseAgent("ci-bot", paused=True)) == c.Lost("absent")
+    assert await store.apply(c.PauseAgent("ci-bot", paused=True, at=START)) == c.Lost("absent")
 
 
 async def test_a_rotation_leaves_one_token(store: TimedStore) -> None:
@@ -652,7 +657,7 @@ async def test_what_was_revealed_is_known_of_each_person_alone(store: TimedStore
 
 async def test_what_was_held_is_shredded_when_it_is_over_and_not_before(store: TimedStore) -> None:
     open_one = an_envelope(id="env_open", join_key="open")
-    await store.apply(c.Open(open_one, 20))
+    await store.apply(c.Open(open_one, caps(20)))
     await approved(store)
     await store.apply(spend(await current(store)))
     assert await store.apply(c.Shred(START + 10_000, START + 10_000)) == c.Lost("absent")
@@ -669,7 +674,7 @@ async def test_what_was_held_is_shredded_when_it_is_over_and_not_before(store: T
 async def test_old_challenges_are_swept(store: TimedStore) -> None:
     await store.apply(c.AddChallenge(a_challenge()))
     await store.apply(c.AddChallenge(a_challenge(id="chl_2", expires_at=START + 900)))
-    await store.apply(c.Open(an_envelope(state=State.DENIED), 20))
+    await store.apply(c.Open(an_envelope(state=State.DENIED), caps(20)))
     await store.apply(c.Shred(START + 301, START + 301))
     assert await store.challenge("chl_1") is None
     assert await store.challenge("chl_2") is not None

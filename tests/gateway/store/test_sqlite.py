@@ -18,7 +18,7 @@ from gateway.store import schema
 from gateway.store.sqlite import SqliteStore, open_database
 from tests.kit.clocks import START
 from tests.kit.stores import TimedStore, approved, row, with_people
-from tests.kit.things import ENVELOPE, a_row, an_envelope
+from tests.kit.things import ENVELOPE, a_row, an_envelope, caps
 
 HUGE = 1 << 62
 
@@ -59,7 +59,7 @@ class Blocked:
 
 
 async def test_a_state_and_its_rows_are_written_together_or_not_at_all(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20), row("opened"))
+    await store.apply(c.Open(an_envelope(), caps(20)), row("opened"))
     impossible = a_row(detail="impossible", status=object())
     with pytest.raises(Exception, match="type 'object' is not supported"):
         await store.apply(c.Move(ENVELOPE, 1, Step.DENY, START), [a_row(detail="before"), impossible])
@@ -73,7 +73,7 @@ async def test_a_state_and_its_rows_are_written_together_or_not_at_all(store: Ti
 async def test_one_broken_change_does_not_take_the_others_with_it(store: TimedStore) -> None:
     async with Blocked(store):
         together = [
-            asyncio.create_task(store.apply(c.Open(an_envelope(), 20), row("first"))),
+            asyncio.create_task(store.apply(c.Open(an_envelope(), caps(20)), row("first"))),
             asyncio.create_task(store.apply("nonsense")),  # type: ignore[arg-type]  # what is tested
             asyncio.create_task(store.apply(c.Configure("d"), row("last"))),
         ]
@@ -106,7 +106,7 @@ def as_after_a_crash(folder: Path) -> Path:
 
 
 async def test_a_change_is_durable_when_it_is_told(store: TimedStore, tmp_path: Path) -> None:
-    await store.apply(c.Open(an_envelope(), 20), row("opened"))
+    await store.apply(c.Open(an_envelope(), caps(20)), row("opened"))
     with sqlite3.connect(as_after_a_crash(tmp_path)) as db:
         assert db.execute("SELECT detail FROM log").fetchall() == [("opened",)]
         assert db.execute("SELECT state FROM envelopes").fetchall() == [("pending",)]
@@ -186,17 +186,17 @@ async def test_a_note_with_a_value_that_no_database_takes_does_not_end_the_store
 async def test_a_full_disk_stops_everything_and_space_lets_it_go_on(store: TimedStore) -> None:
     store._reserve = HUGE
     with pytest.raises(StoreError, match="is full: free some space"):
-        await store.apply(c.Open(an_envelope(), 20), row("lost"))
+        await store.apply(c.Open(an_envelope(), caps(20)), row("lost"))
     assert not store.healthy()
     assert await store.envelope(ENVELOPE) is None
     store._reserve = 0
-    assert isinstance(await store.apply(c.Open(an_envelope(), 20), row("kept")), c.Done)
+    assert isinstance(await store.apply(c.Open(an_envelope(), caps(20)), row("kept")), c.Done)
     assert store.healthy()
     assert await store.log() == ["kept"]
 
 
 async def test_a_failing_write_is_a_sentence_and_reading_goes_on(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20), row("opened"))
+    await store.apply(c.Open(an_envelope(), caps(20)), row("opened"))
     await read_only(store, on=True)
     async with Blocked(store):
         failing = asyncio.create_task(store.apply(c.Move(ENVELOPE, 1, Step.DENY, START), row("denied")))
@@ -422,7 +422,7 @@ def test_why_a_database_cannot_be_used_is_told(
 
 
 async def test_only_an_open_question_of_the_same_agent_and_address_is_live(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     found = await store.live_envelope("ci-bot", "join", "127.0.0.1")
     assert found is not None
     assert found.id == ENVELOPE
@@ -434,7 +434,7 @@ async def test_only_an_open_question_of_the_same_agent_and_address_is_live(store
 
 
 async def denied(store: TimedStore, name: str, at: int, **changes: Any) -> None:
-    await store.apply(c.Open(an_envelope(id=name, **changes), 20))
+    await store.apply(c.Open(an_envelope(id=name, **changes), caps(20)))
     await store.apply(c.Move(name, 1, Step.DENY, at))
 
 
@@ -450,14 +450,14 @@ async def test_the_newest_denial_of_the_same_intent_is_found(store: TimedStore) 
 
 
 async def test_only_a_denial_stays_refused_not_a_timeout_or_a_cancellation(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), 20))
+    await store.apply(c.Open(an_envelope(), caps(20)))
     await store.apply(c.Move(ENVELOPE, 1, Step.CANCEL, START + 9))
     assert await store.denied_since("ci-bot", "intent", START) is None
 
 
 async def test_what_is_asked_again_names_what_happened_before(store: TimedStore) -> None:
     await denied(store, "env_1", START)
-    await store.apply(c.Open(an_envelope(id="env_2"), 20))
+    await store.apply(c.Open(an_envelope(id="env_2"), caps(20)))
     found = await store.repeats_since("ci-bot", "intent", START - 1, "env_2")
     assert found is not None
     assert found.id == "env_1"
@@ -469,7 +469,7 @@ async def test_what_is_asked_again_names_what_happened_before(store: TimedStore)
 async def test_only_what_is_over_its_time_is_overdue(store: TimedStore) -> None:
     await with_people(store)
     await approved(store)
-    await store.apply(c.Open(an_envelope(id="env_2", join_key="2"), 20))
+    await store.apply(c.Open(an_envelope(id="env_2", join_key="2"), caps(20)))
     assert await store.overdue(START + 59) == []
     assert [e.id for e in await store.overdue(START + 60)] == ["env_2"]
     assert [e.id for e in await store.overdue(START + 299)] == ["env_2"]
@@ -478,7 +478,7 @@ async def test_only_what_is_over_its_time_is_overdue(store: TimedStore) -> None:
 
 async def test_envelopes_are_told_newest_first_and_no_more_than_asked(store: TimedStore) -> None:
     for n in range(5):
-        await store.apply(c.Open(an_envelope(id=f"env_{n}", join_key=str(n), opened_at=START + n), 20))
+        await store.apply(c.Open(an_envelope(id=f"env_{n}", join_key=str(n), opened_at=START + n), caps(20)))
     assert [e.id for e in await store.envelopes(None, 2)] == ["env_4", "env_3"]
     assert await store.envelopes([State.DENIED]) == []
 
@@ -532,6 +532,6 @@ async def test_envelopes_are_counted_by_state(store: TimedStore) -> None:
     assert await store.counts() == {}
     for number in range(3):
         name = f"env_{number}"
-        await store.apply(c.Open(an_envelope(id=name, join_key=name), 10), [a_row()])
+        await store.apply(c.Open(an_envelope(id=name, join_key=name), caps(10)), [a_row()])
     await store.apply(c.Move("env_0", 1, Step.CANCEL, START), [a_row()])
     assert await store.counts() == {"pending": 2, "cancelled": 1}

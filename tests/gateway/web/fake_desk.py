@@ -27,6 +27,7 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
+    "/api/v1/agents/ci-bot/pause": {},
     f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
     f"/api/v1/envelopes/{ENVELOPE}/mismatch": {"expected": "aa", "shown": "bb"},
 }
@@ -105,6 +106,9 @@ class FakeDesk:
 
     async def deny(self, session: Session, envelope_id: str, note: str | None) -> JsonObject:
         return self._asked("deny", session, envelope_id, note)
+
+    async def pause_agent(self, session: Session, agent: str) -> JsonObject:
+        return self._asked("pause_agent", session, agent)
 
     async def withdraw(self, session: Session, envelope_id: str) -> JsonObject:
         return self._asked("withdraw", session, envelope_id)

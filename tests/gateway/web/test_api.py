@@ -45,6 +45,7 @@ async def test_reading_asks_the_desk_once(
         (f"{ONE}/approve", ("approve", SESSION, ENVELOPE, "ch_1", {"id": "AQ"})),
         (f"{ONE}/deny", ("deny", SESSION, ENVELOPE, "not today")),
         (f"{ONE}/withdraw", ("withdraw", SESSION, ENVELOPE)),
+        ("/api/v1/agents/ci-bot/pause", ("pause_agent", SESSION, "ci-bot")),
         (f"{ONE}/reveal", ("reveal", SESSION, ENVELOPE, "json:/secret")),
         (f"{ONE}/mismatch", ("mismatch", SESSION, ENVELOPE, "aa", "bb")),
     ],

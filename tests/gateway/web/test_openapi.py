@@ -32,7 +32,7 @@ def test_described_routes_are_the_routes_there_are(desk: FakeDesk, ui: Path):
 async def test_what_is_open_is_described_as_open(
     method: str, path: str, operation: dict[str, Any], browser: Browser
 ):
-    address = path.replace("{id}", ENVELOPE)
+    address = path.replace("{id}", ENVELOPE).replace("{name}", "ci-bot")
     reply = await browser.send(method.upper(), address, BODIES.get(address), Cookie=None, Secondsig_Tab=None)
     assert reply.status == (200 if operation.get("security") == [] else 401)
 
@@ -41,7 +41,9 @@ async def test_what_is_open_is_described_as_open(
 def test_described_bodies_are_the_bodies_taken(method: str, path: str, operation: dict[str, Any]):
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert schema["additionalProperties"] is False
-    assert set(schema["properties"]) == set(BODIES[path.replace("{id}", ENVELOPE)])
+    assert set(schema["properties"]) == set(
+        BODIES[path.replace("{id}", ENVELOPE).replace("{name}", "ci-bot")]
+    )
     assert set(schema["required"]) == set(schema["properties"]) - {"note"}
 
 
