@@ -52,7 +52,6 @@ async def _serve(path: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
     await service.start()
-    gc.collect()
     gc.freeze()  # what the start made stays: later collections need not walk through it
     reloading: set[asyncio.Task[None]] = set()
 

@@ -160,16 +160,13 @@ def _labels_apart(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> bo
 
 @lru_cache(maxsize=65_536)
 def _label_apart(first: Segment, second: Segment) -> bool:
-    """Sure that no label is both, by what it begins and ends with, or by being no value of the other."""
+    """Sure that no label is both; labels are few and short, and names are made of them."""
     if first.star or second.star:
         return False
     for one, two in ((first, second), (second, first)):
         if one.literal is not None:
             return two.take(one.literal) is None
-    begins, ends = (first.prefix, second.prefix), (first.suffix, second.suffix)
-    return not (begins[0].startswith(begins[1]) or begins[1].startswith(begins[0])) or not (
-        ends[0].endswith(ends[1]) or ends[1].endswith(ends[0])
-    )
+    return overlap(first.language("."), second.language(".")) is None
 
 
 @lru_cache(maxsize=65_536)
