@@ -9,11 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import allowed, match, policies, start, tap
+from benchmarks import allowed, author, match, policies, start, tap
 
 ALL = {
     "start": start.main,
     "match": match.main,
+    "author": author.main,
     "policies": policies.main,
     "tap": tap.main,
     "allowed": allowed.main,

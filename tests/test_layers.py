@@ -28,7 +28,17 @@ LEVELS = (
     ("the moment", ("directory", "board", "rules", "questions", "facts", "gate", "loading", "metrics")),
     (
         "one request",
-        ("releasing", "waiting", "inside", "pipeline", "timekeeper", "operating", "reloading", "desk"),
+        (
+            "releasing",
+            "waiting",
+            "inside",
+            "pipeline",
+            "timekeeper",
+            "pausing",
+            "operating",
+            "reloading",
+            "desk",
+        ),
     ),
     ("sockets", ("proxy", "addons", "web", "playground", "playground_tls", "operator_socket")),
     ("the author's bench", ("authoring",)),

@@ -207,6 +207,7 @@ class FakeGateway:
         default_factory=lambda: {"state": "completed", "status": 200, "outcome": "completed"}
     )
     approve_reply: Reply | None = None
+    pause_reply: Reply = field(default_factory=dict)
     stream_breaks: int = 0
     posted: dict[str, list[Json]] = field(default_factory=dict)
     got: list[str] = field(default_factory=list)
@@ -309,6 +310,7 @@ class FakeGateway:
             "withdraw": lambda _: self._move({"state": "revoked", "decided_by": "mika"}),
             "reveal": self._reveal,
             "mismatch": lambda _: {},
+            "agents/ci-bot/pause": lambda _: self.pause_reply,
         }
         return handlers[name](body)
 

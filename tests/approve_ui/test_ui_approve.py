@@ -227,6 +227,31 @@ async def test_denying_sends_the_note(page: Page, gateway: FakeGateway) -> None:
     assert "approve" not in gateway.posted
 
 
+async def test_an_agent_is_paused_with_the_denial(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await arm(page)
+    await page.click("#deny-it")
+    await page.get_by_label("Pause ci-bot as well").check()
+    await page.locator("#deny-sure").click()
+    await focused_heading(page, "Denied by you")
+    assert gateway.posted["deny"] == [{"note": None}]
+    await expect(page.get_by_text("It is paused as well, until an operator resumes it.")).to_be_visible()
+    assert gateway.posted["agents/ci-bot/pause"] == [{}]
+
+
+async def test_a_pause_that_fails_is_told_and_the_denial_stands(page: Page, gateway: FakeGateway) -> None:
+    gateway.pause_reply = (503, {"error": "unavailable", "detail": "The gateway is busy."})
+    await open_ready(page)
+    await arm(page)
+    await page.click("#deny-it")
+    await page.get_by_label("Pause ci-bot as well").check()
+    await page.locator("#deny-sure").click()
+    await focused_heading(page, "Denied by you")
+    await expect(
+        page.get_by_text("The gateway is busy. It was not paused: ask your operator.")
+    ).to_be_visible()
+
+
 async def test_enter_in_the_deny_dialog_goes_back(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
     await arm(page)

@@ -113,7 +113,7 @@ def test_an_empty_configuration_is_the_safe_start(tmp_path: Path, text: str) -> 
 def test_the_starter_is_a_configuration(tmp_path: Path) -> None:
     made = load(tmp_path, STARTER)
     assert made.approvals.owner_may_approve
-    assert list(made.templates) == ["playground", "github", "stripe"]
+    assert list(made.templates) == ["playground"]
     assert made.unknown_hosts == "refuse"
 
 

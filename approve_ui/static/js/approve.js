@@ -257,8 +257,10 @@ async function reconsider() {
 
 async function pressDeny() {
   if (deny.getAttribute("aria-disabled") === "true") return;
-  const note = await askForNote();
-  if (note !== null) await sendDenial(note || null);
+  const denial = await askForNote();
+  if (denial === null) return;
+  await sendDenial(denial.note);
+  if (denial.pause) await pauseAgent();
 }
 
 async function sendDenial(note) {
@@ -268,6 +270,17 @@ async function sendDenial(note) {
     if (error.status !== 409 && error.status !== 410) return notDenied(error);
   }
   await load();
+}
+
+async function pauseAgent() {
+  const told = one("#paused");
+  try {
+    await post(`/api/v1/agents/${encodeURIComponent(page.view.row.agent)}/pause`);
+    told.textContent = "It is paused as well, until an operator resumes it.";
+  } catch (error) {
+    told.textContent = `${error.message} It was not paused: ask your operator.`;
+  }
+  told.hidden = false;
 }
 
 function notDenied(error) {
