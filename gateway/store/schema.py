@@ -2,7 +2,10 @@
 
 VERSION = 2
 
-CHANGES = {1: "ALTER TABLE agents ADD COLUMN resumed_at INTEGER"}
+ADDED_IN_2: tuple[str, ...] = ()
+"""Tables that the second version added, as a new database gets them too."""
+
+CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}
 """What brings a database of each older version to the next one."""
 
 TABLES = """

@@ -388,11 +388,12 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("BEGIN EXCLUSIVE")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        for statement in schema.TABLES.split(";"):
+        for statement in (*schema.TABLES.split(";"), *schema.ADDED_IN_2):
             db.execute(statement)
     elif version in schema.CHANGES:
         for older in range(version, schema.VERSION):
-            db.execute(schema.CHANGES[older])
+            for statement in schema.CHANGES[older]:
+                db.execute(statement)
         version = schema.VERSION
     if version in {0, schema.VERSION}:
         db.execute(f"PRAGMA user_version = {schema.VERSION}")
