@@ -12,6 +12,8 @@ from gateway.templates import Library
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
     from gateway.directory import Directory
 
+ADMINISTRATORS = "administrators"
+
 type Standing = Literal["ok", "not_allowed", "own_request", "no_passkey"]
 
 
@@ -87,3 +89,11 @@ def standing(rules: Rules, directory: "Directory", person: str, stake: Stake) ->
 def approvers(rules: Rules, directory: "Directory", stake: Stake) -> list[str]:
     """Everybody whose signature would count."""
     return [name for name in directory.people if standing(rules, directory, name, stake) == "ok"]
+
+
+def is_administrator(rules: Rules, directory: "Directory", person: str) -> bool:
+    return directory.has_passkey(person) and rules.policy.belongs(person, ADMINISTRATORS)
+
+
+def administrators(rules: Rules, directory: "Directory") -> list[str]:
+    return [name for name in directory.people if is_administrator(rules, directory, name)]

@@ -19,6 +19,8 @@ import structlog
 
 from gateway.audit import Kind, Row
 from gateway.board import Board
+from gateway.desk.acts.agents import ResumeAgent
+from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
 from gateway.desk.signing_in import SigningIn
@@ -221,6 +223,7 @@ class Service:
             self._now_rules,
             self.signing_in,
             deciding,
+            self._changing(rp_id),
             self.gateway,
             self.metrics,
             self.last_change,
@@ -237,6 +240,11 @@ class Service:
         self.operating = Operating(
             self.store, self.directory, self.board, self._now_rules, self.refresh_directory, pausing
         )
+
+    def _changing(self, rp_id: str) -> Changing:
+        known = self.directory, self._now_rules, self.refresh_directory
+        acts: dict[str, Act] = {"agent/resume": ResumeAgent(*known)}
+        return Changing(self.store, self.keys, self.signing_in, self.gateway, rp_id, acts)
 
     async def refresh_directory(self) -> None:
         """Agents or people changed: identity and policy see it from the next request on."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.audit import Entry, parse_filter
 from gateway.board import Board
+from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, Session, SignedIn
 from gateway.desk.deciding import Deciding
 from gateway.desk.signing_in import SigningIn
@@ -33,6 +34,7 @@ class GatewayDesk:
     rules: Callable[[], Rules]
     signing_in: SigningIn
     deciding: Deciding
+    changing: Changing
     gateway: str
     metrics_kept: Metrics
     last_change: LastChange
@@ -133,6 +135,14 @@ class GatewayDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
         return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
+
+    async def change_begin(self, session: Session, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
+        return await self.changing.begin(session, kind, asked)
+
+    async def change_finish(
+        self, session: Session, challenge_id: str, credential: dict[str, Any]
+    ) -> dict[str, Any]:
+        return await self.changing.finish(session, challenge_id, credential)
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, Any]:
         return dict(await self.deciding.reveal(session, envelope_id, selector))

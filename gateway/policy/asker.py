@@ -135,6 +135,9 @@ class Asker:
         question = Question(someone, "approve", envelope.ref, policies, _parse(entities.values()), {})
         return question.ask_with(json.dumps({"owner": owner})).allowed
 
+    def belongs(self, person: str, group: str) -> bool:
+        return EntityRef("Group", group) in self._world.above(EntityRef("Person", person))
+
     def _belongs(self, person: EntityRef, approvers: str) -> bool:
         """Whether a template's approvers, as it writes them, are this person or a group above."""
         return any(str(ref) == approvers for ref in self._world.above(person))

@@ -162,6 +162,10 @@ class Policy:
         except CannotTell:
             return False
 
+    def belongs(self, person: str, group: str) -> bool:
+        """Whether a person is in a group, by the directory or by the operator's entities."""
+        return self._asker.belongs(person, group)
+
 
 def _signed(
     questions: list[Question], reasons: tuple[PolicyReason, ...], quorums: range, *, raised: bool

@@ -388,6 +388,30 @@ def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
+def _with_signature(change: c.WithSignature, db: sqlite3.Connection) -> c.Applied:
+    """Whatever is lost takes everything with it: the caller rolls back what a lost change began."""
+    if not _advance_credential(db, change.credential):
+        return c.Lost("used")
+    given = change.evidence
+    kept = _once(
+        db,
+        "INSERT INTO signed_changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            given.id,
+            given.kind,
+            given.person,
+            given.credential_id,
+            given.challenge,
+            given.sealed_payload,
+            given.payload_sha256,
+            json.dumps(given.assertion),
+            given.at,
+        ),
+    )
+    return make(change.change, db) if isinstance(kept, c.Done) else kept
+
+
+@make.register
 def _record(_change: c.Record, _db: sqlite3.Connection) -> c.Applied:
     return c.Done()
 

@@ -58,7 +58,7 @@ class Challenge:
     """A question to a passkey, stored before it is shown; used once, by one person, for one verb."""
 
     id: str
-    kind: Literal["login", "enrolment", "approval"]
+    kind: Literal["login", "enrolment", "approval", "administration"]
     person: str | None
     envelope: str | None
     challenge: bytes
@@ -74,6 +74,21 @@ class StoredSession:
     credential_id: bytes
     created_at: int
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedChange:
+    """One person's assertion over one change of the gateway, kept whole so that it can be verified again."""
+
+    id: str
+    kind: str
+    person: str
+    credential_id: bytes
+    challenge: bytes
+    sealed_payload: bytes
+    payload_sha256: str
+    assertion: dict[str, Any]
+    at: int
 
 
 # What can change. Each is one conditional write.
@@ -245,6 +260,15 @@ class Configure:
 
 
 @dataclass(frozen=True, slots=True)
+class WithSignature:
+    """A change that a passkey asked for: it happens with the signature on record, or not at all."""
+
+    change: "Change"
+    evidence: SignedChange
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Nothing changes; the rows alone are what is to be durable."""
 
@@ -270,6 +294,7 @@ type Change = (
     | Reveal
     | Shred
     | Configure
+    | WithSignature
     | Record
 )
 
@@ -346,6 +371,10 @@ class Store(Protocol):
     async def invitation(self, token_hash: str) -> Invitation | None: ...
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
     async def sessions(self) -> list[StoredSession]: ...
+    async def signed_changes(self, limit: int = 100) -> list[SignedChange]:
+        """The newest first."""
+        ...
+
     async def rows(self, where: Mapping[str, str], before: int | None, limit: int) -> list[Entry]: ...
     async def rows_of(self, envelope_ids: Sequence[str]) -> list[Entry]: ...
     async def meta(self, key: str, default: str | None = None) -> str | None: ...

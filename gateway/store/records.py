@@ -8,7 +8,16 @@ from typing import Any
 from gateway.audit import COLUMNS, Entry, Kind, Row
 from gateway.envelopes import Envelope, Signature, State
 from gateway.passkeys import Credential
-from gateway.store.contract import Agent, Challenge, Columns, Invitation, Person, StoredSession, Token
+from gateway.store.contract import (
+    Agent,
+    Challenge,
+    Columns,
+    Invitation,
+    Person,
+    SignedChange,
+    StoredSession,
+    Token,
+)
 
 ENVELOPE_COLUMNS = tuple(field.name for field in fields(Envelope))
 
@@ -79,6 +88,11 @@ def challenge_from(row: sqlite3.Row) -> Challenge:
         row["sealed_payload"],
         row["expires_at"],
     )
+
+
+def signed_change_from(row: sqlite3.Row) -> SignedChange:
+    columns: dict[str, Any] = {field.name: row[field.name] for field in fields(SignedChange)}
+    return SignedChange(**{**columns, "assertion": json.loads(row["assertion"])})
 
 
 def session_from(row: sqlite3.Row) -> StoredSession:

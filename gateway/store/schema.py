@@ -2,7 +2,15 @@
 
 VERSION = 2
 
-ADDED_IN_2: tuple[str, ...] = ()
+SIGNED_CHANGES = """
+CREATE TABLE signed_changes (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, person TEXT NOT NULL, credential_id BLOB NOT NULL,
+    challenge BLOB NOT NULL, sealed_payload BLOB NOT NULL, payload_sha256 TEXT NOT NULL,
+    assertion TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT
+"""
+
+ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES,)
 """Tables that the second version added, as a new database gets them too."""
 
 CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}

@@ -315,6 +315,10 @@ class SqliteStore:
         row = await self._one("SELECT * FROM challenges WHERE id = ?", (challenge_id,))
         return records.challenge_from(row) if row else None
 
+    async def signed_changes(self, limit: int = 100) -> list[c.SignedChange]:
+        rows = await self._all("SELECT * FROM signed_changes ORDER BY at DESC, rowid DESC LIMIT ?", (limit,))
+        return [records.signed_change_from(row) for row in rows]
+
     async def sessions(self) -> list[c.StoredSession]:
         return [records.session_from(row) for row in await self._all("SELECT * FROM sessions")]
 

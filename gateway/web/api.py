@@ -21,6 +21,7 @@ ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
 CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
+KIND = 64
 ROWS, MOST_ROWS = 50, 200
 
 type SignedInHandler = Callable[[web.Request, Session], Awaitable[JsonObject]]
@@ -57,6 +58,8 @@ class Api:
             web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
+            web.post(f"{V1}/changes/begin", own(self._change_begin)),
+            web.post(f"{V1}/changes/finish", own(self._change_finish)),
             web.get(f"{V1}/rows", own(self._rows)),
             web.get(f"{V1}/events", self._streams.serve, allow_head=False),
         ]
@@ -150,6 +153,15 @@ class Api:
     async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.pause_agent(session, request.match_info["name"])
+
+    async def _change_begin(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "kind", "asked")
+        return await self._desk.change_begin(session, body.text("kind", KIND), body.object("asked"))
+
+    async def _change_finish(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "challenge_id", "credential")
+        challenge_id, credential = body.text("challenge_id", CHALLENGE_ID), body.object("credential")
+        return await self._desk.change_finish(session, challenge_id, credential)
 
     async def _reveal(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "selector")

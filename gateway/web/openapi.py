@@ -146,6 +146,12 @@ def _paths() -> dict[str, Any]:
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
         "/api/v1/agents/{name}/pause": _pausing(),
+        "/api/v1/changes/begin": {
+            "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
+        },
+        "/api/v1/changes/finish": {
+            "post": _post("Makes the change", ANY_OBJECT, challenge_id=TEXT, credential=ANY_OBJECT)
+        },
     }
 
 

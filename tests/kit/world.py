@@ -14,6 +14,7 @@ from gateway.board import Board
 from gateway.canonical import sha256
 from gateway.decoded import DecodedBody
 from gateway.demo.authenticator import SoftPasskey
+from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
@@ -80,6 +81,7 @@ class PlayedPolicy:
     decision: Decision = ASK
     at_spend: Effect = Effect.ALLOW
     approvers: frozenset[str] | None = None
+    administrators: frozenset[str] = frozenset()
     spent_with: list[int] = field(default_factory=list)
     spent_for: list[str | None] = field(default_factory=list)
 
@@ -93,6 +95,9 @@ class PlayedPolicy:
 
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
         return self.approvers is None or person in self.approvers
+
+    def belongs(self, person: str, group: str) -> bool:
+        return group == "administrators" and person in self.administrators
 
     def with_directory(self, agents: object, people: object) -> "PlayedPolicy":
         return self
@@ -140,6 +145,7 @@ class World:
         self.deciding = Deciding(
             store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
         )
+        self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -147,6 +153,7 @@ class World:
             self.rules,
             self.signing_in,
             self.deciding,
+            self.changing,
             GATEWAY,
             self.metrics,
             self.last_change,
@@ -223,6 +230,21 @@ class World:
         asked = await self.deciding.sign(session, envelope)
         answer = (passkey or self.passkeys[person]).sign(asked["options"])
         return await self.deciding.approve(session, envelope, asked["challenge_id"], answer)
+
+    async def change(
+        self,
+        kind: str,
+        act: Act,
+        asked: dict[str, Any],
+        person: str = "Mika",
+        passkey: SoftPasskey | None = None,
+    ) -> dict[str, Any]:
+        """This change, asked for and signed."""
+        self.changing.acts[kind] = act
+        session = self.session(person)
+        begun = await self.changing.begin(session, kind, asked)
+        answer = (passkey or self.passkeys[person]).sign(begun["options"])
+        return await self.changing.finish(session, begun["challenge_id"], answer)
 
     async def ask(self, request: Request | None = None, gone: asyncio.Event | None = None) -> Release:
         """The request as the pipeline would hand it on after policy asked for a person."""

@@ -28,6 +28,8 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
     "/api/v1/agents/ci-bot/pause": {},
+    "/api/v1/changes/begin": {"kind": "agent/resume", "asked": {"agent": "ci-bot"}},
+    "/api/v1/changes/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
     f"/api/v1/envelopes/{ENVELOPE}/mismatch": {"expected": "aa", "shown": "bb"},
 }
@@ -109,6 +111,12 @@ class FakeDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
+
+    async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
+        return self._asked("change_begin", session, kind, asked)
+
+    async def change_finish(self, session: Session, challenge_id: str, credential: JsonObject) -> JsonObject:
+        return self._asked("change_finish", session, challenge_id, credential)
 
     async def withdraw(self, session: Session, envelope_id: str) -> JsonObject:
         return self._asked("withdraw", session, envelope_id)
