@@ -22,6 +22,9 @@ class Kind(StrEnum):
     PERSON = "person"
     SESSION = "session"
     TUNNEL = "tunnel"
+    BREAK_GLASS = "break_glass"
+    REVIEW = "review"
+    PROGRAM = "program"
 
 
 @dataclass(frozen=True, slots=True)

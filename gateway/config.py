@@ -263,6 +263,7 @@ def _limits(node: Yaml | None) -> Limits:
             step_up_body=_number(fields, "step_up_body", start.step_up_body, 1, start.step_up_body),
             questions=_caps(fields.get("questions")),
             denials_in_a_row=_number(fields, "denials_in_a_row", start.denials_in_a_row, 0, 1_000),
+            break_glass=_number(fields, "break_glass", start.break_glass, 0, 1_000),
             disk_reserve=_number(fields, "disk_reserve", start.disk_reserve, 0, BIGGEST),
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.errors import Reason, Refusal
 from gateway.model import Caller
 from gateway.passkeys import Credential
-from gateway.store.contract import Agent, Person, Store, Token
+from gateway.store.contract import Agent, Person, Program, Store, Token
 
 TOKEN_PREFIX = "ssig_"  # noqa: S105  # what secret scanners look for, not a secret
 TOKEN_BYTES = 32
@@ -35,12 +35,13 @@ class Known:
 
 
 class Directory:
-    """Agents, their tokens, and people: what the store says, refreshed after every change."""
+    """Agents, their tokens, people and programs: what the store says, refreshed after every change."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.agents: dict[str, Agent] = {}
         self.people: dict[str, Known] = {}
+        self.programs: dict[str, Program] = {}
         self._tokens: dict[str, Token] = {}
 
     async def refresh(self) -> None:
@@ -52,7 +53,8 @@ class Directory:
             for person in await self._store.people()
             if person.revoked_at is None
         }
-        self.agents, self._tokens, self.people = agents, tokens, people
+        programs = {program.name: program for program in await self._store.programs()}
+        self.agents, self._tokens, self.people, self.programs = agents, tokens, people, programs
 
     def identify(self, proxy_authorization: tuple[str, ...], peer: str) -> Caller:
         """The agent whose token this is; anybody else is refused, whatever was wrong."""

@@ -143,6 +143,7 @@ class Envelope:
     spent_at: int | None = None
     outcome: str | None = None
     status: int | None = None
+    routed_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

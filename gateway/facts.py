@@ -1,5 +1,6 @@
 """What Cedar is told about a request besides its meaning."""
 
+from gateway.envelopes import Envelope
 from gateway.intent_risk import intent_risk
 from gateway.model import Mapped, Request
 from gateway.policy import Facts
@@ -17,4 +18,18 @@ def facts_of(request: Request, mapped: Mapped, now: int, *, approvals: int = 0) 
         now_epoch=now,
         purpose=purpose(request),
         intent_risk=intent_risk(mapped)[0],
+    )
+
+
+def facts_again(envelope: Envelope, method: str, host: str, now: int) -> Facts:
+    """The same of a question that waits, as it was asked then, at this moment."""
+    return Facts(
+        cosigner=False,
+        approvals=0,
+        method=method,
+        host=host,
+        requester_ip=envelope.address,
+        now_epoch=now,
+        purpose=envelope.purpose,
+        intent_risk=envelope.intent_risk,
     )

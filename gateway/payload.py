@@ -148,9 +148,9 @@ def make_sheet(
     return Sheet(shared, fields.hidden, digest)
 
 
-def for_signer(shared: Mapping[str, Any], *, decision: str, approver: str) -> bytes:
-    """The exact bytes that this person signs with this verb."""
-    return jcs({**shared, "decision": decision, "approver": approver})
+def for_signer(shared: Mapping[str, Any], *, decision: str, approver: str, **more: str) -> bytes:
+    """The exact bytes that this signer signs with this verb, and what more the verb says."""
+    return jcs({**shared, **more, "decision": decision, "approver": approver})
 
 
 def asked_about(shared: Mapping[str, Any]) -> Mapped:

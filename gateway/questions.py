@@ -2,7 +2,7 @@
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.canonical import bound_request, jcs, keyed, merge_binds
@@ -10,8 +10,18 @@ from gateway.decoded import DecodedBody
 from gateway.envelopes import MAX_HELD_TTL, MAX_TTL, Envelope, State
 from gateway.intent_risk import intent_risk
 from gateway.model import Decision, Mapped, Mode, Request, Risk, Unit
-from gateway.payload import About, Hidden, Sheet, context_text, list_summary, make_sheet, too_large
+from gateway.payload import (
+    About,
+    Hidden,
+    Sheet,
+    asked_about,
+    context_text,
+    list_summary,
+    make_sheet,
+    too_large,
+)
 from gateway.settings import Settings
+from gateway.units import read_unit, write_unit
 
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
     from gateway.keys import Keys
@@ -174,7 +184,7 @@ def new_envelope(
         config_digest=digests.config,
         opened_at=now,
         expires_at=now + asked.ttl,
-        sealed=keys.seal(entropy.envelope, pack(sheet, entropy.hidden_salt, request.body)),
+        sealed=keys.seal(entropy.envelope, pack(sheet, entropy.hidden_salt, request.body, mapped)),
         secret_hash=entropy.secret_hash,
     )
 
@@ -196,9 +206,11 @@ class Unsealed:
     shared: dict[str, Any]
     hidden: dict[str, Hidden]
     body: bytes
+    mapped: Mapped
+    """What policy is asked about again while the question waits."""
 
 
-def pack(sheet: Sheet, hidden_salt: bytes, body: bytes) -> bytes:
+def pack(sheet: Sheet, hidden_salt: bytes, body: bytes, mapped: Mapped) -> bytes:
     hidden = {selector: [value.value, value.salt.hex()] for selector, value in sheet.hidden.items()}
     return jcs(
         {
@@ -206,6 +218,7 @@ def pack(sheet: Sheet, hidden_salt: bytes, body: bytes) -> bytes:
             "hidden": hidden,
             "hidden_salt": hidden_salt.hex(),
             "body": base64.b64encode(body).decode(),
+            "units": [write_unit(unit) for unit in mapped.units],
         }
     )
 
@@ -215,4 +228,7 @@ def unpack(data: bytes) -> Unsealed:
     hidden = {
         selector: Hidden(value, bytes.fromhex(salt)) for selector, (value, salt) in held["hidden"].items()
     }
-    return Unsealed(held["shared"], hidden, base64.b64decode(held["body"]))
+    mapped = asked_about(held["shared"])
+    if "units" in held:
+        mapped = replace(mapped, units=tuple(map(read_unit, held["units"])))
+    return Unsealed(held["shared"], hidden, base64.b64decode(held["body"]), mapped)

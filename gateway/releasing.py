@@ -1,8 +1,6 @@
 """From an approval to the wire: all is asked again, then one compare-and-swap, then at most one send."""
 
 import asyncio
-import hashlib
-import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,12 +8,13 @@ from typing import Any
 
 import structlog
 
-from gateway import passkeys, ucan
+from gateway import ucan
 from gateway.audit import Kind, Row
+from gateway.backing import Backers, method_of
 from gateway.board import Board
 from gateway.canonical import HOP_BY_HOP, merge_binds, sends_approved
 from gateway.directory import Directory
-from gateway.envelopes import Envelope, Signature, State, Step, signed_by
+from gateway.envelopes import DecisionMethod, Envelope, State, Step
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.facts import facts_of
 from gateway.gate import Release
@@ -23,7 +22,7 @@ from gateway.keys import Keys
 from gateway.model import Decision, Effect, Mapped, Request
 from gateway.outcomes import answer_reader
 from gateway.questions import fingerprint, unpack
-from gateway.rules import Rules, Stake, standing
+from gateway.rules import Rules
 from gateway.store.contract import Done, Lost, Move, Spend, Store
 
 log = structlog.get_logger()
@@ -42,6 +41,15 @@ class Lapse(Exception):  # an approval that no longer holds is an outcome, not a
     """The approval does not hold any more; the sentence says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a spend carries: the invocation, the configuration that let it go, and how it was decided."""
+
+    invocation: ucan.Token
+    config: str
+    method: DecisionMethod
+
+
 @dataclass
 class Releaser:
     """Spends approvals. One of these serves the whole gateway."""
@@ -55,6 +63,7 @@ class Releaser:
 
     def __post_init__(self) -> None:
         self._recording: set[asyncio.Task[None]] = set()
+        self.backers = Backers(self.store, self.keys, self.directory, self.rp_id)
 
     async def release(self, envelope: Envelope, request: Request) -> Release:
         """The request may go, once. Whatever is wrong refuses, and an approval that cannot hold lapses."""
@@ -66,7 +75,7 @@ class Releaser:
                 retry_after=60,
             )
         try:
-            mapped, invocation, config = await self._still_holds(envelope, request)
+            mapped, ticket = await self._still_holds(envelope, request)
         except Lapse as lapse:
             await self._lapse(envelope, str(lapse))
             raise Refusal(
@@ -75,15 +84,15 @@ class Releaser:
                 retryable=True,
                 about=About(envelope.id),
             ) from lapse
-        return await self._spend(envelope, request, mapped, invocation, config)
+        return await self._spend(envelope, request, mapped, ticket)
 
-    async def _still_holds(self, envelope: Envelope, request: Request) -> tuple[Mapped, ucan.Token, str]:
+    async def _still_holds(self, envelope: Envelope, request: Request) -> tuple[Mapped, Ticket]:
         """Asks everything again, under the rules of this moment.
 
         1. the agent is not paused;
         2. the request still means what was approved;
-        3. enough signatures are still good: verified again, by people who may still sign;
-        4. policy allows it with those signatures;
+        3. enough signatures are still good: verified again, by whoever may still sign in this way;
+        4. policy allows it with those signatures, and knows of which kind they are;
         5. the cosigner on record covers exactly this envelope and this request.
         """
         self.directory.check_not_paused(envelope.agent)
@@ -102,15 +111,14 @@ class Releaser:
         if decision.effect is Effect.DENY:
             raise Lapse(f"Policy changed since this was asked, and forbids it now{_by(decision)}.")
         self._check_means_the_same(envelope, mapped, max(decision.quorum, 1))
-        good = self._good_signatures(envelope, mapped, rules, await self.store.signatures(envelope.id))
-        if len(good) < envelope.quorum:
+        backing = await self.backers.of(envelope, mapped, rules)
+        flags = backing.flags(envelope)
+        if flags is None:
             raise Lapse("A signature on this request no longer counts.")
-        spent = rules.policy.authorise(
-            envelope.agent, mapped, replace(facts, cosigner=True, approvals=len(good))
-        )
+        spent = rules.policy.authorise(envelope.agent, mapped, replace(facts, **flags))
         if spent.effect is not Effect.ALLOW:
             raise Lapse("Policy no longer allows this request, even with its approval.")
-        return mapped, self._invoke(envelope, now), rules.digest
+        return mapped, Ticket(self._invoke(envelope, now), rules.digest, method_of(envelope))
 
     async def _check_not_denied_since(self, envelope: Envelope) -> None:
         """One denial ends every question that means the same, also one that was approved in the meantime."""
@@ -139,41 +147,6 @@ class Releaser:
             return rules.library.map(request)
         except Refusal as refusal:
             raise Lapse("The templates changed since this was asked, and no longer cover it.") from refusal
-
-    def _good_signatures(
-        self, envelope: Envelope, mapped: Mapped, rules: Rules, signatures: tuple[Signature, ...]
-    ) -> frozenset[str]:
-        """People whose stored assertion verifies again and who may still sign."""
-        stake = Stake(envelope.agent, mapped, envelope.quorum)
-        good = [
-            signature
-            for signature in signatures
-            if self._verifies(envelope, signature, rules)
-            and standing(rules, self.directory, signature.person, stake) == "ok"
-        ]
-        return signed_by(tuple(good))
-
-    def _verifies(self, envelope: Envelope, signature: Signature, rules: Rules) -> bool:
-        known = self.directory.people.get(signature.person)
-        credential = next(
-            (c for c in (known.credentials if known else ()) if c.id == signature.credential_id), None
-        )
-        if credential is None:
-            return False
-        payload = self.keys.unseal(envelope.id, signature.sealed_payload)
-        if not _binds(signature, payload, envelope):
-            return False
-        try:
-            passkeys.verify_assertion(
-                signature.assertion,
-                challenge=signature.challenge,
-                rp_id=self.rp_id,
-                origins=[rules.settings.origin],
-                credential=replace(credential, sign_count=0),
-            )
-        except passkeys.PasskeyError:
-            return False
-        return True
 
     def _invoke(self, envelope: Envelope, now: int) -> ucan.Token:
         """The invocation that spends the cosigner, made only if the cosigner covers this very request."""
@@ -207,7 +180,7 @@ class Releaser:
         return invocation
 
     async def _spend(
-        self, envelope: Envelope, request: Request, mapped: Mapped, invocation: ucan.Token, config: str
+        self, envelope: Envelope, request: Request, mapped: Mapped, ticket: Ticket
     ) -> Release:
         """The compare-and-swap and the durable row, in one transaction; only then may a byte leave."""
         row = row_of(
@@ -217,18 +190,18 @@ class Releaser:
             reason="authorised",
             method=request.method,
             host=request.host,
-            decision_method="passkey",
+            decision_method=ticket.method,
             cosigner=envelope.cosigner,
-            config_digest=config,
-            detail=f"invocation {invocation.cid}",
+            config_digest=ticket.config,
+            detail=f"invocation {ticket.invocation.cid}",
         )
         change = Spend(
             envelope.id,
             envelope.version,
             envelope.cosigner or "",
-            invocation.cid,
+            ticket.invocation.cid,
             request.caller.token_id,
-            config,
+            ticket.config,
             self.store.now(),
         )
         applied = await self.store.apply(change, [row])
@@ -350,18 +323,6 @@ def row_of(envelope: Envelope, kind: Kind, **more: object) -> Row:
 
 def _by(decision: Decision) -> str:
     return f" ({decision.reasons[0].id})" if decision.reasons else ""
-
-
-def _binds(signature: Signature, payload: bytes, envelope: Envelope) -> bool:
-    """The signature is over this payload, and this payload is about this envelope, person and request."""
-    said = json.loads(payload)
-    return (
-        signature.challenge[32:] == hashlib.sha256(payload).digest()
-        and said["envelope"] == envelope.id
-        and said["approver"] == signature.person
-        and said["decision"] == "approve"
-        and said["digest"] == envelope.digest
-    )
 
 
 def _typed_as_approved(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # what only names a type is not worth the time that a command
     from gateway.directory import Directory
 
 ADMINISTRATORS = "administrators"
+BREAK_GLASS = "break_glass"
 
 type Standing = Literal["ok", "not_allowed", "own_request", "no_passkey"]
 
@@ -44,11 +45,12 @@ class LastChange:
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """What decides who may approve: whose request it is, what it means, how many must sign."""
+    """What decides who may approve: whose request it is, what it means, how many must sign, who is asked."""
 
     agent: str
     mapped: Mapped
     quorum: int
+    routed_to: str | None = None
 
 
 def rules_digest(library: Library, policy: Policy, settings: Settings) -> str:
@@ -82,8 +84,35 @@ def standing(rules: Rules, directory: "Directory", person: str, stake: Stake) ->
     owner = agent is not None and agent.owner == person
     if owner and (stake.quorum > 1 or not rules.settings.approvals.owner_may_approve):
         return "own_request"
+    if stake.routed_to is not None and not rules.policy.belongs(person, stake.routed_to):
+        return "not_allowed"
     allowed = rules.policy.may_approve(person, agent=stake.agent, owner=owner, mapped=stake.mapped)
     return "ok" if allowed else "not_allowed"
+
+
+def standing_to_break_glass(rules: Rules, directory: "Directory", person: str, stake: Stake) -> Standing:
+    """Whether this person may break glass for this envelope: a member whom policy lets, never the owner.
+
+    Where a program routed it plays no part, for those it named may be the ones who are out of reach.
+    """
+    if not directory.has_passkey(person):
+        return "no_passkey"
+    agent = directory.agents.get(stake.agent)
+    if agent is None or agent.owner == person:
+        return "own_request"
+    allowed = rules.policy.belongs(person, BREAK_GLASS) and rules.policy.may_approve(
+        person, agent=stake.agent, owner=False, mapped=stake.mapped, break_glass=True
+    )
+    return "ok" if allowed else "not_allowed"
+
+
+def glass_breakers(rules: Rules, directory: "Directory", stake: Stake) -> list[str]:
+    """Everybody who may break glass for it."""
+    return [
+        name
+        for name in directory.people
+        if standing_to_break_glass(rules, directory, name, stake) == "ok"
+    ]
 
 
 def approvers(rules: Rules, directory: "Directory", stake: Stake) -> list[str]:

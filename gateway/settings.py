@@ -57,12 +57,16 @@ QUESTIONS = Caps(agent=Cap(20, 30, 60), team=Cap(60, 60, 300), everybody=Cap(200
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes. After so many denials in a row an agent is paused; 0 never pauses one."""
+    """Sizes in bytes. After so many denials in a row an agent is paused; 0 never pauses one.
+
+    So many questions a day may be let through by breaking glass; 0 lets nobody break it.
+    """
 
     body: int = 32 * MIB
     step_up_body: int = MIB
     questions: Caps = QUESTIONS
     denials_in_a_row: int = 5
+    break_glass: int = 3
     disk_reserve: int = 64 * MIB
 
 

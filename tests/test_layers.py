@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = (
     ("nouns", ("model", "errors", "ids", "encoding")),
-    ("bytes in, values out", ("bodies", "formats", "decoded", "ucan")),
+    ("bytes in, values out", ("bodies", "formats", "decoded", "ucan", "program_keys")),
     (
         "rules",
         (
@@ -22,13 +22,15 @@ LEVELS = (
             "payload",
             "passkeys",
             "problems",
+            "units",
         ),
     ),
     ("files and clocks", ("settings", "config", "keys", "store", "installation")),
-    ("the moment", ("directory", "board", "rules", "questions", "facts", "gate", "loading", "metrics")),
+    ("the moment", ("directory", "board", "rules", "questions", "facts", "gate", "loading", "metrics", "glass")),
     (
         "one request",
         (
+            "backing",
             "releasing",
             "waiting",
             "inside",

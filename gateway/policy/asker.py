@@ -121,19 +121,32 @@ class Asker:
             self._known[key] = known
         return known
 
-    def may_approve(self, person: str, *, agent: str, owner: bool, unit: Unit) -> bool:
+    def may_approve(
+        self, person: str, *, agent: str, owner: bool, unit: Unit, break_glass: bool = False
+    ) -> bool:
         """Cedar's answer to whether a person may approve one unit, within what its template leaves."""
-        someone, asker = EntityRef("Person", person), EntityRef("Agent", agent)
-        if someone not in self._world.entities or asker not in self._world.entities:
+        someone = EntityRef("Person", person)
+        if someone not in self._world.entities:
             return False
         if unit.approval.approvers is not None and not self._belongs(someone, unit.approval.approvers):
             return False
-        policies = self._slice("approve")
+        context = {"owner": owner, "break_glass": break_glass}
+        return self._may(someone, "approve", agent, unit, context)
+
+    def may_delegate(self, program: str, verb: str, *, agent: str, unit: Unit) -> bool:
+        """Cedar's answer to whether a program may do this with a question about one unit."""
+        return self._may(EntityRef("Program", program), "delegate", agent, unit, {"verb": verb})
+
+    def _may(self, who: EntityRef, action: str, agent: str, unit: Unit, context: dict[str, Any]) -> bool:
+        asker = EntityRef("Agent", agent)
+        if asker not in self._world.entities:
+            return False
+        policies = self._slice(action)
         envelope = self._envelope(asker, unit)
-        roots = [someone, asker, EntityRef("Action", "approve"), *policies.literals]
+        roots = [who, asker, EntityRef("Action", action), *policies.literals]
         entities = self._world.reachable(roots, {}) | {envelope.ref: envelope}
-        question = Question(someone, "approve", envelope.ref, policies, _parse(entities.values()), {})
-        return question.ask_with(json.dumps({"owner": owner})).allowed
+        question = Question(who, action, envelope.ref, policies, _parse(entities.values()), {})
+        return question.ask_with(json.dumps(context)).allowed
 
     def belongs(self, person: str, group: str) -> bool:
         return EntityRef("Group", group) in self._world.above(EntityRef("Person", person))

@@ -153,11 +153,23 @@ class Policy:
             return Decision(Effect.DENY, _unique(_each(refused, _UNALLOWED)))
         return Decision(Effect.ALLOW, _told(answers), quorum=approvals)
 
-    def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
+    def may_approve(
+        self, person: str, *, agent: str, owner: bool, mapped: Mapped, break_glass: bool = False
+    ) -> bool:
         """Cedar lets this person approve every unit, and no template has narrowed the approvers to others."""
         try:
             return bool(mapped.units) and all(
-                self._asker.may_approve(person, agent=agent, owner=owner, unit=unit) for unit in mapped.units
+                self._asker.may_approve(person, agent=agent, owner=owner, unit=unit, break_glass=break_glass)
+                for unit in mapped.units
+            )
+        except CannotTell:
+            return False
+
+    def may_delegate(self, program: str, verb: str, *, agent: str, mapped: Mapped) -> bool:
+        """Cedar lets this program do this with every unit."""
+        try:
+            return bool(mapped.units) and all(
+                self._asker.may_delegate(program, verb, agent=agent, unit=unit) for unit in mapped.units
             )
         except CannotTell:
             return False

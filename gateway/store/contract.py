@@ -58,7 +58,7 @@ class Challenge:
     """A question to a passkey, stored before it is shown; used once, by one person, for one verb."""
 
     id: str
-    kind: Literal["login", "enrolment", "approval", "administration"]
+    kind: Literal["login", "enrolment", "approval", "break_glass", "administration", "program"]
     person: str | None
     envelope: str | None
     challenge: bytes
@@ -88,6 +88,57 @@ class SignedChange:
     sealed_payload: bytes
     payload_sha256: str
     assertion: dict[str, Any]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Breaking:
+    """One person broke glass for one envelope, and said why."""
+
+    envelope: str
+    person: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What one person let through by breaking glass stays open until another has looked at it."""
+
+    envelope: str
+    agent: str
+    owner: str | None
+    opened_at: int
+    closed_at: int | None = None
+    closed_by: str | None = None
+    verdict: str | None = None
+    note: str | None = None
+
+
+type ProgramVerb = Literal["deny", "route", "delegate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that signs for itself; `key` is its public key as a did:key."""
+
+    name: str
+    key: str
+    verbs: tuple[ProgramVerb, ...]
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSignature:
+    """One program's signature over one envelope's payload, kept so that it can be verified again."""
+
+    envelope: str
+    program: str
+    verb: ProgramVerb
+    challenge: bytes
+    sealed_payload: bytes
+    payload_sha256: str
+    signature: bytes
     at: int
 
 
@@ -130,6 +181,75 @@ class Sign:
     cosigner: str | None = None
     cosigner_token: bytes | None = None
     cosigner_expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """A signature that breaks glass, if the day has room for one more envelope; else `Lost` by `limit`.
+
+    It takes the place of an ordinary signature of the same person. With a review where one is to stay open.
+    """
+
+    sign: Sign
+    reason: str
+    most_a_day: int
+    review: Review | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseReview:
+    """A review is closed, once."""
+
+    envelope: str
+    person: str
+    verdict: str
+    note: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddProgram:
+    program: Program
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeProgram:
+    program: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A group is named that is asked; once, and never another."""
+
+    envelope: str
+    version: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """An envelope goes on without a person, because policy accepts a program's word for it."""
+
+    envelope: str
+    version: int
+    program: str
+    at: int
+    cosigner: str
+    cosigner_token: bytes
+    cosigner_expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByProgram:
+    """What a program signed: it happens with the signature on record, while the program is registered.
+
+    A route and a delegate happen in no other way.
+    """
+
+    change: Move | Route | Delegate
+    signature: ProgramSignature
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +397,11 @@ type Change = (
     Open
     | Move
     | Sign
+    | BreakGlass
+    | CloseReview
+    | AddProgram
+    | RevokeProgram
+    | ByProgram
     | Withdraw
     | Spend
     | AddAgent
@@ -374,6 +499,18 @@ class Store(Protocol):
     async def signed_changes(self, limit: int = 100) -> list[SignedChange]:
         """The newest first."""
         ...
+
+    async def breakings(self, envelope_id: str) -> tuple[Breaking, ...]: ...
+    async def glass_broken_since(self, since: int) -> int:
+        """For how many envelopes somebody broke glass after that moment."""
+        ...
+
+    async def reviews(self, limit: int = 100) -> list[Review]:
+        """Those that are open first, the oldest of them first; then those closed last."""
+        ...
+
+    async def programs(self) -> list[Program]: ...
+    async def program_signatures(self, envelope_id: str) -> tuple[ProgramSignature, ...]: ...
 
     async def rows(self, where: Mapping[str, str], before: int | None, limit: int) -> list[Entry]: ...
     async def rows_of(self, envelope_ids: Sequence[str]) -> list[Entry]: ...

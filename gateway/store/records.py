@@ -10,10 +10,14 @@ from gateway.envelopes import Envelope, Signature, State
 from gateway.passkeys import Credential
 from gateway.store.contract import (
     Agent,
+    Breaking,
     Challenge,
     Columns,
     Invitation,
     Person,
+    Program,
+    ProgramSignature,
+    Review,
     SignedChange,
     StoredSession,
     Token,
@@ -93,6 +97,22 @@ def challenge_from(row: sqlite3.Row) -> Challenge:
 def signed_change_from(row: sqlite3.Row) -> SignedChange:
     columns: dict[str, Any] = {field.name: row[field.name] for field in fields(SignedChange)}
     return SignedChange(**{**columns, "assertion": json.loads(row["assertion"])})
+
+
+def breaking_from(row: sqlite3.Row) -> Breaking:
+    return Breaking(**{field.name: row[field.name] for field in fields(Breaking)})
+
+
+def review_from(row: sqlite3.Row) -> Review:
+    return Review(**{field.name: row[field.name] for field in fields(Review)})
+
+
+def program_from(row: sqlite3.Row) -> Program:
+    return Program(row["name"], row["key"], tuple(json.loads(row["verbs"])), row["created_at"])
+
+
+def program_signature_from(row: sqlite3.Row) -> ProgramSignature:
+    return ProgramSignature(**{field.name: row[field.name] for field in fields(ProgramSignature)})
 
 
 def session_from(row: sqlite3.Row) -> StoredSession:

@@ -10,10 +10,45 @@ CREATE TABLE signed_changes (
 ) STRICT
 """
 
-ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES,)
+BROKEN_GLASS = """
+CREATE TABLE broken_glass (
+    envelope TEXT NOT NULL REFERENCES envelopes(id), person TEXT NOT NULL, reason TEXT NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (envelope, person)
+) STRICT
+"""
+
+REVIEWS = """
+CREATE TABLE reviews (
+    envelope TEXT PRIMARY KEY REFERENCES envelopes(id), agent TEXT NOT NULL, owner TEXT,
+    opened_at INTEGER NOT NULL, closed_at INTEGER, closed_by TEXT, verdict TEXT, note TEXT
+) STRICT
+"""
+
+PROGRAMS = """
+CREATE TABLE programs (
+    name TEXT PRIMARY KEY, key TEXT NOT NULL, verbs TEXT NOT NULL, created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT
+"""
+
+PROGRAM_SIGNATURES = """
+CREATE TABLE program_signatures (
+    envelope TEXT NOT NULL REFERENCES envelopes(id), program TEXT NOT NULL REFERENCES programs(name),
+    verb TEXT NOT NULL, challenge BLOB NOT NULL, sealed_payload BLOB NOT NULL, payload_sha256 TEXT NOT NULL,
+    signature BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (envelope, program, verb)
+) STRICT
+"""
+
+ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES, BROKEN_GLASS, REVIEWS, PROGRAMS, PROGRAM_SIGNATURES)
 """Tables that the second version added, as a new database gets them too."""
 
-CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}
+CHANGES = {
+    1: (
+        "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
+        "ALTER TABLE envelopes ADD COLUMN routed_to TEXT",
+        *ADDED_IN_2,
+    )
+}
 """What brings a database of each older version to the next one."""
 
 TABLES = """
@@ -63,7 +98,7 @@ CREATE TABLE envelopes (
     config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
     secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
     cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
-    spent_at INTEGER, outcome TEXT, status INTEGER
+    spent_at INTEGER, outcome TEXT, status INTEGER, routed_to TEXT
 ) STRICT;
 CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
     WHERE state IN ('pending', 'approved');

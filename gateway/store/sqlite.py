@@ -22,6 +22,8 @@ from gateway.errors import StoreError
 from gateway.passkeys import Credential
 from gateway.store import contract as c
 from gateway.store import records, schema
+from gateway.store import glass as _glass  # noqa: F401  # it registers its changes
+from gateway.store import programs as _programs  # noqa: F401  # it registers its changes
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
 
@@ -318,6 +320,33 @@ class SqliteStore:
     async def signed_changes(self, limit: int = 100) -> list[c.SignedChange]:
         rows = await self._all("SELECT * FROM signed_changes ORDER BY at DESC, rowid DESC LIMIT ?", (limit,))
         return [records.signed_change_from(row) for row in rows]
+
+    async def breakings(self, envelope_id: str) -> tuple[c.Breaking, ...]:
+        rows = await self._all("SELECT * FROM broken_glass WHERE envelope = ? ORDER BY at", (envelope_id,))
+        return tuple(records.breaking_from(row) for row in rows)
+
+    async def glass_broken_since(self, since: int) -> int:
+        row = await self._one(
+            "SELECT count(DISTINCT envelope) AS count FROM broken_glass WHERE at > ?", (since,)
+        )
+        return int(row["count"]) if row else 0
+
+    async def reviews(self, limit: int = 100) -> list[c.Review]:
+        rows = await self._all(
+            "SELECT * FROM reviews ORDER BY closed_at IS NOT NULL, closed_at DESC, opened_at LIMIT ?",
+            (limit,),
+        )
+        return [records.review_from(row) for row in rows]
+
+    async def programs(self) -> list[c.Program]:
+        rows = await self._all("SELECT * FROM programs WHERE revoked_at IS NULL ORDER BY name")
+        return [records.program_from(row) for row in rows]
+
+    async def program_signatures(self, envelope_id: str) -> tuple[c.ProgramSignature, ...]:
+        rows = await self._all(
+            "SELECT * FROM program_signatures WHERE envelope = ? ORDER BY at, rowid", (envelope_id,)
+        )
+        return tuple(records.program_signature_from(row) for row in rows)
 
     async def sessions(self) -> list[c.StoredSession]:
         return [records.session_from(row) for row in await self._all("SELECT * FROM sessions")]

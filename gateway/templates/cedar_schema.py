@@ -38,8 +38,11 @@ entity Team in [Team];
 entity Agent in [Team] { limits?: Limits };
 entity Group;
 entity Person in [Group];
+entity Program;
 entity Envelope { agent: Agent, groups: Set<String>, risk: String, service: String };
-action "approve" appliesTo { principal: [Person], resource: [Envelope], context: { owner: Bool } };
+action "approve" appliesTo { principal: [Person], resource: [Envelope],
+  context: { break_glass: Bool, owner: Bool } };
+action "delegate" appliesTo { principal: [Program], resource: [Envelope], context: { verb: String } };
 """
 
 _TYPES = {

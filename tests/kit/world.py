@@ -82,6 +82,12 @@ class PlayedPolicy:
     at_spend: Effect = Effect.ALLOW
     approvers: frozenset[str] | None = None
     administrators: frozenset[str] = frozenset()
+    breakers: frozenset[str] = frozenset()
+    broken_by: int | None = None
+    """With so many people policy accepts broken glass; None: never."""
+    delegates: frozenset[str] = frozenset()
+    """Verbs that policy lets programs use; with `delegate` among them it accepts their word."""
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
     spent_with: list[int] = field(default_factory=list)
     spent_for: list[str | None] = field(default_factory=list)
 
@@ -91,13 +97,26 @@ class PlayedPolicy:
     def authorise(self, agent: str, mapped: Mapped, facts: Any) -> Decision:
         self.spent_with.append(facts.approvals)
         self.spent_for.append(facts.purpose)
+        if facts.break_glass:
+            accepts = self.broken_by is not None and facts.approvals >= self.broken_by
+            return Decision(self.at_spend if accepts else Effect.DENY)
+        if facts.delegate:
+            return Decision(self.at_spend if "delegate" in self.delegates else Effect.DENY)
+        if not facts.cosigner or facts.approvals < self.decision.quorum:
+            return Decision(Effect.DENY)
         return Decision(self.at_spend)
 
-    def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
-        return self.approvers is None or person in self.approvers
+    def may_approve(
+        self, person: str, *, agent: str, owner: bool, mapped: Mapped, break_glass: bool = False
+    ) -> bool:
+        return self.approvers is None or break_glass or person in self.approvers
+
+    def may_delegate(self, program: str, verb: str, *, agent: str, mapped: Mapped) -> bool:
+        return verb in self.delegates
 
     def belongs(self, person: str, group: str) -> bool:
-        return group == "administrators" and person in self.administrators
+        known = {"administrators": self.administrators, "break_glass": self.breakers, **self.groups}
+        return person in known.get(group, frozenset())
 
     def with_directory(self, agents: object, people: object) -> "PlayedPolicy":
         return self
