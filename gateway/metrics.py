@@ -20,7 +20,7 @@ class Metrics:
         given, own = (hashlib.sha256(text.encode()).digest() for text in (token, self.token))
         return bool(self.token) and hmac.compare_digest(given, own)
 
-    def page(self, *, config: str, refused: bool, envelopes: Mapping[str, int]) -> str:
+    def page(self, *, config: str, refused: bool, envelopes: Mapping[str, int], open_reviews: int) -> str:
         """In Prometheus' text format."""
         return "".join(
             (
@@ -32,6 +32,9 @@ class Metrics:
                 ),
                 _family("secondsig_envelopes", "gauge", "Questions to people.", "state", envelopes),
                 _family("secondsig_config_digest_info", "gauge", "What is in force.", "digest", {config: 1}),
+                _lines(
+                    "secondsig_open_reviews", "gauge", "Broken glass nobody has reviewed.", [open_reviews]
+                ),
                 _lines(
                     "secondsig_config_refused", "gauge", "1 if the last change was refused.", [int(refused)]
                 ),

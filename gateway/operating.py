@@ -4,7 +4,6 @@ The account that owns the state folder is the operator. Approving is nowhere in 
 """
 
 import base64
-import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -185,15 +184,7 @@ class Operating:
 
     async def stop_all(self) -> dict[str, Any]:
         """The kill switch: every agent paused, everything that waits denied."""
-        for name in list(self.directory.agents):
-            await self.pausing.stop(name, BY_OPERATOR)
-        denied: list[str] = []
-        while waiting := await self.store.envelopes([State.PENDING], 1000):
-            for envelope in waiting:
-                with contextlib.suppress(UsageError):
-                    await self._end(envelope.id, Step.DENY, "stop_all", "An operator stopped everything.")
-                    denied.append(envelope.id)
-        return {"paused": sorted(self.directory.agents), "denied": denied}
+        return dict(await self.pausing.stop_all(BY_OPERATOR))
 
     async def audit_list(
         self, chosen: str | None = None, before: int | None = None, limit: int = 50

@@ -22,6 +22,7 @@ class By:
 
 
 RATE_LIMIT = By("gateway", "rate_limit")
+STOPPED = "Everything was stopped."
 
 
 @dataclass
@@ -56,6 +57,37 @@ class Pausing:
         await self.pause(agent, RATE_LIMIT, f"denied {denied} times in a row")
         return True
 
+    async def stop_all(self, by: By, why: str | None = None) -> dict[str, list[str]]:
+        """The kill switch: every agent paused, everything that waits denied."""
+        for name in list(self.directory.agents):
+            await self.stop(name, by, why)
+        denied: list[str] = []
+        while waiting := await self.store.envelopes([State.PENDING], 1000):
+            ended = [envelope.id for envelope in waiting if await self._deny(envelope, by)]
+            denied.extend(ended)
+        return {"paused": sorted(self.directory.agents), "denied": denied}
+
+    async def _deny(self, envelope: Envelope, by: By) -> bool:
+        row = row_of(
+            envelope,
+            Kind.END,
+            decision="step_up",
+            reason="stop_all",
+            person=by.who,
+            decision_method=by.method,
+            credential_id=by.credential_id,
+        )
+        now = self.store.now()
+        move = Move(envelope.id, envelope.version, Step.DENY, now, by.who, by.method, STOPPED)
+        return await self._ended(move, row)
+
+    async def _ended(self, move: Move, row: Row) -> bool:
+        applied = await self.store.apply(move, [row])
+        if isinstance(applied, Done) and applied.envelope is not None:
+            self.board.changed(applied.envelope)
+            return True
+        return False
+
     async def _cancel_waiting(self, agent: str, by: By) -> list[str]:
         waiting = await self.store.envelopes([State.PENDING], 10_000)
         own = [envelope for envelope in waiting if envelope.agent == agent]
@@ -73,11 +105,7 @@ class Pausing:
             detail="the agent was paused",
         )
         move = Move(envelope.id, envelope.version, Step.CANCEL, self.store.now(), by.who, by.method)
-        applied = await self.store.apply(move, [row])
-        if isinstance(applied, Done) and applied.envelope is not None:
-            self.board.changed(applied.envelope)
-            return True
-        return False
+        return await self._ended(move, row)
 
     async def _set(self, agent: str, by: By, why: str | None, *, paused: bool) -> None:
         row = Row(

@@ -179,9 +179,7 @@ class Releaser:
             raise Lapse(f"The cosigner of this approval does not hold: {error}.") from error
         return invocation
 
-    async def _spend(
-        self, envelope: Envelope, request: Request, mapped: Mapped, ticket: Ticket
-    ) -> Release:
+    async def _spend(self, envelope: Envelope, request: Request, mapped: Mapped, ticket: Ticket) -> Release:
         """The compare-and-swap and the durable row, in one transaction; only then may a byte leave."""
         row = row_of(
             envelope,

@@ -109,9 +109,7 @@ def standing_to_break_glass(rules: Rules, directory: "Directory", person: str, s
 def glass_breakers(rules: Rules, directory: "Directory", stake: Stake) -> list[str]:
     """Everybody who may break glass for it."""
     return [
-        name
-        for name in directory.people
-        if standing_to_break_glass(rules, directory, name, stake) == "ok"
+        name for name in directory.people if standing_to_break_glass(rules, directory, name, stake) == "ok"
     ]
 
 

@@ -20,9 +20,11 @@ import structlog
 from gateway.audit import Kind, Row
 from gateway.board import Board
 from gateway.desk.acts.agents import ResumeAgent
+from gateway.desk.acts.reviews import CloseOne
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.glass import BreakingGlass
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
@@ -223,6 +225,7 @@ class Service:
             self._now_rules,
             self.signing_in,
             deciding,
+            BreakingGlass(self.store, deciding, self._now_rules),
             self._changing(rp_id),
             self.gateway,
             self.metrics,
@@ -243,7 +246,10 @@ class Service:
 
     def _changing(self, rp_id: str) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory
-        acts: dict[str, Act] = {"agent/resume": ResumeAgent(*known)}
+        acts: dict[str, Act] = {
+            "agent/resume": ResumeAgent(*known),
+            "review/close": CloseOne(self.store, self.directory, self.board, self._now_rules),
+        }
         return Changing(self.store, self.keys, self.signing_in, self.gateway, rp_id, acts)
 
     async def refresh_directory(self) -> None:

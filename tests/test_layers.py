@@ -26,7 +26,10 @@ LEVELS = (
         ),
     ),
     ("files and clocks", ("settings", "config", "keys", "store", "installation")),
-    ("the moment", ("directory", "board", "rules", "questions", "facts", "gate", "loading", "metrics", "glass")),
+    (
+        "the moment",
+        ("directory", "board", "rules", "questions", "facts", "gate", "loading", "metrics", "glass"),
+    ),
     (
         "one request",
         (

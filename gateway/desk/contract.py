@@ -87,6 +87,22 @@ class Desk(Protocol):
         """Nothing of this agent goes on, and what waits of it is cancelled."""
         ...
 
+    async def stop_all(self, session: Session) -> JsonObject:
+        """Every agent is paused, and everything that waits is denied."""
+        ...
+
+    async def glass_begin(self, session: Session, envelope_id: str, reason: str) -> JsonObject:
+        """The bytes to sign for breaking glass, with the reason in them."""
+        ...
+
+    async def glass_finish(
+        self, session: Session, envelope_id: str, challenge_id: str, credential: JsonObject
+    ) -> JsonObject: ...
+
+    async def reviews(self, session: Session) -> JsonObject:
+        """What was let through by broken glass: what is to be reviewed, then what was."""
+        ...
+
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         """The bytes to sign for a change of the gateway itself."""
         ...

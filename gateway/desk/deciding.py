@@ -7,20 +7,21 @@ from typing import Any
 
 from gateway import passkeys, ucan
 from gateway.audit import Kind, Row
+from gateway.backing import Backers
 from gateway.board import Board
 from gateway.canonical import sha256
 from gateway.desk.contract import DeskError, Session
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.encoding import b64u
-from gateway.envelopes import COSIGNER_LIFE, Envelope, Signature, State, Step, signed_by
+from gateway.envelopes import COSIGNER_LIFE, DecisionMethod, Envelope, Signature, State, Step, signed_by
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
 from gateway.pausing import By, Pausing
-from gateway.payload import asked_about, challenge, for_signer
+from gateway.payload import challenge, for_signer
 from gateway.questions import Unsealed, unpack
 from gateway.releasing import row_of
-from gateway.rules import Rules, Stake, Standing, standing
+from gateway.rules import Rules, Stake, Standing, standing, standing_to_break_glass
 from gateway.store.contract import (
     AddChallenge,
     Applied,
@@ -55,6 +56,9 @@ class Deciding:
     rp_id: str
     pausing: Pausing
 
+    def __post_init__(self) -> None:
+        self.backers = Backers(self.store, self.keys, self.directory, self.rp_id)
+
     async def envelope(self, envelope_id: str) -> Envelope:
         envelope = await self.store.envelope(envelope_id)
         if envelope is None:
@@ -67,14 +71,17 @@ class Deciding:
         return unpack(self.keys.unseal(envelope.id, envelope.sealed))
 
     def stake(self, envelope: Envelope, unsealed: Unsealed) -> Stake:
-        return Stake(envelope.agent, asked_about(unsealed.shared), envelope.quorum)
+        return Stake(envelope.agent, unsealed.mapped, envelope.quorum, envelope.routed_to)
 
     def standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Standing:
         return standing(self.rules(), self.directory, person, self.stake(envelope, unsealed))
 
+    def standing_to_break_glass(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Standing:
+        return standing_to_break_glass(self.rules(), self.directory, person, self.stake(envelope, unsealed))
+
     async def sign(self, session: Session, envelope_id: str) -> dict[str, Any]:
         """The exact bytes to be signed by this person, and the challenge that binds them."""
-        envelope = await self._open(envelope_id)
+        envelope = await self.pending(envelope_id)
         unsealed = self.opened(envelope)
         self._check_standing(session.person, envelope, unsealed)
         payload = for_signer(unsealed.shared, decision="approve", approver=session.person)
@@ -107,7 +114,7 @@ class Deciding:
         5. the assertion verifies, over exactly the payload that was shown.
         """
         used = await self.store.apply(UseChallenge(challenge_id, self.store.now()))
-        envelope = await self._open(envelope_id)
+        envelope = await self.pending(envelope_id)
         asked = used.challenge if isinstance(used, Done) else None
         if asked is None or (asked.kind, asked.person, asked.envelope) != (
             "approval",
@@ -120,7 +127,7 @@ class Deciding:
             raise DeskError(403, "other_person", "The passkey that signed belongs to somebody else.")
         unsealed = self.opened(envelope)
         self._check_standing(session.person, envelope, unsealed)
-        await self._check_revealed(session.person, envelope, unsealed)
+        await self.check_revealed(session.person, envelope, unsealed)
         verified = self.signing_in.verify(response, asked, credential)
         return await self._sign(envelope, asked, verified, response)
 
@@ -143,10 +150,9 @@ class Deciding:
             self.store.now(),
         )
         unsealed = self.opened(envelope)
+        backing = await self.backers.of(envelope, unsealed.mapped, self.rules())
         before = tuple(
-            given
-            for given in await self.store.signatures(envelope.id)
-            if self.standing(given.person, envelope, unsealed) == "ok"
+            given for given in await self.store.signatures(envelope.id) if given.person in backing.people
         )
         people = signed_by((*before, signature))
         row = row_of(
@@ -162,20 +168,20 @@ class Deciding:
         change = Sign(envelope.version, signature, credential)
         rows = [row]
         if len(people) >= envelope.quorum:
-            token, expires = self._mint(envelope, (*before, signature))
+            token, expires = self.mint(envelope, (*before, signature))
             change = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
-            rows.append(self._mint_row(row, token))
-        return await self._settle(await self.store.apply(change, rows))
+            rows.append(self.mint_row(row, token))
+        return await self.settle(await self.store.apply(change, rows))
 
     def _said_of_owner(self, envelope: Envelope, person: str) -> str | None:
         agent = self.directory.agents.get(envelope.agent)
         return "signed by the agent's owner (owner_may_approve)" if agent and agent.owner == person else None
 
-    def _mint_row(self, signed: Row, token: ucan.Token) -> Row:
+    def mint_row(self, signed: Row, token: ucan.Token) -> Row:
         columns = {**signed.columns(), "kind": Kind.MINT, "reason": "minted", "cosigner": token.cid}
         return Row(**columns)
 
-    def _mint(self, envelope: Envelope, signatures: tuple[Signature, ...]) -> tuple[ucan.Token, int]:
+    def mint(self, envelope: Envelope, signatures: tuple[Signature, ...]) -> tuple[ucan.Token, int]:
         """The cosigner: it lets this one request of this one envelope go, within five minutes."""
         key = self.keys.cosigner
         own = ucan.did_key(key.public_key())
@@ -196,7 +202,7 @@ class Deciding:
         return token, expires
 
     async def deny(self, session: Session, envelope_id: str, note: str | None) -> Envelope:
-        envelope = await self._open(envelope_id)
+        envelope = await self.pending(envelope_id)
         unsealed = self.opened(envelope)
         if self.standing(session.person, envelope, unsealed) not in {"ok", "own_request"}:
             raise DeskError(403, "not_allowed", "Policy does not let you decide this.")
@@ -219,8 +225,8 @@ class Deciding:
             method="session",
             note=clean_note(note),
         )
-        denied = await self._settle(await self.store.apply(move, [row]))
-        await self._deny_alike(denied)
+        denied = await self.settle(await self.store.apply(move, [row]))
+        await self.deny_alike(denied, "session")
         await self.pausing.after_denial(denied.agent)
         return denied
 
@@ -231,7 +237,7 @@ class Deciding:
         by = By(session.person, "session", b64u(session.credential_id))
         return await self.pausing.pause(agent, by, f"signed in at {session.signed_in_at}")
 
-    async def _deny_alike(self, denied: Envelope) -> None:
+    async def deny_alike(self, denied: Envelope, method: DecisionMethod) -> None:
         """What waits and means the same is denied with it: the kinder approver is not asked."""
         for other in await self.store.envelopes([State.PENDING], 1000):
             if (other.agent, other.intent_key) != (denied.agent, denied.intent_key):
@@ -242,7 +248,7 @@ class Deciding:
                 decision="step_up",
                 reason="approval_denied",
                 person=denied.decided_by,
-                decision_method="session",
+                decision_method=method,
                 detail=f"denied as {denied.id}",
             )
             move = Move(
@@ -251,7 +257,7 @@ class Deciding:
                 Step.DENY,
                 self.store.now(),
                 by=denied.decided_by,
-                method="session",
+                method=method,
                 note=denied.note,
             )
             applied = await self.store.apply(move, [row])
@@ -284,14 +290,15 @@ class Deciding:
                 method="session",
             )
         else:
-            raise self._decided(envelope)
-        return await self._settle(await self.store.apply(change, [row]))
+            raise self.decided(envelope)
+        return await self.settle(await self.store.apply(change, [row]))
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, str]:
         """Shows a redacted value to somebody who may sign; the row is durable first."""
         envelope = await self.envelope(envelope_id)
         unsealed = self.opened(envelope)
-        self._check_standing(session.person, envelope, unsealed)
+        if self.standing_to_break_glass(session.person, envelope, unsealed) != "ok":
+            self._check_standing(session.person, envelope, unsealed)
         hidden = unsealed.hidden.get(selector)
         if hidden is None:
             raise DeskError(404, "absent", "There is no such redacted value.")
@@ -319,10 +326,10 @@ class Deciding:
         )
         await self.store.apply(Record(), [row])
 
-    async def _open(self, envelope_id: str) -> Envelope:
+    async def pending(self, envelope_id: str) -> Envelope:
         envelope = await self.envelope(envelope_id)
         if envelope.state is not State.PENDING:
-            raise self._decided(envelope)
+            raise self.decided(envelope)
         if envelope.expires_at <= self.store.now():
             raise DeskError(409, "expired", "Time ran out: it was refused.", {"envelope": envelope})
         return envelope
@@ -332,14 +339,14 @@ class Deciding:
         if stands != "ok":
             raise DeskError(403, stands, WHY_NOT[stands])
 
-    async def _check_revealed(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
+    async def check_revealed(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
         unseen = set(unsealed.hidden) - await self.store.revealed(envelope.id, person)
         if unseen:
             raise DeskError(
                 403, "not_revealed", f"Reveal what is redacted before you sign: {', '.join(sorted(unseen))}."
             )
 
-    async def _settle(self, applied: Applied) -> Envelope:
+    async def settle(self, applied: Applied) -> Envelope:
         match applied:
             case Done(envelope=Envelope() as envelope):
                 self.board.changed(envelope)
@@ -350,11 +357,11 @@ class Deciding:
                     409, "expired", "Time ran out: it was refused.", {"envelope": applied.envelope}
                 )
             case Lost(envelope=Envelope() as current):
-                raise self._decided(current)
+                raise self.decided(current)
             case _:
                 raise DeskError(409, "changed", "This request changed meanwhile: reload the page.")
 
-    def _decided(self, envelope: Envelope) -> DeskError:
+    def decided(self, envelope: Envelope) -> DeskError:
         if envelope.state is State.PENDING:
             return DeskError(
                 409, "changed", "Somebody else signed meanwhile: try again.", {"envelope": envelope}

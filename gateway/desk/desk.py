@@ -9,15 +9,17 @@ from gateway.board import Board
 from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, Session, SignedIn
 from gateway.desk.deciding import Deciding
+from gateway.desk.glass import BreakingGlass
 from gateway.desk.signing_in import SigningIn
-from gateway.desk.views import entry_view, row_view
+from gateway.desk.views import entry_view, review_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State, signed_by
 from gateway.metrics import Metrics
+from gateway.pausing import By
 from gateway.payload import utc
 from gateway.rules import LastChange, Rules, approvers
-from gateway.store.contract import Store
+from gateway.store.contract import Review, Store
 
 DAY = 86_400
 RECENT = 20
@@ -34,6 +36,7 @@ class GatewayDesk:
     rules: Callable[[], Rules]
     signing_in: SigningIn
     deciding: Deciding
+    glass: BreakingGlass
     changing: Changing
     gateway: str
     metrics_kept: Metrics
@@ -84,6 +87,7 @@ class GatewayDesk:
             "waiting": [await self._row(envelope) for envelope in waiting],
             "recent": [await self._row(envelope) for envelope in recent],
             "config": self._config(),
+            "open_reviews": await self.store.open_reviews(),
             "server_time": self._now(),
         }
 
@@ -102,7 +106,14 @@ class GatewayDesk:
         known = {c.id: c.name for c in await self.store.credentials()}
         return {
             "row": await self._row(envelope),
-            "may": self._may(session, envelope, signed=mine is not None),
+            "may": {
+                **self._may(session, envelope, signed=mine is not None),
+                "break_glass": await self.glass.may(session.person, envelope),
+            },
+            "broken_glass": [
+                {"person": broken.person, "reason": broken.reason, "at": utc(broken.at)}
+                for broken in await self.store.breakings(envelope_id)
+            ],
             "approvers": self._approvers(envelope),
             "signatures": [
                 {"person": s.person, "at": utc(s.at), "credential": known.get(s.credential_id, "")}
@@ -135,6 +146,23 @@ class GatewayDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
         return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
+
+    async def stop_all(self, session: Session) -> dict[str, Any]:
+        by = By(session.person, "session", b64u(session.credential_id))
+        return dict(await self.deciding.pausing.stop_all(by, f"signed in at {session.signed_in_at}"))
+
+    async def glass_begin(self, session: Session, envelope_id: str, reason: str) -> dict[str, Any]:
+        asked: dict[str, Any] = await self._or_row(self.glass.begin(session, envelope_id, reason))
+        return asked
+
+    async def glass_finish(
+        self, session: Session, envelope_id: str, challenge_id: str, credential: dict[str, Any]
+    ) -> dict[str, Any]:
+        return await self._decide(self.glass.finish(session, envelope_id, challenge_id, credential))
+
+    async def reviews(self, session: Session) -> dict[str, Any]:
+        told = [await self._review(review) for review in await self.store.reviews()]
+        return {"reviews": told, "server_time": self._now()}
 
     async def change_begin(self, session: Session, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
         return await self.changing.begin(session, kind, asked)
@@ -191,6 +219,7 @@ class GatewayDesk:
             config=self.rules().digest,
             refused=self.last_change.refused is not None,
             envelopes={str(state): counted.get(str(state), 0) for state in State},
+            open_reviews=await self.store.open_reviews(),
         )
 
     async def ready(self) -> tuple[bool, str]:
@@ -205,6 +234,10 @@ class GatewayDesk:
         refused = self.last_change.refused
         told = None if refused is None else {"at": utc(refused.at), "why": list(refused.why)}
         return {"digest": self.rules().digest, "refused": told}
+
+    async def _review(self, review: Review) -> dict[str, Any]:
+        envelope = await self.deciding.envelope(review.envelope)
+        return review_view(review, await self._row(envelope), await self.store.breakings(review.envelope))
 
     def _now(self) -> str:
         return utc(self.store.now())

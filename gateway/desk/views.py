@@ -6,6 +6,7 @@ from typing import Any
 from gateway.audit import Entry
 from gateway.envelopes import Envelope
 from gateway.payload import utc
+from gateway.store.contract import Breaking, Review
 
 
 def row_view(envelope: Envelope, *, team: str | None, signed: int) -> dict[str, Any]:
@@ -33,6 +34,19 @@ def row_view(envelope: Envelope, *, team: str | None, signed: int) -> dict[str, 
         "status": envelope.status,
         "note": envelope.note,
         "cosigner_expires_at": utc(envelope.cosigner_expires) if envelope.cosigner_expires else None,
+    }
+
+
+def review_view(review: Review, row: dict[str, Any], broken: tuple[Breaking, ...]) -> dict[str, Any]:
+    return {
+        "row": row,
+        "opened_at": utc(review.opened_at),
+        "owner": review.owner,
+        "broken_by": [{"person": each.person, "reason": each.reason, "at": utc(each.at)} for each in broken],
+        "closed_at": utc(review.closed_at) if review.closed_at else None,
+        "closed_by": review.closed_by,
+        "verdict": review.verdict,
+        "note": review.note,
     }
 
 

@@ -21,9 +21,9 @@ from gateway.envelopes import Envelope, Signature, State
 from gateway.errors import StoreError
 from gateway.passkeys import Credential
 from gateway.store import contract as c
-from gateway.store import records, schema
 from gateway.store import glass as _glass  # noqa: F401  # it registers its changes
 from gateway.store import programs as _programs  # noqa: F401  # it registers its changes
+from gateway.store import records, schema
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
 
@@ -325,10 +325,19 @@ class SqliteStore:
         rows = await self._all("SELECT * FROM broken_glass WHERE envelope = ? ORDER BY at", (envelope_id,))
         return tuple(records.breaking_from(row) for row in rows)
 
-    async def glass_broken_since(self, since: int) -> int:
+    async def glass_broken_since(self, since: int, other_than: str) -> int:
         row = await self._one(
-            "SELECT count(DISTINCT envelope) AS count FROM broken_glass WHERE at > ?", (since,)
+            "SELECT count(DISTINCT envelope) AS count FROM broken_glass WHERE at > ? AND envelope <> ?",
+            (since, other_than),
         )
+        return int(row["count"]) if row else 0
+
+    async def review(self, envelope_id: str) -> c.Review | None:
+        row = await self._one("SELECT * FROM reviews WHERE envelope = ?", (envelope_id,))
+        return records.review_from(row) if row else None
+
+    async def open_reviews(self) -> int:
+        row = await self._one("SELECT count(*) AS count FROM reviews WHERE closed_at IS NULL")
         return int(row["count"]) if row else 0
 
     async def reviews(self, limit: int = 100) -> list[c.Review]:

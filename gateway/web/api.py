@@ -21,7 +21,7 @@ ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
 CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
-KIND = 64
+KIND, REASON = 64, 1000
 ROWS, MOST_ROWS = 50, 200
 
 type SignedInHandler = Callable[[web.Request, Session], Awaitable[JsonObject]]
@@ -53,11 +53,15 @@ class Api:
             web.get(ENVELOPE, own(self._envelope)),
             web.post(f"{ENVELOPE}/sign", own(self._sign)),
             web.post(f"{ENVELOPE}/approve", own(self._approve)),
+            web.post(f"{ENVELOPE}/break-glass/begin", own(self._glass_begin)),
+            web.post(f"{ENVELOPE}/break-glass/finish", own(self._glass_finish)),
             web.post(f"{ENVELOPE}/deny", own(self._deny)),
             web.post(f"{ENVELOPE}/withdraw", own(self._withdraw)),
             web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
+            web.post(f"{V1}/stop-all", own(self._stop_all)),
+            web.get(f"{V1}/reviews", own(self._reviews)),
             web.post(f"{V1}/changes/begin", own(self._change_begin)),
             web.post(f"{V1}/changes/finish", own(self._change_finish)),
             web.get(f"{V1}/rows", own(self._rows)),
@@ -153,6 +157,22 @@ class Api:
     async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.pause_agent(session, request.match_info["name"])
+
+    async def _stop_all(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.stop_all(session)
+
+    async def _reviews(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.reviews(session)
+
+    async def _glass_begin(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "reason")
+        return await self._desk.glass_begin(session, _id(request), body.text("reason", REASON))
+
+    async def _glass_finish(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "challenge_id", "credential")
+        challenge_id, credential = body.text("challenge_id", CHALLENGE_ID), body.object("credential")
+        return await self._desk.glass_finish(session, _id(request), challenge_id, credential)
 
     async def _change_begin(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "kind", "asked")

@@ -83,13 +83,16 @@ AUDIT_ROW = _object(
     status=_maybe(NUMBER),
     detail=_maybe(TEXT),
 )
+BROKEN = _object(person=TEXT, reason=TEXT, at=TIME)
 ENVELOPE = _object(
     row=_ref("Row"),
     may=_object(
         approve=BOOLEAN,
         deny=BOOLEAN,
+        break_glass=BOOLEAN,
         why={"enum": ["ok", "not_allowed", "own_request", "decided", "expired", "no_passkey"]},
     ),
+    broken_glass=_list(BROKEN),
     approvers=_list(TEXT),
     signatures=_list(_object(person=TEXT, at=TIME, credential=TEXT)),
     cosigner=_maybe(TEXT),
@@ -146,6 +149,8 @@ def _paths() -> dict[str, Any]:
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
         "/api/v1/agents/{name}/pause": _pausing(),
+        "/api/v1/stop-all": {"post": _post("Pauses every agent, denies all that waits", _stopped())},
+        "/api/v1/reviews": {"get": _get("What broken glass left to be reviewed, and what was", _reviews())},
         "/api/v1/changes/begin": {
             "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
         },
@@ -174,7 +179,7 @@ def _signing_in() -> dict[str, Any]:
 def _envelopes() -> dict[str, Any]:
     config = _object(digest=TEXT, refused=_maybe(_object(at=TIME, why=_list(TEXT))))
     rows = _list(_ref("Row"))
-    queue = _object(waiting=rows, recent=rows, config=config, server_time=TIME)
+    queue = _object(waiting=rows, recent=rows, config=config, open_reviews=NUMBER, server_time=TIME)
     clock = _object(state_open=BOOLEAN, expires_at=TIME, server_time=TIME)
     approve = _post("Approves, with a passkey", ONE_ROW, challenge_id=TEXT, credential=ANY_OBJECT)
     reveal = _post("Shows a redacted value, with a row", _object(value=TEXT, salt=TEXT), selector=TEXT)
@@ -186,6 +191,12 @@ def _envelopes() -> dict[str, Any]:
         f"{one}/clock": _of_one("get", _open(_get("The time left", clock))),
         f"{one}/sign": _of_one("post", _post("The payload to sign, with its challenge", CHALLENGE)),
         f"{one}/approve": _of_one("post", approve),
+        f"{one}/break-glass/begin": _of_one(
+            "post", _post("The payload to sign for breaking glass", CHALLENGE, reason=TEXT)
+        ),
+        f"{one}/break-glass/finish": _of_one(
+            "post", _post("Breaks glass, with a passkey", ONE_ROW, challenge_id=TEXT, credential=ANY_OBJECT)
+        ),
         f"{one}/deny": _of_one("post", _post("Denies", ONE_ROW, optional={"note": _maybe(TEXT)})),
         f"{one}/withdraw": _of_one("post", _post("Takes one's signature back", ONE_ROW)),
         f"{one}/reveal": _of_one("post", reveal),
@@ -217,6 +228,24 @@ def _pausing() -> Schema:
     named = {"name": "name", "in": "path", "required": True, "schema": TEXT}
     paused = _object(agent=TEXT, paused=BOOLEAN, cancelled=_list(TEXT))
     return {"parameters": [named], "post": _post("Stops an agent and cancels what waits of it", paused)}
+
+
+def _stopped() -> Schema:
+    return _object(paused=_list(TEXT), denied=_list(TEXT))
+
+
+def _reviews() -> Schema:
+    review = _object(
+        row=_ref("Row"),
+        opened_at=TIME,
+        owner=_maybe(TEXT),
+        broken_by=_list(BROKEN),
+        closed_at=_maybe(TIME),
+        closed_by=_maybe(TEXT),
+        verdict=_maybe({"enum": ["justified", "not_justified"]}),
+        note=_maybe(TEXT),
+    )
+    return _object(reviews=_list(review), server_time=TIME)
 
 
 def _of_one(method: str, operation: Schema) -> Schema:

@@ -58,7 +58,9 @@ def test_policy_hears_whether_it_is_the_owner_and_decides_last(world: World) -> 
     heard: list[tuple[str, bool]] = []
 
     class Hearing(PlayedPolicy):
-        def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Any) -> bool:
+        def may_approve(
+            self, person: str, *, agent: str, owner: bool, mapped: Any, break_glass: bool = False
+        ) -> bool:
             heard.append((person, owner))
             return False
 

@@ -18,6 +18,7 @@ from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.glass import BreakingGlass
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
@@ -164,6 +165,7 @@ class World:
         self.deciding = Deciding(
             store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
         )
+        self.glass = BreakingGlass(store, self.deciding, self.rules)
         self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
         self.desk = GatewayDesk(
             store,
@@ -172,6 +174,7 @@ class World:
             self.rules,
             self.signing_in,
             self.deciding,
+            self.glass,
             self.changing,
             GATEWAY,
             self.metrics,
@@ -249,6 +252,14 @@ class World:
         asked = await self.deciding.sign(session, envelope)
         answer = (passkey or self.passkeys[person]).sign(asked["options"])
         return await self.deciding.approve(session, envelope, asked["challenge_id"], answer)
+
+    async def break_glass(
+        self, envelope: str, person: str = "Mika", reason: str = "The pager rang and nobody answers"
+    ) -> Envelope:
+        session = self.session(person)
+        asked = await self.glass.begin(session, envelope, reason)
+        answer = self.passkeys[person].sign(asked["options"])
+        return await self.glass.finish(session, envelope, asked["challenge_id"], answer)
 
     async def change(
         self,

@@ -112,6 +112,20 @@ class FakeDesk:
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
 
+    async def stop_all(self, session: Session) -> JsonObject:
+        return self._asked("stop_all", session)
+
+    async def glass_begin(self, session: Session, envelope_id: str, reason: str) -> JsonObject:
+        return self._asked("glass_begin", session, envelope_id, reason)
+
+    async def glass_finish(
+        self, session: Session, envelope_id: str, challenge_id: str, credential: JsonObject
+    ) -> JsonObject:
+        return self._asked("glass_finish", session, envelope_id, challenge_id, credential)
+
+    async def reviews(self, session: Session) -> JsonObject:
+        return self._asked("reviews", session)
+
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         return self._asked("change_begin", session, kind, asked)
 

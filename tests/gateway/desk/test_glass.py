@@ -1,0 +1,384 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.desk.contract import DeskError
+from gateway.encoding import from_b64u
+from gateway.envelopes import Envelope, State
+from gateway.errors import Refusal
+from gateway.model import Decision, Effect
+from gateway.store.contract import RevokePerson
+from tests.kit.things import a_mapped, a_request, a_unit
+from tests.kit.world import World
+
+WHY = "The pager rang and nobody answers"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """Two must sign; Mika and Noor may break glass, and one of them is enough then."""
+    made = await World(tmp_path).open()
+    await made.enrol("Noor")
+    await made.enrol("Sol")
+    made.policy.decision = Decision(Effect.STEP_UP, quorum=2)
+    made.policy.breakers, made.policy.broken_by = frozenset({"Mika", "Noor"}), 1
+    yield made
+    await made.close()
+
+
+async def refused(deciding: Any, word: str) -> DeskError:
+    with pytest.raises(DeskError) as error:
+        await deciding
+    assert error.value.word == word
+    return error.value
+
+
+async def untouched(world: World, envelope: Envelope) -> None:
+    assert (await world.now(envelope)).state is State.PENDING
+    assert await world.store.signatures(envelope.id) == ()
+    assert await world.store.breakings(envelope.id) == ()
+    assert await world.said(kind="mint") == []
+
+
+async def test_one_person_breaks_glass_and_it_goes_and_a_review_stays_open(world: World) -> None:
+    envelope = await world.opened()
+    told = await world.break_glass(envelope.id)
+    assert (told.state, told.decision_method, told.decided_by) == (State.APPROVED, "break_glass", "Mika")
+    (review,) = await world.store.reviews()
+    assert (review.envelope, review.closed_at) == (envelope.id, None)
+    await world.releaser.release(told, a_request())
+    (row,) = await world.said(kind="authorised")
+    assert row["decision_method"] == "break_glass"
+
+
+async def test_what_is_signed_says_that_glass_is_broken_and_why(world: World) -> None:
+    envelope = await world.opened()
+    asked = await world.glass.begin(world.session("Mika"), envelope.id, f"  {WHY}\n ")
+    said = json.loads(from_b64u(asked["payload"]))
+    assert (said["decision"], said["reason"], said["approver"]) == ("break_glass", WHY, "Mika")
+    assert said["envelope"] == envelope.id
+
+
+async def test_every_row_of_it_says_so_and_one_kind_is_there_to_be_watched(world: World) -> None:
+    envelope = await world.opened()
+    await world.break_glass(envelope.id)
+    rows = [row for row in await world.said(envelope=envelope.id) if row["kind"] != "decision"]
+    assert [row["kind"] for row in rows] == ["signature", "break_glass", "mint", "review"]
+    assert {row["decision_method"] for row in rows} == {"break_glass"}
+    assert {row["person"] for row in rows} == {"Mika"}
+    assert [row["detail"] for row in rows] == [WHY] * 4
+
+
+async def test_everybody_who_watches_is_told(world: World) -> None:
+    envelope = await world.opened()
+    before = world.board.last
+    await world.break_glass(envelope.id)
+    assert world.board.last > before
+
+
+async def test_where_policy_wants_two_the_second_completes_it_and_nothing_stays_open(world: World) -> None:
+    world.policy.broken_by = 2
+    envelope = await world.opened()
+    assert (await world.break_glass(envelope.id)).state is State.PENDING
+    told = await world.break_glass(envelope.id, "Noor")
+    assert (told.state, told.decision_method) == (State.APPROVED, "break_glass")
+    assert await world.store.reviews() == []
+    await world.releaser.release(told, a_request())
+    assert world.policy.spent_with[-1] == 2
+
+
+async def test_one_who_approved_before_may_break_glass_and_counts_once(world: World) -> None:
+    envelope = await world.opened()
+    await world.approve(envelope.id)
+    told = await world.break_glass(envelope.id)
+    assert told.state is State.APPROVED
+    assert [given.person for given in await world.store.signatures(envelope.id)] == ["Mika"]
+    assert world.policy.spent_with[-1] == 1
+
+
+async def test_an_ordinary_signature_beside_broken_glass_counts_and_the_review_stays(world: World) -> None:
+    world.policy.broken_by = 2
+    envelope = await world.opened()
+    await world.approve(envelope.id, "Sol")
+    assert (await world.break_glass(envelope.id)).state is State.APPROVED
+    assert len(await world.store.reviews()) == 1
+
+
+async def test_broken_glass_completes_no_ordinary_quorum(world: World) -> None:
+    world.policy.broken_by = 2
+    envelope = await world.opened()
+    await world.break_glass(envelope.id)
+    assert (await world.approve(envelope.id, "Sol")).state is State.PENDING
+
+
+async def test_somebody_whom_policy_does_not_let_approve_may_still_break_glass(world: World) -> None:
+    world.policy.approvers = frozenset({"Sol", "Mira"})
+    await world.enrol("Mira")
+    envelope = await world.opened()
+    assert (await world.break_glass(envelope.id)).state is State.APPROVED
+
+
+# Who and what may not. --------------------------------------------------------------------------------------
+
+
+async def test_a_non_member_breaks_no_glass(world: World) -> None:
+    envelope = await world.opened()
+    await refused(world.break_glass(envelope.id, "Sol"), "not_allowed")
+    await untouched(world, envelope)
+
+
+async def test_a_member_who_left_before_the_answer_breaks_no_glass(world: World) -> None:
+    envelope = await world.opened()
+    asked = await world.glass.begin(world.session("Mika"), envelope.id, WHY)
+    world.policy.breakers = frozenset({"Noor"})
+    answer = world.passkeys["Mika"].sign(asked["options"])
+    await refused(
+        world.glass.finish(world.session("Mika"), envelope.id, asked["challenge_id"], answer), "not_allowed"
+    )
+    await untouched(world, envelope)
+
+
+async def test_the_owner_of_the_agent_breaks_no_glass_for_it(world: World) -> None:
+    await world.add_agent("owned", owner="Mika")
+    world.set(owner_may_approve=True)
+    envelope = await world.opened(
+        a_request(caller=replace(a_request().caller, agent="owned", token_id="tok_owned"))
+    )
+    await refused(world.break_glass(envelope.id), "own_request")
+
+
+async def test_somebody_without_a_passkey_breaks_no_glass(world: World) -> None:
+    envelope = await world.opened()
+    session = world.session("Mika")
+    await world.store.apply(RevokePerson("Mika", world.store.now()))
+    await world.directory.refresh()
+    await refused(world.glass.begin(session, envelope.id, WHY), "no_passkey")
+
+
+async def test_what_policy_forbids_stays_forbidden_whatever_is_broken(world: World) -> None:
+    envelope = await world.opened()
+    world.policy.broken_by = None
+    error = await refused(world.break_glass(envelope.id), "forbidden")
+    assert error.status == 403
+    await untouched(world, envelope)
+
+
+async def test_a_policy_that_forbids_between_the_question_and_the_answer_is_heard(world: World) -> None:
+    envelope = await world.opened()
+    asked = await world.glass.begin(world.session("Mika"), envelope.id, WHY)
+    world.policy.broken_by = None
+    answer = world.passkeys["Mika"].sign(asked["options"])
+    await refused(
+        world.glass.finish(world.session("Mika"), envelope.id, asked["challenge_id"], answer), "forbidden"
+    )
+    await untouched(world, envelope)
+
+
+@pytest.mark.parametrize("reason", ["", "too short", " " * 40, "\u200b" * 40, "\n\t" * 20, "x" * 281])
+async def test_a_reason_that_says_nothing_opens_nothing(world: World, reason: str) -> None:
+    envelope = await world.opened()
+    await refused(world.break_glass(envelope.id, reason=reason), "bad_reason")
+    await untouched(world, envelope)
+
+
+# Mixing up what was signed. ---------------------------------------------------------------------------------
+
+
+async def test_a_break_glass_signature_replayed_as_an_approval_is_refused(world: World) -> None:
+    envelope = await world.opened()
+    session = world.session("Mika")
+    asked = await world.glass.begin(session, envelope.id, WHY)
+    answer = world.passkeys["Mika"].sign(asked["options"])
+    await refused(
+        world.deciding.approve(session, envelope.id, asked["challenge_id"], answer), "challenge_used"
+    )
+    await untouched(world, envelope)
+
+
+async def test_an_approval_replayed_as_broken_glass_is_refused(world: World) -> None:
+    envelope = await world.opened()
+    session = world.session("Mika")
+    asked = await world.deciding.sign(session, envelope.id)
+    answer = world.passkeys["Mika"].sign(asked["options"])
+    await refused(world.glass.finish(session, envelope.id, asked["challenge_id"], answer), "challenge_used")
+    await untouched(world, envelope)
+
+
+async def test_an_answer_to_one_question_breaks_no_glass_for_another(world: World) -> None:
+    one, other = await world.opened(), await world.opened(a_request(target="/2"))
+    session = world.session("Mika")
+    asked = await world.glass.begin(session, one.id, WHY)
+    answer = world.passkeys["Mika"].sign(asked["options"])
+    await refused(world.glass.finish(session, other.id, asked["challenge_id"], answer), "challenge_used")
+    await untouched(world, other)
+
+
+async def test_another_persons_passkey_breaks_no_glass_in_ones_session(world: World) -> None:
+    envelope = await world.opened()
+    session = world.session("Mika")
+    asked = await world.glass.begin(session, envelope.id, WHY)
+    asked["options"]["allowCredentials"] = []
+    answer = world.passkeys["Noor"].sign(asked["options"])
+    await refused(world.glass.finish(session, envelope.id, asked["challenge_id"], answer), "other_person")
+    await untouched(world, envelope)
+
+
+async def test_nobody_breaks_glass_over_what_they_have_not_seen(world: World) -> None:
+    world.policy.approvers = frozenset({"Sol", "Noor"})
+    world.library.meaning = lambda _request: a_mapped(a_unit(redact=("json:/to",)))
+    envelope = await world.opened()
+    await refused(world.break_glass(envelope.id), "not_revealed")
+    await world.deciding.reveal(world.session("Mika"), envelope.id, "json:/to")
+    assert (await world.break_glass(envelope.id)).state is State.APPROVED
+
+
+# The day. ---------------------------------------------------------------------------------------------------
+
+
+def allowed_a_day(world: World, most: int) -> None:
+    world.settings = replace(world.settings, limits=replace(world.settings.limits, break_glass=most))
+
+
+async def test_beyond_the_daily_cap_no_glass_is_broken(world: World) -> None:
+    allowed_a_day(world, 1)
+    first, second = await world.opened(), await world.opened(a_request(target="/2"))
+    await world.break_glass(first.id)
+    assert (await refused(world.break_glass(second.id, "Noor"), "daily_cap")).status == 429
+    await untouched(world, second)
+    world.time.advance(86_400)
+    third = await world.opened(a_request(target="/3"))
+    assert (await world.break_glass(third.id)).state is State.APPROVED
+
+
+async def test_two_at_once_do_not_pass_the_daily_cap_together(world: World) -> None:
+    """Both were told that there is room."""
+    allowed_a_day(world, 1)
+    wanted = {"Mika": await world.opened(), "Noor": await world.opened(a_request(target="/2"))}
+    answers = {}
+    for person, envelope in wanted.items():
+        asked = await world.glass.begin(world.session(person), envelope.id, WHY)
+        answers[person] = asked["challenge_id"], world.passkeys[person].sign(asked["options"])
+    done = await asyncio.gather(
+        *(
+            world.glass.finish(world.session(person), envelope.id, *answers[person])
+            for person, envelope in wanted.items()
+        ),
+        return_exceptions=True,
+    )
+    words = [error.word for error in done if isinstance(error, DeskError)]
+    assert words == ["daily_cap"]
+    states = [(await world.now(envelope)).state for envelope in wanted.values()]
+    assert sorted(states) == [State.APPROVED, State.PENDING]
+
+
+async def test_the_second_signature_for_one_envelope_is_no_second_use(world: World) -> None:
+    allowed_a_day(world, 1)
+    world.policy.broken_by = 2
+    envelope = await world.opened()
+    await world.break_glass(envelope.id)
+    assert (await world.break_glass(envelope.id, "Noor")).state is State.APPROVED
+
+
+async def test_glass_that_was_broken_and_withdrawn_still_counts_for_the_day(world: World) -> None:
+    allowed_a_day(world, 1)
+    envelope, other = await world.opened(), await world.opened(a_request(target="/2"))
+    await world.break_glass(envelope.id)
+    await world.deciding.withdraw(world.session("Mika"), envelope.id)
+    await refused(world.break_glass(other.id), "daily_cap")
+
+
+async def test_where_none_is_allowed_a_day_nobody_breaks_glass(world: World) -> None:
+    allowed_a_day(world, 0)
+    await refused(world.break_glass((await world.opened()).id), "daily_cap")
+
+
+# At the spend. ----------------------------------------------------------------------------------------------
+
+
+async def lapses(world: World, envelope: Envelope) -> None:
+    with pytest.raises(Refusal):
+        await world.releaser.release(await world.now(envelope), a_request())
+    assert (await world.now(envelope)).state is State.LAPSED
+    assert await world.said(kind="authorised") == []
+
+
+async def test_a_break_glass_flag_forged_in_the_column_releases_nothing(world: World) -> None:
+    """One ordinary signature of two, and the database says that glass was broken."""
+    envelope = await world.opened()
+    await world.approve(envelope.id)
+    other = await world.opened(a_request(target="/2"))
+    broken = await world.break_glass(other.id, "Noor")
+    await world.sqlite._ask(
+        lambda db: db.execute(
+            "UPDATE envelopes SET state = 'approved', decision_method = 'break_glass', cosigner = 'x', "
+            "cosigner_token = ?, cosigner_expires = ? WHERE id = ?",
+            (broken.cosigner_token, broken.cosigner_expires, envelope.id),
+        ),
+        writes=True,
+    )
+    await lapses(world, envelope)
+
+
+async def test_an_approval_relabelled_as_ordinary_does_not_pass_on_broken_glass(world: World) -> None:
+    envelope = await world.opened()
+    await world.break_glass(envelope.id)
+    await world.sqlite._ask(
+        lambda db: db.execute("UPDATE envelopes SET decision_method = 'passkey'"), writes=True
+    )
+    await lapses(world, envelope)
+
+
+async def test_a_breaker_who_left_the_group_before_the_spend_lets_nothing_go(world: World) -> None:
+    envelope = await world.opened()
+    await world.break_glass(envelope.id)
+    world.policy.breakers = frozenset()
+    await lapses(world, envelope)
+
+
+async def test_a_policy_that_takes_break_glass_back_lapses_it(world: World) -> None:
+    envelope = await world.opened()
+    await world.break_glass(envelope.id)
+    world.policy.broken_by = None
+    await lapses(world, envelope)
+
+
+# What a page is told. ---------------------------------------------------------------------------------------
+
+
+async def offered(world: World, envelope: Envelope, person: str = "Mika") -> bool:
+    told = await world.desk.envelope(world.session(person), envelope.id)
+    return bool(told["may"]["break_glass"])
+
+
+async def test_it_is_offered_only_to_members_where_approving_is_not_enough(world: World) -> None:
+    envelope = await world.opened()
+    assert await offered(world, envelope)
+    assert not await offered(world, envelope, "Sol")
+    world.policy.broken_by = None
+    assert not await offered(world, envelope)
+
+
+async def test_it_is_not_offered_to_somebody_who_can_simply_approve(world: World) -> None:
+    world.policy.decision = Decision(Effect.STEP_UP, quorum=1)
+    envelope = await world.opened()
+    assert not await offered(world, envelope)
+    world.policy.approvers = frozenset({"Sol"})
+    assert await offered(world, envelope)
+
+
+async def test_it_is_not_offered_twice_nor_beyond_the_day_nor_after_the_end(world: World) -> None:
+    world.policy.broken_by = 2
+    envelope = await world.opened()
+    await world.break_glass(envelope.id)
+    assert not await offered(world, envelope)
+    told = await world.desk.envelope(world.session("Noor"), envelope.id)
+    assert [(each["person"], each["reason"]) for each in told["broken_glass"]] == [("Mika", WHY)]
+    allowed_a_day(world, 1)
+    assert not await offered(world, await world.opened(a_request(target="/2")))
+    await world.operating.envelope_cancel(envelope.id)
+    assert not await offered(world, envelope, "Noor")
