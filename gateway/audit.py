@@ -25,6 +25,7 @@ class Kind(StrEnum):
     BREAK_GLASS = "break_glass"
     REVIEW = "review"
     PROGRAM = "program"
+    DELEGATE = "delegate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,13 @@ import structlog
 from gateway.audit import Kind, Row
 from gateway.board import Board
 from gateway.desk.acts.agents import ResumeAgent
+from gateway.desk.acts.programs import RegisterProgram, RevokeOne
 from gateway.desk.acts.reviews import CloseOne
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
 from gateway.desk.glass import BreakingGlass
+from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
@@ -226,6 +228,7 @@ class Service:
             self.signing_in,
             deciding,
             BreakingGlass(self.store, deciding, self._now_rules),
+            Programs(self.store, deciding, self._now_rules, self.gateway),
             self._changing(rp_id),
             self.gateway,
             self.metrics,
@@ -248,6 +251,8 @@ class Service:
         known = self.directory, self._now_rules, self.refresh_directory
         acts: dict[str, Act] = {
             "agent/resume": ResumeAgent(*known),
+            "program/register": RegisterProgram(*known),
+            "program/revoke": RevokeOne(*known),
             "review/close": CloseOne(self.store, self.directory, self.board, self._now_rules),
         }
         return Changing(self.store, self.keys, self.signing_in, self.gateway, rp_id, acts)

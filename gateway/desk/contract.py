@@ -32,6 +32,15 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramAnswer:
+    """What a program shows instead of a session: its name, the challenge it was given, its signature."""
+
+    program: str
+    challenge_id: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that changed; ids rise, so a page that was away names the last one it saw."""
 
@@ -102,6 +111,20 @@ class Desk(Protocol):
     async def reviews(self, session: Session) -> JsonObject:
         """What was let through by broken glass: what is to be reviewed, then what was."""
         ...
+
+    async def program_challenge(self, program: str, verb: str) -> JsonObject:
+        """A nonce for one program and one verb, to be signed once."""
+        ...
+
+    async def program_envelopes(self, answer: ProgramAnswer) -> JsonObject: ...
+
+    async def program_act(
+        self, answer: ProgramAnswer, verb: str, envelope_id: str, said: dict[str, str]
+    ) -> JsonObject:
+        """A program denies, routes or delegates; `said` is what it signed beside the verb."""
+        ...
+
+    async def programs(self, session: Session) -> JsonObject: ...
 
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         """The bytes to sign for a change of the gateway itself."""

@@ -183,6 +183,16 @@ class Deciding:
 
     def mint(self, envelope: Envelope, signatures: tuple[Signature, ...]) -> tuple[ucan.Token, int]:
         """The cosigner: it lets this one request of this one envelope go, within five minutes."""
+        return self.mint_as(
+            "cosign",
+            envelope,
+            {
+                "credential_id": [b64u(signature.credential_id) for signature in signatures],
+                "evidence_sha256": [signature.payload_sha256 for signature in signatures],
+            },
+        )
+
+    def mint_as(self, verb: str, envelope: Envelope, meta: dict[str, Any]) -> tuple[ucan.Token, int]:
         key = self.keys.cosigner
         own = ucan.did_key(key.public_key())
         expires = self.store.now() + COSIGNER_LIFE
@@ -190,14 +200,11 @@ class Deciding:
             key,
             audience=own,
             subject=own,
-            command=f"/cosign{envelope.action}".lower(),
+            command=f"/{verb}{envelope.action}".lower(),
             policy=[["==", ".envelope", envelope.id], ["==", ".request", envelope.digest]],
             nonce=secrets.token_bytes(16),
             expires=expires,
-            meta={
-                "credential_id": [b64u(signature.credential_id) for signature in signatures],
-                "evidence_sha256": [signature.payload_sha256 for signature in signatures],
-            },
+            meta=meta,
         )
         return token, expires
 

@@ -7,11 +7,12 @@ from typing import Any
 from gateway.audit import Entry, parse_filter
 from gateway.board import Board
 from gateway.desk.changing import Changing
-from gateway.desk.contract import DeskError, Event, Session, SignedIn
+from gateway.desk.contract import DeskError, Event, ProgramAnswer, Session, SignedIn
 from gateway.desk.deciding import Deciding
 from gateway.desk.glass import BreakingGlass
+from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
-from gateway.desk.views import entry_view, review_view, row_view
+from gateway.desk.views import entry_view, program_view, review_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State, signed_by
@@ -37,6 +38,7 @@ class GatewayDesk:
     signing_in: SigningIn
     deciding: Deciding
     glass: BreakingGlass
+    programs_desk: Programs
     changing: Changing
     gateway: str
     metrics_kept: Metrics
@@ -106,10 +108,8 @@ class GatewayDesk:
         known = {c.id: c.name for c in await self.store.credentials()}
         return {
             "row": await self._row(envelope),
-            "may": {
-                **self._may(session, envelope, signed=mine is not None),
-                "break_glass": await self.glass.may(session.person, envelope),
-            },
+            "may": self._may(session, envelope, signed=mine is not None),
+            "may_break_glass": await self.glass.may(session.person, envelope),
             "broken_glass": [
                 {"person": broken.person, "reason": broken.reason, "at": utc(broken.at)}
                 for broken in await self.store.breakings(envelope_id)
@@ -163,6 +163,21 @@ class GatewayDesk:
     async def reviews(self, session: Session) -> dict[str, Any]:
         told = [await self._review(review) for review in await self.store.reviews()]
         return {"reviews": told, "server_time": self._now()}
+
+    async def program_challenge(self, program: str, verb: str) -> dict[str, Any]:
+        return await self.programs_desk.challenge(program, verb)
+
+    async def program_envelopes(self, answer: ProgramAnswer) -> dict[str, Any]:
+        return await self.programs_desk.waiting(answer)
+
+    async def program_act(
+        self, answer: ProgramAnswer, verb: str, envelope_id: str, said: dict[str, str]
+    ) -> dict[str, Any]:
+        return await self._decide(self.programs_desk.act(answer, verb, envelope_id, said))
+
+    async def programs(self, session: Session) -> dict[str, Any]:
+        known = self.directory.programs.values()
+        return {"programs": [program_view(program) for program in known]}
 
     async def change_begin(self, session: Session, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
         return await self.changing.begin(session, kind, asked)

@@ -6,7 +6,7 @@ from typing import Any
 from gateway.audit import Entry
 from gateway.envelopes import Envelope
 from gateway.payload import utc
-from gateway.store.contract import Breaking, Review
+from gateway.store.contract import Breaking, Program, Review
 
 
 def row_view(envelope: Envelope, *, team: str | None, signed: int) -> dict[str, Any]:
@@ -47,6 +47,15 @@ def review_view(review: Review, row: dict[str, Any], broken: tuple[Breaking, ...
         "closed_by": review.closed_by,
         "verdict": review.verdict,
         "note": review.note,
+    }
+
+
+def program_view(program: Program) -> dict[str, Any]:
+    return {
+        "name": program.name,
+        "key": program.key,
+        "verbs": list(program.verbs),
+        "created_at": utc(program.created_at),
     }
 
 

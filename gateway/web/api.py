@@ -62,6 +62,7 @@ class Api:
             web.post(AGENT + "/pause", own(self._pause_agent)),
             web.post(f"{V1}/stop-all", own(self._stop_all)),
             web.get(f"{V1}/reviews", own(self._reviews)),
+            web.get(f"{V1}/programs", own(self._programs)),
             web.post(f"{V1}/changes/begin", own(self._change_begin)),
             web.post(f"{V1}/changes/finish", own(self._change_finish)),
             web.get(f"{V1}/rows", own(self._rows)),
@@ -165,6 +166,9 @@ class Api:
     async def _reviews(self, _request: web.Request, session: Session) -> JsonObject:
         return await self._desk.reviews(session)
 
+    async def _programs(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.programs(session)
+
     async def _glass_begin(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "reason")
         return await self._desk.glass_begin(session, _id(request), body.text("reason", REASON))
@@ -203,8 +207,19 @@ class Api:
         last = None if before is None else whole_number(before, "before")
         return await self._desk.rows(session, chosen or None, last, most)
 
+    def not_too_often(self, limit: RateLimit) -> Callable[[web.Request], None]:
+        """Refuses an address that asks more often than this limit lets it."""
+
+        def check(request: web.Request) -> None:
+            self._check(limit, request)
+
+        return check
+
     def _not_too_often(self, request: web.Request) -> None:
-        wait = self._limit.wait(address_key(self._address(request)))
+        self._check(self._limit, request)
+
+    def _check(self, limit: RateLimit, request: web.Request) -> None:
+        wait = limit.wait(address_key(self._address(request)))
         if wait is not None:
             seconds = max(1, ceil(wait))
             raise DeskError(

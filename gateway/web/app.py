@@ -16,12 +16,14 @@ from gateway.web.api import Api
 from gateway.web.events import EventStreams
 from gateway.web.limits import RateLimit
 from gateway.web.pages import Pages as Shells
+from gateway.web.programs import ProgramRoutes
 from gateway.web.security import faults, guard, protection
 from gateway.web.sessions import Sessions
 from gateway.web.sockets import BACKLOG
 
 BODY_BYTES = 1 << 20
 SIGN_IN_TRIES = 30
+PROGRAM_TRIES = 600
 IDLE_SECONDS = 75.0
 GRACE_SECONDS = 5.0
 
@@ -42,7 +44,8 @@ def build_app(
     streams = EventStreams(desk, sessions)
     limit = RateLimit(SIGN_IN_TRIES, time.monotonic)
     api = Api(desk, sessions, streams, limit, trusted_proxy=trusted_proxy)
-    app.add_routes([*api.routes(), *Shells.read(ui).routes()])
+    programs = ProgramRoutes(desk, api.not_too_often(RateLimit(PROGRAM_TRIES, time.monotonic)))
+    app.add_routes([*api.routes(), *programs.routes(), *Shells.read(ui).routes()])
     app.on_response_prepare.append(protection(https=https))
 
     async def stop_streams(_app: web.Application) -> None:

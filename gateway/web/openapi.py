@@ -83,15 +83,16 @@ AUDIT_ROW = _object(
     status=_maybe(NUMBER),
     detail=_maybe(TEXT),
 )
+PROGRAM_VERB: Schema = {"enum": ["deny", "route", "delegate"]}
 BROKEN = _object(person=TEXT, reason=TEXT, at=TIME)
 ENVELOPE = _object(
     row=_ref("Row"),
     may=_object(
         approve=BOOLEAN,
         deny=BOOLEAN,
-        break_glass=BOOLEAN,
         why={"enum": ["ok", "not_allowed", "own_request", "decided", "expired", "no_passkey"]},
     ),
+    may_break_glass=BOOLEAN,
     broken_glass=_list(BROKEN),
     approvers=_list(TEXT),
     signatures=_list(_object(person=TEXT, at=TIME, credential=TEXT)),
@@ -151,6 +152,7 @@ def _paths() -> dict[str, Any]:
         "/api/v1/agents/{name}/pause": _pausing(),
         "/api/v1/stop-all": {"post": _post("Pauses every agent, denies all that waits", _stopped())},
         "/api/v1/reviews": {"get": _get("What broken glass left to be reviewed, and what was", _reviews())},
+        **_programs(),
         "/api/v1/changes/begin": {
             "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
         },
@@ -232,6 +234,36 @@ def _pausing() -> Schema:
 
 def _stopped() -> Schema:
     return _object(paused=_list(TEXT), denied=_list(TEXT))
+
+
+def _programs() -> dict[str, Any]:
+    program = _object(name=TEXT, key=TEXT, verbs=_list(PROGRAM_VERB), created_at=TIME)
+    waiting = _object(id=TEXT, may=_list(PROGRAM_VERB), sheet=BYTES, routed_to=_maybe(TEXT), expires_at=TIME)
+    nonce = _object(challenge_id=TEXT, nonce=BYTES, gateway=TEXT)
+    shown: dict[str, Schema] = {"program": TEXT, "challenge_id": TEXT, "signature": BYTES}
+    headers = [
+        {"name": f"Secondsig-{part}", "in": "header", "required": True, "schema": TEXT}
+        for part in ("Program", "Challenge", "Signature")
+    ]
+    listed = _open(
+        _get("What waits that a program may act on", _object(envelopes=_list(waiting), server_time=TIME))
+    )
+    one = "/api/v1/programs/envelopes/{id}"
+    deny = _post("A program denies", ONE_ROW, optional={"note": TEXT}, **shown)
+    route = _post("A program names the group that is asked", ONE_ROW, optional={"group": TEXT}, **shown)
+    delegate = _post("A program vouches, where policy accepts that", ONE_ROW, **shown)
+    return {
+        "/api/v1/programs": {
+            "get": _get("The programs that are registered", _object(programs=_list(program)))
+        },
+        "/api/v1/programs/challenge": {
+            "post": _open(_post("A nonce for one program and verb", nonce, program=TEXT, verb=TEXT))
+        },
+        "/api/v1/programs/envelopes": {"get": {**listed, "parameters": headers}},
+        f"{one}/deny": _of_one("post", _open(deny)),
+        f"{one}/route": _of_one("post", _open(route)),
+        f"{one}/delegate": _of_one("post", _open(delegate)),
+    }
 
 
 def _reviews() -> Schema:

@@ -3,6 +3,7 @@
 1. The request names one of the gateway's own hosts, in a plain path.      (DNS rebinding)
 2. Its method is GET, HEAD or POST.
 3. A POST comes from a page of that same host, says so, and carries JSON.  (cross-site request forgery)
+   A program's says nothing of where it comes from, and carries its own signature instead of a session.
 4. A browser does not say that another site asks, or that a page is framed.
 The two halves of a session are `sessions`' part, the body's form is `incoming`'s.
 """
@@ -18,6 +19,9 @@ from yarl import URL
 from gateway.desk.contract import DeskError
 from gateway.errors import UsageError
 from gateway.web.answers import UNAVAILABLE, error_answer, is_api, protect
+
+PROGRAMS = "/api/v1/programs/"
+"""Registered programs sign for themselves and send no cookie: no other site can make a browser do it."""
 
 OWN_SITES = frozenset({"same-origin", "none"})
 FRAMES = frozenset({"iframe", "frame", "embed", "object", "fencedframe"})
@@ -87,7 +91,8 @@ def _own_host(request: web.Request, hosts: Mapping[str, frozenset[str]], proper:
 
 
 def _own_page(request: web.Request, own: frozenset[str]) -> None:
-    if sole(request, "Origin") not in own:
+    origin = sole(request, "Origin")
+    if origin not in own and not (origin is None and request.path.startswith(PROGRAMS)):
         raise DeskError(403, "wrong_origin", "This may only be asked for by the gateway's own pages.")
     if request.content_type != "application/json" or len(request.headers.getall("Content-Type", [])) != 1:
         raise DeskError(415, "not_json", "The body has to be JSON, and the Content-Type has to say so.")

@@ -8,7 +8,12 @@ SAMPLE = re.compile(r'[a-z_]+(\{[a-z]+="(?:[^"\\\n]|\\.)*"\})? \d+')
 
 
 def page(metrics: Metrics, **changes: object) -> str:
-    usual: dict[str, object] = {"config": "abc", "refused": False, "envelopes": {"pending": 2}}
+    usual: dict[str, object] = {
+        "config": "abc",
+        "refused": False,
+        "envelopes": {"pending": 2},
+        "open_reviews": 4,
+    }
     return metrics.page(**{**usual, **changes})  # type: ignore[arg-type]  # a test changes one of them
 
 
@@ -39,6 +44,7 @@ def test_what_is_counted_is_on_the_page() -> None:
     assert 'secondsig_reloads_total{result="taken"} 0' in lines
     assert 'secondsig_envelopes{state="pending"} 2' in lines
     assert 'secondsig_config_digest_info{digest="abc"} 1' in lines
+    assert "secondsig_open_reviews 4" in lines
     assert "secondsig_config_refused 0" in lines
     assert "secondsig_config_refused 1" in page(metrics, refused=True).splitlines()
 
@@ -46,7 +52,7 @@ def test_what_is_counted_is_on_the_page() -> None:
 def test_every_family_has_its_help_and_type_before_its_samples() -> None:
     lines = page(Metrics()).splitlines()
     families = [line.split()[2] for line in lines if line.startswith("# TYPE")]
-    assert len(families) == len(set(families)) == 5
+    assert len(families) == len(set(families)) == 6
     for line in lines:
         if not line.startswith("#"):
             assert SAMPLE.fullmatch(line)

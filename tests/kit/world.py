@@ -19,6 +19,7 @@ from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
 from gateway.desk.glass import BreakingGlass
+from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
@@ -166,6 +167,7 @@ class World:
             store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
         )
         self.glass = BreakingGlass(store, self.deciding, self.rules)
+        self.programs = Programs(store, self.deciding, self.rules, GATEWAY)
         self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
         self.desk = GatewayDesk(
             store,
@@ -175,6 +177,7 @@ class World:
             self.signing_in,
             self.deciding,
             self.glass,
+            self.programs,
             self.changing,
             GATEWAY,
             self.metrics,

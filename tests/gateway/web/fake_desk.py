@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 from multidict import CIMultiDictProxy
 
-from gateway.desk.contract import DeskError, Event, JsonObject, Session, SignedIn
+from gateway.desk.contract import DeskError, Event, JsonObject, ProgramAnswer, Session, SignedIn
 from gateway.web.app import Pages, build_app
 from gateway.web.sockets import loopback_sockets
 
@@ -125,6 +125,20 @@ class FakeDesk:
 
     async def reviews(self, session: Session) -> JsonObject:
         return self._asked("reviews", session)
+
+    async def program_challenge(self, program: str, verb: str) -> JsonObject:
+        return self._asked("program_challenge", program, verb)
+
+    async def program_envelopes(self, answer: ProgramAnswer) -> JsonObject:
+        return self._asked("program_envelopes", answer)
+
+    async def program_act(
+        self, answer: ProgramAnswer, verb: str, envelope_id: str, said: dict[str, str]
+    ) -> JsonObject:
+        return self._asked("program_act", answer, verb, envelope_id, said)
+
+    async def programs(self, session: Session) -> JsonObject:
+        return self._asked("programs", session)
 
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         return self._asked("change_begin", session, kind, asked)
