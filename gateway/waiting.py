@@ -13,14 +13,16 @@ from gateway.decoded import DecodedBody
 from gateway.directory import Directory
 from gateway.envelopes import Envelope, State
 from gateway.errors import About, Reason, Refusal, StoreError
+from gateway.facts import facts_of
 from gateway.gate import Release
+from gateway.glass import enough
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
 from gateway.model import Decision, Mapped, Mode, Request
 from gateway.payload import utc
 from gateway.questions import Digests, Entropy, intent_key, join_key, join_scope, new_envelope, unnamed
 from gateway.releasing import Releaser
-from gateway.rules import Rules, Stake, approvers
+from gateway.rules import Rules, Stake, approvers, glass_breakers
 from gateway.store.contract import Done, Full, Joined, Lost, Open, Store
 
 PATIENCE = {"python-httpx": 4, "python-httpx2": 4, "got": 25, "okhttp": 9, "axios": 50}
@@ -98,12 +100,21 @@ class Waiting:
 
     def _check_reachable(self, request: Request, mapped: Mapped, decision: Decision, rules: Rules) -> None:
         stake = Stake(request.caller.agent, mapped, decision.quorum)
-        if len(approvers(rules, self.directory, stake)) < decision.quorum:
+        enough_people = len(approvers(rules, self.directory, stake)) >= decision.quorum
+        if not enough_people and not self._glass_in_reach(request, stake, rules):
             raise Refusal(
                 Reason.NO_APPROVER_REACHABLE,
                 "A person must approve this, and nobody who may is enrolled: ask your operator to enrol "
                 "an approver. Nothing was sent.",
             )
+
+    def _glass_in_reach(self, request: Request, stake: Stake, rules: Rules) -> bool:
+        """Those who may break glass are enrolled, and so many that policy would accept it from them."""
+        breakers = len(glass_breakers(rules, self.directory, stake))
+        facts = facts_of(request, stake.mapped, self.store.now())
+        return any(
+            enough(rules, stake.agent, stake.mapped, facts, people) for people in range(1, breakers + 1)
+        )
 
     def _new(
         self,

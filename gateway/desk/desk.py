@@ -173,7 +173,13 @@ class GatewayDesk:
     async def program_act(
         self, answer: ProgramAnswer, verb: str, envelope_id: str, said: dict[str, str]
     ) -> dict[str, Any]:
-        return await self._decide(self.programs_desk.act(answer, verb, envelope_id, said))
+        """A program is told the state, never the rows that people are shown."""
+        try:
+            envelope = await self.programs_desk.act(answer, verb, envelope_id, said)
+        except DeskError as error:
+            error.extra.clear()
+            raise
+        return {"envelope": envelope.id, "state": str(envelope.state)}
 
     async def programs(self, session: Session) -> dict[str, Any]:
         known = self.directory.programs.values()

@@ -105,22 +105,23 @@ class Programs:
         """One verb of one program. The steps, each of which refuses:
 
         1. the nonce was given to this program, for this verb, and not yet answered;
-        2. the envelope is still open;
+        2. its key signed the nonce and exactly this payload: this envelope, this verb, what it says;
         3. the program is registered for this verb, and policy permits it here;
-        4. its key signed the nonce and exactly this payload: this envelope, this verb, what it says;
+        4. the envelope is still open;
         5. what the verb needs holds: policy accepts its word, or enough of the group may approve.
         """
         known = next((name for name in VERBS if name == verb), None)
         if known is None or said.keys() - SAYS[known]:
             raise DeskError(400, "bad_request", "Programs may deny, route or delegate.")
         program, nonce = await self._answered(answer, known)
-        envelope = await self.deciding.pending(envelope_id)
+        envelope = await self.deciding.envelope(envelope_id)
         unsealed = self.deciding.opened(envelope)
-        if not self._may(program, known, envelope, unsealed):
-            raise DeskError(403, "not_allowed", f"Policy does not let {program.name} {known} this.")
         payload = for_signer(unsealed.shared, decision=known, approver=program.name, **said)
         signed = challenge(nonce, payload)
         self._verify(program, answer.signature, signed)
+        if not self._may(program, known, envelope, unsealed):
+            raise DeskError(403, "not_allowed", f"Policy does not let {program.name} {known} this.")
+        await self.deciding.pending(envelope_id)
         signature = ProgramSignature(
             envelope.id,
             program.name,

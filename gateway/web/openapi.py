@@ -131,6 +131,7 @@ def describe(version: str) -> dict[str, Any]:
             "securitySchemes": {
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "secondsig_session"},
                 "tab": {"type": "apiKey", "in": "header", "name": "Secondsig-Tab"},
+                "program": {"type": "apiKey", "in": "header", "name": "Secondsig-Signature"},
                 "scrape": {"type": "http", "scheme": "bearer"},
             },
         },
@@ -241,17 +242,16 @@ def _programs() -> dict[str, Any]:
     waiting = _object(id=TEXT, may=_list(PROGRAM_VERB), sheet=BYTES, routed_to=_maybe(TEXT), expires_at=TIME)
     nonce = _object(challenge_id=TEXT, nonce=BYTES, gateway=TEXT)
     shown: dict[str, Schema] = {"program": TEXT, "challenge_id": TEXT, "signature": BYTES}
+    state = _object(envelope=TEXT, state=TEXT)
     headers = [
         {"name": f"Secondsig-{part}", "in": "header", "required": True, "schema": TEXT}
         for part in ("Program", "Challenge", "Signature")
     ]
-    listed = _open(
-        _get("What waits that a program may act on", _object(envelopes=_list(waiting), server_time=TIME))
-    )
+    listed = _get("What waits that a program may act on", _object(envelopes=_list(waiting), server_time=TIME))
     one = "/api/v1/programs/envelopes/{id}"
-    deny = _post("A program denies", ONE_ROW, optional={"note": TEXT}, **shown)
-    route = _post("A program names the group that is asked", ONE_ROW, optional={"group": TEXT}, **shown)
-    delegate = _post("A program vouches, where policy accepts that", ONE_ROW, **shown)
+    deny = _post("A program denies", state, optional={"note": TEXT}, **shown)
+    route = _post("A program names the group that is asked", state, group=TEXT, **shown)
+    delegate = _post("A program vouches, where policy accepts that", state, **shown)
     return {
         "/api/v1/programs": {
             "get": _get("The programs that are registered", _object(programs=_list(program)))
@@ -259,7 +259,9 @@ def _programs() -> dict[str, Any]:
         "/api/v1/programs/challenge": {
             "post": _open(_post("A nonce for one program and verb", nonce, program=TEXT, verb=TEXT))
         },
-        "/api/v1/programs/envelopes": {"get": {**listed, "parameters": headers}},
+        "/api/v1/programs/envelopes": {
+            "get": {**listed, "parameters": headers, "security": [{"program": []}]}
+        },
         f"{one}/deny": _of_one("post", _open(deny)),
         f"{one}/route": _of_one("post", _open(route)),
         f"{one}/delegate": _of_one("post", _open(delegate)),

@@ -1,10 +1,10 @@
 """The routes of registered programs: no cookie, no session; what they sign is what they may."""
 
-import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from gateway.desk.contract import Desk, DeskError, ProgramAnswer
 from gateway.encoding import from_b64u
@@ -14,8 +14,13 @@ from gateway.web.security import PROGRAMS, sole
 
 ENVELOPE = PROGRAMS + "envelopes/{id:env_[0-9A-Za-z]{16,40}}"
 NAME = re.compile(r"[0-9A-Za-z._-]{1,64}")
-CHALLENGE_ID, SIGNATURE, VERB, NOTE, GROUP = 128, 256, 16, 280, 200
-SAYS = {"deny": "note", "route": "group"}
+NAME_LENGTH, CHALLENGE_ID, SIGNATURE, VERB, WORDS = 64, 128, 256, 16, 280
+SAYS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "deny": ((), ("note",)),
+    "route": (("group",), ()),
+    "delegate": ((), ()),
+}
+"""What each verb has to say beside its signature, and what it may say."""
 
 
 class ProgramRoutes:
@@ -28,7 +33,7 @@ class ProgramRoutes:
         return [
             web.post(f"{PROGRAMS}challenge", self._challenge),
             web.get(f"{PROGRAMS}envelopes", self._waiting, allow_head=False),
-            web.post(ENVELOPE + "/{verb:deny|route|delegate}", self._act),
+            *(web.post(f"{ENVELOPE}/{verb}", self._acts(verb)) for verb in SAYS),
         ]
 
     async def _challenge(self, request: web.Request) -> web.StreamResponse:
@@ -41,22 +46,30 @@ class ProgramRoutes:
         """What is signed stands in headers: a GET has no body, and an address is written down."""
         query(request)
         shown = [sole(request, f"Secondsig-{part}") for part in ("Program", "Challenge", "Signature")]
+        if not all(shown):
+            raise DeskError(
+                401, "not_signed", "Sign a nonce first, and say who you are in Secondsig-Program."
+            )
         name, challenge_id, signature = (value or "" for value in shown)
         answer = ProgramAnswer(_name(name), challenge_id[:CHALLENGE_ID], _signature(signature))
         return json_answer(await self._desk.program_envelopes(answer))
 
-    async def _act(self, request: web.Request) -> web.StreamResponse:
-        verb = request.match_info["verb"]
-        optional = [SAYS[verb]] if verb in SAYS else []
-        body = await read_body(request, "program", "challenge_id", "signature", optional=optional)
-        answer = ProgramAnswer(
-            _name(body.text("program", 64)),
-            body.text("challenge_id", CHALLENGE_ID),
-            _signature(body.text("signature", SIGNATURE)),
-        )
-        limits = {"note": NOTE, "group": GROUP}
-        said = {name: body.text(name, limits[name]) for name in optional if name in body.members}
-        return json_answer(await self._desk.program_act(answer, verb, request.match_info["id"], said))
+    def _acts(self, verb: str) -> Handler:
+        required, optional = SAYS[verb]
+
+        async def act(request: web.Request) -> web.StreamResponse:
+            names = ("program", "challenge_id", "signature", *required)
+            body = await read_body(request, *names, optional=optional)
+            answer = ProgramAnswer(
+                _name(body.text("program", NAME_LENGTH)),
+                body.text("challenge_id", CHALLENGE_ID),
+                _signature(body.text("signature", SIGNATURE)),
+            )
+            told = [name for name in (*required, *optional) if name in body.members]
+            said = {name: body.text(name, WORDS) for name in told}
+            return json_answer(await self._desk.program_act(answer, verb, request.match_info["id"], said))
+
+        return act
 
 
 def _name(text: str) -> str:
@@ -68,5 +81,5 @@ def _name(text: str) -> str:
 def _signature(text: str) -> bytes:
     try:
         return from_b64u(text[:SIGNATURE])
-    except (ValueError, binascii.Error):
+    except ValueError:
         raise bad("signature has to be base64url.") from None

@@ -17,6 +17,7 @@ ENVELOPE = "env_" + "0123456789ABCDEFGHJKMNPQRS"
 COOKIE, TAB = "cookie-of-mika-000000", "tab-of-mika-000000000"
 SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
 
+SIGNED: JsonObject = {"program": "fraud", "challenge_id": "ch_1", "signature": "AQ"}
 BODIES: dict[str, JsonObject] = {
     "/api/v1/login/begin": {},
     "/api/v1/login/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
@@ -26,15 +27,23 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/sign": {},
     f"/api/v1/envelopes/{ENVELOPE}/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
+    f"/api/v1/envelopes/{ENVELOPE}/break-glass/begin": {"reason": "Nobody answers"},
+    f"/api/v1/envelopes/{ENVELOPE}/break-glass/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
+    "/api/v1/stop-all": {},
     "/api/v1/agents/ci-bot/pause": {},
     "/api/v1/changes/begin": {"kind": "agent/resume", "asked": {"agent": "ci-bot"}},
     "/api/v1/changes/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
     f"/api/v1/envelopes/{ENVELOPE}/mismatch": {"expected": "aa", "shown": "bb"},
+    "/api/v1/programs/challenge": {"program": "fraud", "verb": "deny"},
+    f"/api/v1/programs/envelopes/{ENVELOPE}/deny": {**SIGNED, "note": "no"},
+    f"/api/v1/programs/envelopes/{ENVELOPE}/route": {**SIGNED, "group": "finance"},
+    f"/api/v1/programs/envelopes/{ENVELOPE}/delegate": SIGNED,
 }
 OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
-OWN_POSTS = [path for path in BODIES if path not in OPEN_POSTS]
+PROGRAM_POSTS = [path for path in BODIES if "/programs/" in path]
+OWN_POSTS = [path for path in BODIES if path not in {*OPEN_POSTS, *PROGRAM_POSTS}]
 OWN_GETS = ["/api/v1/me", "/api/v1/envelopes", f"/api/v1/envelopes/{ENVELOPE}", "/api/v1/rows"]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
 PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit"]

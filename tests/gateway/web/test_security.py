@@ -10,6 +10,7 @@ from tests.gateway.web.fake_desk import (
     OPEN_GETS,
     OWN_GETS,
     PAGES,
+    PROGRAM_POSTS,
     Browser,
     FakeDesk,
     Server,
@@ -39,6 +40,8 @@ APPROVE = f"/api/v1/envelopes/{ENVELOPE}/approve"
 async def test_post_of_another_origin_is_refused(
     path: str, origin: str | None, browser: Browser, server: Server, desk: FakeDesk
 ):
+    if origin is None and path in PROGRAM_POSTS:
+        pytest.skip("a program is no page: what it signs is checked instead")
     sent = origin.format(port=server.port) if origin else None
     reply = await browser.post(path, Origin=sent)
     assert (reply.status, reply.json["error"]) == (403, "wrong_origin")
