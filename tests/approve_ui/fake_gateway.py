@@ -27,6 +27,7 @@ PAGES = {
     "/approve/{id}": "approve",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
+    "/app/reviews": "reviews",
 }
 TTL = 101
 SITE = "\n".join(
@@ -192,6 +193,11 @@ class FakeGateway:
     sample: Json = field(default_factory=payload)
     changes: Json = field(default_factory=dict)
     may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
+    may_break_glass: bool = False
+    glass_reply: Reply | None = None
+    reason_signed: str | None = None
+    reviews: list[Json] = field(default_factory=list)
+    change_signed: Json = field(default_factory=dict)
     repeats: Json | None = None
     signatures: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
@@ -224,6 +230,8 @@ class FakeGateway:
         return {
             "row": self.row(),
             "may": {"approve": False, "deny": False, "why": "decided"} if done else self.may,
+            "may_break_glass": self.may_break_glass and not done,
+            "broken_glass": [],
             "approvers": ["mika", "jonas", "priya"],
             "signatures": self.signatures,
             "cosigner": "bafyreiaiq5zybd35z2s3hvfrhg3nu2k5vuujbsy5jghcswjn7luppiylby" if done else None,
@@ -247,8 +255,8 @@ class FakeGateway:
             "timeout": 60000,
         }
 
-    def signed(self) -> Json:
-        raw = rfc8785.dumps(self.sample)
+    def signed(self, sample: Json | None = None) -> Json:
+        raw = rfc8785.dumps(sample or self.sample)
         return {
             "challenge_id": "ch_1",
             "payload": b64u(self.tamper_bytes(raw)),
@@ -288,7 +296,15 @@ class FakeGateway:
             }
         if path == "/api/v1/envelopes":
             config = {"digest": digest_of("config"), "refused": self.refused_change}
-            return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
+            return {
+                "waiting": self.waiting,
+                "recent": self.recent,
+                "config": config,
+                "open_reviews": len([each for each in self.reviews if not each["closed_at"]]),
+                "server_time": now,
+            }
+        if path == "/api/v1/reviews":
+            return {"reviews": self.reviews, "server_time": now}
         if path == "/api/v1/rows":
             return self.rows
         if path == f"/api/v1/envelopes/{ENVELOPE}":
@@ -310,9 +326,45 @@ class FakeGateway:
             "withdraw": lambda _: self._move({"state": "revoked", "decided_by": "mika"}),
             "reveal": self._reveal,
             "mismatch": lambda _: {},
+            "break-glass/begin": self._glass,
+            "break-glass/finish": self._approve,
+            "stop-all": lambda _: {"paused": ["ci-bot"], "denied": [ENVELOPE]},
+            "changes/begin": self._change,
+            "changes/finish": self._changed,
             "agents/ci-bot/pause": lambda _: self.pause_reply,
         }
         return handlers[name](body)
+
+    def _glass(self, body: Json) -> Reply:
+        if self.glass_reply is not None:
+            return self.glass_reply
+        reason = self.reason_signed or body["reason"]
+        return self.signed({**self.sample, "decision": "break_glass", "reason": reason})
+
+    def _change(self, body: Json) -> Reply:
+        asked = body["asked"]
+        review = {"envelope": asked["envelope"], "agent": "ci-bot"}
+        change = {"review": review, "verdict": asked["verdict"], "note": asked["note"]}
+        raw = {
+            "type": "secondsig/administration",
+            "version": 1,
+            "rp_id": "localhost",
+            "person": "mika",
+            "kind": body["kind"],
+            "asked": asked,
+            "says": "Breaking glass was right.",
+            "change": change,
+            **self.change_signed,
+        }
+        return self.signed(raw)
+
+    def _changed(self, _body: Json) -> Reply:
+        now = utc(datetime.now(UTC))
+        asked = self.posted["changes/begin"][-1]["asked"]
+        verdict, note = asked["verdict"], asked["note"]
+        closed = {"closed_at": now, "closed_by": "mika", "verdict": verdict, "note": note}
+        self.reviews = [{**each, **closed} for each in self.reviews]
+        return {"envelope": asked["envelope"], "verdict": verdict}
 
     def _session(self, kind: str) -> Reply:
         raw = rfc8785.dumps({"type": kind, "version": 1, "gateway": "gw_7f3a"})

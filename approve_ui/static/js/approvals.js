@@ -1,6 +1,6 @@
 // The queue: live, and still while somebody's pointer or focus is in it.
 
-import { get } from "./api.js";
+import { get, post } from "./api.js";
 import { ends } from "./bytes.js";
 import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
@@ -24,6 +24,7 @@ const later = one("#show-new");
 const shown = new Map();
 let held = null;
 let config = null;
+let reviews = 0;
 let timer = 0;
 
 const busy = () => list.matches(":hover") || list.contains(document.activeElement);
@@ -43,6 +44,7 @@ async function refresh() {
   document.title = `${answer.waiting.length ? `(${answer.waiting.length}) ` : ""}Approvals · Secondsig`;
   showRecent(answer.recent);
   config = answer.config;
+  reviews = answer.open_reviews;
   if (shown.size && busy()) return hold(answer.waiting);
   showConfig();
   showWaiting(answer.waiting);
@@ -58,6 +60,28 @@ function showConfig() {
     one("#in-force").textContent = ends(digest);
   }
   notice.hidden = !refused;
+  one("#open-reviews").hidden = reviews === 0;
+  one("#review-count").textContent = reviews === 1 ? "and one review is open: somebody who did not sign has to look at it." : `and ${reviews} reviews are open: somebody who did not sign has to look at them.`;
+}
+
+function askToStop() {
+  const dialog = one("#stop-ask");
+  dialog.returnValue = "";
+  dialog.showModal();
+  one("h2", dialog).focus();
+  dialog.addEventListener("close", () => { if (dialog.returnValue === "stop") stopAll(); }, { once: true });
+}
+
+async function stopAll() {
+  const told = one("#stop-said");
+  try {
+    const { paused, denied } = await post("/api/v1/stop-all");
+    one("span", told).textContent = `Everything is stopped: agents paused: ${paused.length}, requests denied: ${denied.length}.`;
+  } catch (error) {
+    one("span", told).textContent = `${error.message} Not everything is stopped: try again, or use secondsig stop-all.`;
+  }
+  told.hidden = false;
+  soon();
 }
 
 // Nothing moves under a finger: rows that ended say so where they stand, and new ones wait behind a button.
@@ -192,6 +216,7 @@ later.addEventListener("click", () => { showWaiting(held); later.blur(); });
 list.addEventListener("pointerleave", () => setTimeout(release, 0));
 list.addEventListener("focusout", () => setTimeout(release, 0));
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") soon(); });
+one("#stop").addEventListener("click", askToStop);
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
 copyButton(one("#copy-try"), () => one("#try").textContent);
 start();

@@ -6,6 +6,7 @@ import { secondsUntil, setServerTime, startClock, tick, timeOfDay, when } from "
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
 import { listen } from "./events.js";
+import { askForReason, closeReason } from "./glass.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { outcomeOf, tellOutcome } from "./outcome.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
@@ -17,12 +18,13 @@ import { checkDisplay, keepsCommitment, Mismatch, openPayload } from "./verify.j
 
 const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "own-request", "no-passkey", "offline"]);
 const SIGNABLE = new Set(["ready", "sign-failed"]);
+const BREAKABLE = new Set(["verifying", "ready", "sign-failed", "not-allowed", "signed", "no-passkey"]);
 const SENDING_FOR_MS = 2500;
 
 const id = location.pathname.split("/").at(-1);
 const api = `/api/v1/envelopes/${encodeURIComponent(id)}`;
 const [approve, deny, says, sheet] = ["#approve", "#deny-it", "#says", "#sheet"].map((s) => one(s));
-const page = { me: null, view: null, state: "loading", opened: null, challenge: null, revealed: [], signedAt: -Infinity, ceremony: null, alarmed: false, resumed: false, listening: false };
+const page = { me: null, view: null, state: "loading", opened: null, challenge: null, revealed: [], verb: "approve", reason: undefined, signedAt: -Infinity, ceremony: null, alarmed: false, resumed: false, listening: false };
 const guard = new Guard(showArming);
 
 // States
@@ -33,6 +35,7 @@ function enter(state) {
   const changed = page.state !== state;
   page.state = state;
   if (!DECIDING.has(state)) closeDialog();
+  if (!BREAKABLE.has(state)) closeReason();
   showState(state);
   fill("verb", DECIDING.has(state) || state === "not-allowed" ? "asks to" : "asked to");
   document.body.classList.toggle("alarm-page", state === "mismatch");
@@ -43,13 +46,22 @@ function enter(state) {
   showArming();
 }
 
+const breaking = () => page.verb === "break_glass";
+const maySign = (view) => (breaking() ? view?.may_break_glass : view?.may.approve);
+
+function showGlass() {
+  one("#glass").hidden = breaking() || !page.view?.may_break_glass || !BREAKABLE.has(page.state) || page.alarmed;
+  one("#glass-follows").hidden = !breaking() || !DECIDING.has(page.state);
+}
+
 function showArming() {
-  const unwilling = !page.view?.may.approve || !SIGNABLE.has(page.state);
+  showGlass();
+  const unwilling = !maySign(page.view) || !SIGNABLE.has(page.state);
   const why = guard.why();
   const armed = !unwilling && why === null && guard.settled;
   approve.setAttribute("aria-disabled", String(!armed));
   deny.setAttribute("aria-disabled", String(!guard.settled || page.state === "offline" || !page.view?.may.deny));
-  one("span", approve).textContent = page.state === "verifying" ? "Checking" : "Approve";
+  one("span", approve).textContent = page.state === "verifying" ? "Checking" : breaking() ? "Break glass" : "Approve";
   if (page.state === "verifying" || SIGNABLE.has(page.state)) {
     const words = why ?? `Your passkey signs ${ends(page.opened.digest)}`;
     if (says.textContent !== words) says.textContent = words;
@@ -73,14 +85,15 @@ async function loadNow() {
   page.unsure = false;
   page.view = view;
   showEarlier(view.earlier_configuration);
+  if (breaking() && !view.may_break_glass) leaveGlass();
   tellOutcome(view, page.me, page.opened?.payload);
-  const state = outcomeOf(view, page.me);
+  const state = breaking() ? "open" : outcomeOf(view, page.me);
   if (state === "waiting" && performance.now() - page.signedAt < SENDING_FOR_MS) return enter("sending");
   if (state !== "open") return showUnsigned(state);
   if (view.row.signed !== (before ?? view).row.signed) guard.settle();
   if (page.state === "signing") return;
-  if (view.may.approve && passkeysWork()) await prepare();
-  else showUnsigned(view.may.approve ? "no-passkey" : view.may.why.replaceAll("_", "-"));
+  if (maySign(view) && passkeysWork()) await prepare();
+  else showUnsigned(maySign(view) ? "no-passkey" : view.may.why.replaceAll("_", "-"));
 }
 
 // What decides changed since this was asked: said before anybody signs, and time to read it.
@@ -116,8 +129,8 @@ async function prepare() {
   if (page.challenge && page.opened) return enter(guard.verified ? "ready" : "verifying");
   enter("verifying");
   try {
-    page.challenge = await post(`${api}/sign`);
-    page.opened = await openPayload(page.challenge, { envelope: id, approver: page.me.name });
+    page.challenge ??= await askToSign();
+    page.opened = await openPayload(page.challenge, { envelope: id, approver: page.me.name, decision: page.verb, reason: page.reason });
     await build();
   } catch (error) {
     if ("status" in error) return onFailure(error);
@@ -128,6 +141,8 @@ async function prepare() {
   enter("ready");
   guard.settle(ARMS_AFTER_MS);
 }
+
+const askToSign = () => (breaking() ? post(`${api}/break-glass/begin`, { reason: page.reason }) : post(`${api}/sign`));
 
 async function build() {
   guard.verified = false;
@@ -234,7 +249,8 @@ async function sendSignature(credential) {
   const { challenge_id } = page.challenge;
   page.challenge = null;
   try {
-    const { row } = await post(`${api}/approve`, { challenge_id, credential });
+    const { row } = await post(`${api}/${breaking() ? "break-glass/finish" : "approve"}`, { challenge_id, credential });
+    if (breaking()) leaveGlass();
     page.signedAt = performance.now();
     page.view = { ...page.view, row };
     enter("sending");
@@ -247,6 +263,37 @@ async function sendSignature(credential) {
     await prepare();
     if (page.state === "ready") enter("sign-failed");
   }
+}
+
+// Another verb is another payload: what was prepared for the one is never signed for the other.
+
+async function pressBreakGlass() {
+  const reason = await askForReason();
+  if (reason === null) return;
+  const problem = one("#glass-problem");
+  problem.hidden = true;
+  let challenge;
+  try {
+    challenge = await post(`${api}/break-glass/begin`, { reason });
+  } catch (error) {
+    problem.textContent = error.message;
+    problem.hidden = false;
+    return;
+  }
+  Object.assign(page, { verb: "break_glass", reason, challenge, opened: null });
+  await load();
+  scrollTo({ top: 0 });
+}
+
+function leaveGlass() {
+  Object.assign(page, { verb: "approve", reason: undefined, challenge: null, opened: null });
+  guard.verified = false;
+  sheet.replaceChildren();
+}
+
+async function pressLeaveGlass() {
+  leaveGlass();
+  await load();
 }
 
 // Somebody was first, or time ran out: what is true now is what the gateway says.
@@ -353,6 +400,8 @@ function timeIsUp() {
 
 approve.addEventListener("click", pressApprove);
 deny.addEventListener("click", pressDeny);
+one("#break-glass").addEventListener("click", pressBreakGlass);
+one("#leave-glass").addEventListener("click", pressLeaveGlass);
 one("#cancel").addEventListener("click", () => page.ceremony?.abort());
 one("#deny-alarm").addEventListener("click", () => sendDenial(null));
 for (const button of all("[data-withdraws]")) button.addEventListener("click", withdraw);

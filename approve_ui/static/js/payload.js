@@ -243,6 +243,7 @@ class Sheet {
       time("expires_at", "Refused at"),
       row("Signatures", p("quorum")),
       row("You sign", "“", p("decision"), "”, as ", p("approver")),
+      ...("reason" in this.payload ? [marked(row("Because", p("reason")), [])] : []),
       row("Gateway", this.mono("gateway"), el("small", {}, "on ", this.mono("rp_id"))),
       ...(shown.length ? shown.map((selector) => row("Laid out", this.key(["show", selector]), " as ", this.put(["show", selector]))) : [row("Laid out", this.put(["show"]))]),
       row("Request digest", this.hex("digest")),

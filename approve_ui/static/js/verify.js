@@ -16,14 +16,14 @@ export class Mismatch extends Error {
 }
 
 /** Opens what the gateway wants signed; throws a Mismatch unless it is this question, for this person, and hashes to its challenge. */
-export async function openPayload({ payload: encoded, options }, { envelope, approver }) {
+export async function openPayload({ payload: encoded, options }, { envelope, approver, decision = "approve", reason = undefined }) {
   const bytes = unbase64url(encoded);
   const digest = hex(await sha256(bytes));
   const expected = boundDigest(options.challenge) ?? "";
   if (expected !== digest) throw new Mismatch("the challenge binds other bytes", expected, digest);
   const payload = JSON.parse(decode(bytes));
   const host = location.hostname;
-  const right = payload.type === "secondsig/approval" && payload.version === 1 && payload.decision === "approve" &&
+  const right = payload.type === "secondsig/approval" && payload.version === 1 && payload.decision === decision && payload.reason === reason &&
     payload.envelope === envelope && payload.approver === approver && options.rpId === payload.rp_id &&
     (host === payload.rp_id || host.endsWith(`.${payload.rp_id}`));
   if (!right) throw new Mismatch("the payload is about something else", expected, "");

@@ -44,9 +44,16 @@ BODIES: dict[str, JsonObject] = {
 OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
 PROGRAM_POSTS = [path for path in BODIES if "/programs/" in path]
 OWN_POSTS = [path for path in BODIES if path not in {*OPEN_POSTS, *PROGRAM_POSTS}]
-OWN_GETS = ["/api/v1/me", "/api/v1/envelopes", f"/api/v1/envelopes/{ENVELOPE}", "/api/v1/rows"]
+OWN_GETS = [
+    "/api/v1/me",
+    "/api/v1/envelopes",
+    f"/api/v1/envelopes/{ENVELOPE}",
+    "/api/v1/rows",
+    "/api/v1/reviews",
+    "/api/v1/programs",
+]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
-PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit"]
+PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit", "/app/reviews"]
 
 
 @dataclass
@@ -246,7 +253,7 @@ class Server:
 def write_ui(folder: Path) -> Path:
     (folder / "pages").mkdir()
     (folder / "static" / "js").mkdir(parents=True)
-    for name in ("login", "enrol", "approve", "approvals", "audit"):
+    for name in ("login", "enrol", "approve", "approvals", "audit", "reviews"):
         (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     (folder / "static" / "app.css").write_text("body{}")
     (folder / "static" / "js" / "main.js").write_text("export {}")
