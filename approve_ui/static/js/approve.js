@@ -280,15 +280,17 @@ async function pressBreakGlass() {
     problem.hidden = false;
     return;
   }
-  Object.assign(page, { verb: "break_glass", reason, challenge, opened: null });
+  take({ verb: "break_glass", reason, challenge });
   await load();
   scrollTo({ top: 0 });
 }
 
-function leaveGlass() {
-  Object.assign(page, { verb: "approve", reason: undefined, challenge: null, opened: null });
+const leaveGlass = () => take({ verb: "approve", reason: undefined, challenge: null });
+
+function take(verb) {
   guard.verified = false;
   sheet.replaceChildren();
+  Object.assign(page, { ...verb, opened: null });
 }
 
 async function pressLeaveGlass() {
