@@ -36,3 +36,15 @@ def test_no_header_of_an_agent_claims_an_approval(name: str) -> None:
     assert facts_of(with_header(a_request(), name, "true"), a_mapped(), START) == facts_of(
         a_request(), a_mapped(), START
     )
+
+
+def test_a_question_that_waits_is_asked_again_with_what_was_known_then() -> None:
+    from gateway.facts import facts_again
+    from tests.kit.things import an_envelope
+
+    envelope = an_envelope(address="10.0.0.9", purpose="Pay the tea", intent_risk="high")
+    facts = facts_again(envelope, "POST", "api.shop.test", 77)
+    assert (facts.requester_ip, facts.purpose, facts.intent_risk) == ("10.0.0.9", "Pay the tea", "high")
+    assert (facts.method, facts.host, facts.now_epoch) == ("POST", "api.shop.test", 77)
+    assert (facts.cosigner, facts.approvals) == (False, 0)
+    assert (facts.delegate, facts.break_glass, facts.grant) == (False, False, False)

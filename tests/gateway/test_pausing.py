@@ -166,3 +166,26 @@ async def test_what_somebody_decided_first_stays_decided(
     monkeypatch.setattr(world.pausing.store, "envelopes", as_it_was)
     assert await world.pausing.pause("ci-bot", BY_MIKA) == []
     assert (await world.now(envelope)).state is State.DENIED
+
+
+async def test_everything_is_stopped_by_a_person_who_is_named_in_every_row(world: World) -> None:
+    await world.add_agent("second")
+    waiting = [await world.opened(), await world.opened(a_request(target="/other"))]
+    told = await world.desk.stop_all(world.session("Mika"))
+    assert told["paused"] == ["ci-bot", "second"]
+    assert sorted(told["denied"]) == sorted(envelope.id for envelope in waiting)
+    assert all(agent.paused for agent in world.directory.agents.values())
+    rows = [*await world.said(reason="stop_all"), *await world.said(kind="agent", decision="paused")]
+    assert len(rows) == 4
+    assert {(row["person"], row["decision_method"]) for row in rows} == {("Mika", "session")}
+    for envelope in waiting:
+        assert (await world.now(envelope)).state is State.DENIED
+
+
+async def test_what_was_decided_meanwhile_is_not_denied_by_stopping(world: World) -> None:
+    envelope = await world.opened()
+    await world.approve(envelope.id)
+    told = await world.desk.stop_all(world.session("Mika"))
+    assert told["denied"] == []
+    with pytest.raises(Refusal):
+        await world.releaser.release(await world.now(envelope), a_request())

@@ -22,7 +22,10 @@ entity Agent in [Team] {{ limits?: Limits }};
 entity Group;
 entity Person in [Group];
 entity Envelope {{ agent: Agent, service: String, risk: String, groups: Set<String> }};
-action "approve" appliesTo {{ principal: [Person], resource: [Envelope], context: {{ owner: Bool }} }};
+entity Program;
+action "approve" appliesTo {{ principal: [Person], resource: [Envelope],
+  context: {{ break_glass: Bool, owner: Bool }} }};
+action "delegate" appliesTo {{ principal: [Program], resource: [Envelope], context: {{ verb: String }} }};
 action "read", "write", "destructive", "payment", "credential", "access", "publish", "execute";
 action "communicate", "content", "unmatched";
 namespace Shop {{

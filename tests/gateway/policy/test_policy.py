@@ -4,7 +4,7 @@ import cedarpy
 import pytest
 
 from gateway.errors import ConfigErrors
-from gateway.model import Effect, EntityRef, Money, PolicyReason, Risk
+from gateway.model import Approval, Effect, EntityRef, Money, PolicyReason, Risk
 from gateway.policy import AgentFacts, PersonFacts, Policy, check
 
 PUT, REFUND, SEARCH, DELETE = "/shop/repo/put_file", "/shop/refund", "/shop/search", "/shop/repo/delete"
@@ -25,9 +25,11 @@ def decide(load, unit, mapped, facts):
 
 @pytest.fixture
 def authorise(load, unit, mapped, facts):
-    def authorised(text, *units, agent="ci", cosigner=True, approvals=1):
+    def authorised(text, *units, agent="ci", cosigner=True, approvals=1, **fact):
         chosen = units or (unit(PUT),)
-        return load(text).authorise(agent, mapped(*chosen), facts(cosigner=cosigner, approvals=approvals))
+        return load(text).authorise(
+            agent, mapped(*chosen), facts(cosigner=cosigner, approvals=approvals, **fact)
+        )
 
     return authorised
 
@@ -399,3 +401,71 @@ def test_what_was_found_wrong_is_never_found_to_fit(schema_text, monkeypatch, co
 def test_decisions_are_values(decide):
     with pytest.raises(dataclasses.FrozenInstanceError):
         decide("").effect = Effect.ALLOW
+
+
+# Flags that stand for nobody. ------------------------------------------------------------------------------
+
+TWO = """permit (principal is Agent, action, resource) when { context.cosigner };
+@id("two") forbid (principal is Agent, action, resource)
+unless { context.cosigner && (context.approvals >= 2 || context.break_glass) };"""
+
+
+def test_broken_glass_lifts_a_quorum_only_where_a_policy_names_it(authorise, unit):
+    silent = TWO.replace(" || context.break_glass", "")
+    assert authorise(TWO, unit(), approvals=1).effect is Effect.DENY
+    assert authorise(TWO, unit(), break_glass=True).effect is Effect.ALLOW
+    assert authorise(silent, unit(), break_glass=True).effect is Effect.DENY
+
+
+def test_broken_glass_lifts_nothing_that_a_template_forbids_or_wants_two_for(authorise, unit):
+    assert authorise(TWO, unit(risk=Risk.FORBID), break_glass=True).effect is Effect.DENY
+    wants_two = unit(approval=Approval(quorum=2))
+    assert authorise(TWO, wants_two, break_glass=True).effect is Effect.DENY
+    assert authorise(TWO, wants_two, approvals=2, break_glass=True).effect is Effect.ALLOW
+
+
+def test_a_delegate_passes_only_where_a_policy_names_it_and_never_a_templates_step_up(authorise, unit):
+    vouched = {"cosigner": False, "approvals": 0, "delegate": True}
+    accepts = "permit (principal is Agent, action, resource) when { context.cosigner || context.delegate };"
+    assert authorise(accepts, unit(), **vouched).effect is Effect.ALLOW
+    assert authorise(accepts, unit(risk=Risk.STEP_UP), **vouched).effect is Effect.DENY
+    signed = "permit (principal is Agent, action, resource) when { context.cosigner };"
+    counted = "permit (principal is Agent, action, resource) when { context.approvals >= 1 };"
+    for policy in (signed, counted):
+        assert authorise(policy, unit(), **vouched).effect is Effect.DENY
+
+
+def test_who_may_approve_hears_whether_glass_is_broken(load, unit, mapped):
+    policy = load(
+        'permit (principal == Person::"noor", action == Action::"approve", resource) '
+        "when { context.break_glass };"
+    )
+    asked = {"agent": "ci", "owner": False, "mapped": mapped(unit())}
+    assert policy.may_approve("noor", **asked) is False
+    assert policy.may_approve("noor", break_glass=True, **asked) is True
+    assert policy.may_approve("mika", break_glass=True, **asked) is False
+
+
+def test_a_program_may_what_a_policy_permits_it_and_for_every_unit(load, unit, mapped):
+    policy = load(
+        'permit (principal == Program::"fraud", action == Action::"delegate", resource) '
+        'when { context.verb == "deny" } unless { resource.groups.contains("payment") };'
+    )
+    one = {"agent": "ci", "mapped": mapped(unit())}
+    assert policy.may_delegate("fraud", "deny", **one) is True
+    assert policy.may_delegate("fraud", "delegate", **one) is False
+    assert policy.may_delegate("other", "deny", **one) is False
+    assert policy.may_delegate("fraud", "deny", agent="ci", mapped=mapped(unit(), unit(REFUND))) is False
+    assert policy.may_delegate("fraud", "deny", agent="ci", mapped=mapped()) is False
+    assert policy.may_delegate("fraud", "deny", agent="nobody", mapped=mapped(unit())) is False
+
+
+def test_a_permit_for_everybody_makes_no_person_or_agent_of_a_program(load, unit, mapped):
+    policy = load("permit (principal, action, resource);")
+    assert policy.may_approve("fraud", agent="ci", owner=False, mapped=mapped(unit())) is False
+
+
+def test_an_error_lets_no_program_do_anything(load, unit, mapped):
+    fails = 'forbid (principal, action == Action::"delegate", resource) when { 9223372036854775807 + 1 > 0 };'
+    policy = load(f'permit (principal, action == Action::"delegate", resource); {fails}')
+    assert policy.may_delegate("fraud", "deny", agent="ci", mapped=mapped(unit())) is False

@@ -28,7 +28,10 @@ BASE = """cosigner: Bool, approvals: Long, delegate: Bool, break_glass: Bool, gr
 HEAD = """entity Limits tags Long; entity Team in [Team]; entity Agent in [Team] { limits?: Limits };
 entity Group; entity Person in [Group];
 entity Envelope { agent: Agent, service: String, risk: String, groups: Set<String> };
-action "approve" appliesTo { principal: [Person], resource: [Envelope], context: { owner: Bool } };
+entity Program;
+action "approve" appliesTo { principal: [Person], resource: [Envelope],
+  context: { break_glass: Bool, owner: Bool } };
+action "delegate" appliesTo { principal: [Program], resource: [Envelope], context: { verb: String } };
 entity Thing; action "read"; action "write";"""
 
 
