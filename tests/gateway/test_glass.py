@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.glass import LONGEST, SHORTEST, clean_reason, enough, ever_enough
+from gateway.model import Decision, Mapped
 from gateway.policy import Facts
 from gateway.rules import Rules
 from gateway.settings import Settings
@@ -34,10 +35,14 @@ def test_what_policy_never_accepts_is_never_enough() -> None:
 
 def test_cedar_hears_that_glass_is_broken_and_by_how_many() -> None:
     heard: list[Facts] = []
-    policy = PlayedPolicy(broken_by=1)
-    real = policy.authorise
-    policy.authorise = lambda agent, mapped, facts: (heard.append(facts), real(agent, mapped, facts))[1]  # type: ignore[method-assign]
-    enough(Rules(cast("Any", None), cast("Any", None), cast("Any", policy), "d"), "x", a_mapped(), FACTS, 2)
+
+    class Listening(PlayedPolicy):
+        def authorise(self, agent: str, mapped: Mapped, facts: Any) -> Decision:
+            heard.append(facts)
+            return super().authorise(agent, mapped, facts)
+
+    policy = cast("Any", Listening(broken_by=1))
+    enough(Rules(cast("Any", None), cast("Any", None), policy, "d"), "x", a_mapped(), FACTS, 2)
     assert [(each.cosigner, each.approvals, each.break_glass) for each in heard] == [(True, 2, True)]
 
 

@@ -4,7 +4,7 @@ import cedarpy
 import pytest
 
 from gateway.errors import ConfigErrors
-from gateway.model import Approval, Effect, EntityRef, Money, PolicyReason, Risk
+from gateway.model import Effect, EntityRef, Money, PolicyReason, Risk
 from gateway.policy import AgentFacts, PersonFacts, Policy, check
 
 PUT, REFUND, SEARCH, DELETE = "/shop/repo/put_file", "/shop/refund", "/shop/search", "/shop/repo/delete"
@@ -419,7 +419,7 @@ def test_broken_glass_lifts_a_quorum_only_where_a_policy_names_it(authorise, uni
 
 def test_broken_glass_lifts_nothing_that_a_template_forbids_or_wants_two_for(authorise, unit):
     assert authorise(TWO, unit(risk=Risk.FORBID), break_glass=True).effect is Effect.DENY
-    wants_two = unit(approval=Approval(quorum=2))
+    wants_two = unit(quorum=2)
     assert authorise(TWO, wants_two, break_glass=True).effect is Effect.DENY
     assert authorise(TWO, wants_two, approvals=2, break_glass=True).effect is Effect.ALLOW
 
