@@ -194,6 +194,7 @@ class FakeGateway:
     changes: Json = field(default_factory=dict)
     may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
     may_break_glass: bool = False
+    broken_glass: list[Json] = field(default_factory=list)
     glass_reply: Reply | None = None
     reason_signed: str | None = None
     reviews: list[Json] = field(default_factory=list)
@@ -231,7 +232,7 @@ class FakeGateway:
             "row": self.row(),
             "may": {"approve": False, "deny": False, "why": "decided"} if done else self.may,
             "may_break_glass": self.may_break_glass and not done,
-            "broken_glass": [],
+            "broken_glass": self.broken_glass,
             "approvers": ["mika", "jonas", "priya"],
             "signatures": self.signatures,
             "cosigner": "bafyreiaiq5zybd35z2s3hvfrhg3nu2k5vuujbsy5jghcswjn7luppiylby" if done else None,

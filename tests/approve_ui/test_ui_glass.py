@@ -116,3 +116,15 @@ async def test_an_approval_in_the_place_of_broken_glass_is_not_signed(
     await open_ready(page)
     await ask(page)
     await expect_alarm(page)
+
+
+async def test_everybody_who_opens_it_reads_who_broke_glass_and_why(page: Page, gateway: FakeGateway) -> None:
+    gateway.may_break_glass = False
+    gateway.broken_glass = [{"person": "jonas", "reason": "<b>Fire</b> alarm", "at": "2026-11-20T08:00:00Z"}]
+    await open_ready(page)
+    await expect(page.locator("#broken")).to_contain_text("jonas broke glass")
+    await expect(page.locator("#broken")).to_contain_text("<b>Fire</b> alarm")
+    gateway.signed_in = False
+    await page.goto(ADDRESS)
+    await expect(page.locator("#sign-in")).to_be_visible()
+    await expect(page.locator("#broken")).to_be_hidden()

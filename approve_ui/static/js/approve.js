@@ -85,6 +85,7 @@ async function loadNow() {
   page.unsure = false;
   page.view = view;
   showEarlier(view.earlier_configuration);
+  showBroken(view.broken_glass);
   if (breaking() && !view.may_break_glass) leaveGlass();
   tellOutcome(view, page.me, page.opened?.payload);
   const state = breaking() ? "open" : outcomeOf(view, page.me);
@@ -101,6 +102,11 @@ function showEarlier(earlier) {
   const line = one("#earlier");
   if (line.hidden === earlier) guard.settle();
   line.hidden = !earlier;
+}
+
+function showBroken(broken) {
+  one("#broken").hidden = broken.length === 0;
+  one("#broken span").replaceChildren(...broken.flatMap(({ person, reason, at }) => [el("b", {}, written(person)), ` broke glass, ${when(at)}: “`, written(reason), "” "]));
 }
 
 async function onFailure(error) {
@@ -349,6 +355,7 @@ async function withdraw() {
 
 async function signedOut() {
   page.view = null;
+  showBroken([]);
   sheet.replaceChildren();
   page.challenge = page.opened = null;
   guard.verified = false;

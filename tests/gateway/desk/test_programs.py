@@ -10,7 +10,7 @@ from gateway import ucan
 from gateway.canonical import sha256
 from gateway.desk.contract import DeskError
 from gateway.encoding import from_b64u
-from gateway.envelopes import Envelope, Signature, State
+from gateway.envelopes import Envelope, State
 from gateway.errors import Refusal
 from gateway.model import Decision, Effect
 from gateway.store.contract import Delegate, Move, RevokeProgram
@@ -194,34 +194,13 @@ async def test_a_programs_signature_put_among_those_of_people_counts_for_nobody(
     envelope = await world.opened()
     approved = await program.act(envelope, "delegate")
     (given,) = await world.store.program_signatures(envelope.id)
-    forged = Signature(
-        envelope.id,
-        given.program,
-        b"x",
-        given.challenge,
-        given.sealed_payload,
-        given.payload_sha256,
-        {},
-        given.at,
-    )
-    await world.sqlite._ask(
-        lambda db: (
-            db.execute(
-                "INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, '{}', ?)",
-                (
-                    forged.envelope,
-                    forged.person,
-                    forged.credential_id,
-                    forged.challenge,
-                    forged.sealed_payload,
-                    forged.payload_sha256,
-                    forged.at,
-                ),
-            )
-            and db.execute("UPDATE envelopes SET decision_method = 'passkey'")
-        ),
-        writes=True,
-    )
+    columns = (given.challenge, given.sealed_payload, given.payload_sha256)
+    values = (envelope.id, given.program, b"x", *columns, "{}", given.at)
+    for statement, told in (
+        ("INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values),
+        ("UPDATE envelopes SET decision_method = 'passkey'", ()),
+    ):
+        await world.sqlite._ask(lambda db, s=statement, v=told: db.execute(s, v), writes=True)  # type: ignore[misc]  # bound now
     await lapses(world, approved)
 
 
