@@ -28,10 +28,11 @@ def token_hash(token: str) -> str:
 
 @dataclass(frozen=True)
 class Known:
-    """A person, and the passkeys that speak for them."""
+    """A person, the passkeys that speak for them, and those that do not yet."""
 
     person: Person
     credentials: tuple[Credential, ...]
+    waiting: tuple[Credential, ...] = ()
 
 
 class Directory:
@@ -48,7 +49,11 @@ class Directory:
         tokens = {token.hash: token for token in await self._store.tokens() if token.agent in agents}
         credentials = await self._store.credentials()
         people = {
-            person.name: Known(person, tuple(c for c in credentials if c.person == person.name))
+            person.name: Known(
+                person,
+                tuple(c for c in credentials if c.person == person.name and c.waits_for is None),
+                tuple(c for c in credentials if c.person == person.name and c.waits_for is not None),
+            )
             for person in await self._store.people()
             if person.revoked_at is None
         }

@@ -126,8 +126,8 @@ class Operating:
         """The first link. Once somebody is enrolled, an invitation is a matter for passkeys."""
         if await self.store.people():
             raise UsageError(
-                "Somebody was enrolled already, so the command line may not invite: this version enrols one "
-                "approver (further invitations come with administration by passkey)."
+                "Somebody was enrolled already, so the command line may not invite: an administrator does, "
+                f"with a passkey, on {self.rules().settings.origin}/app/people."
             )
         token = secrets.token_urlsafe(32)
         expires = self.store.now() + INVITATION_LIFE

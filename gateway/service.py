@@ -20,9 +20,12 @@ import structlog
 from gateway.audit import Kind, Row
 from gateway.board import Board
 from gateway.desk.acts.agents import ResumeAgent
+from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
+from gateway.desk.acts.people import Known as KnownPeople
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
@@ -224,6 +227,7 @@ class Service:
             self.signing_in,
             deciding,
             self._changing(rp_id),
+            People(self.store, self.directory, self._now_rules, self.refresh_directory),
             self.gateway,
             self.metrics,
             self.last_change,
@@ -243,7 +247,14 @@ class Service:
 
     def _changing(self, rp_id: str) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory
-        acts: dict[str, Act] = {"agent/resume": ResumeAgent(*known)}
+        people = KnownPeople(self.store, *known)
+        acts: dict[str, Act] = {
+            "agent/resume": ResumeAgent(*known),
+            "person/invite": InvitePerson(people),
+            "person/confirm": ConfirmPerson(people),
+            "person/recover": RecoverPerson(people),
+            "key/add": AddKey(people),
+        }
         return Changing(self.store, self.keys, self.signing_in, self.gateway, rp_id, acts)
 
     async def refresh_directory(self) -> None:

@@ -162,6 +162,10 @@ class Policy:
         except CannotTell:
             return False
 
+    def groups(self) -> frozenset[str]:
+        """Every group that the operator's entities name, or somebody is in."""
+        return self._asker.groups()
+
     def belongs(self, person: str, group: str) -> bool:
         """Whether a person is in a group, by the directory or by the operator's entities."""
         return self._asker.belongs(person, group)

@@ -10,10 +10,23 @@ CREATE TABLE signed_changes (
 ) STRICT
 """
 
-ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES,)
+RECOVERIES = """
+CREATE TABLE recoveries (
+    person TEXT PRIMARY KEY REFERENCES people(name), started_by TEXT NOT NULL, started_at INTEGER NOT NULL
+) STRICT
+"""
+
+ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES, RECOVERIES)
 """Tables that the second version added, as a new database gets them too."""
 
-CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}
+CHANGES = {
+    1: (
+        "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
+        "ALTER TABLE credentials ADD COLUMN waits_for TEXT",
+        "ALTER TABLE invitations ADD COLUMN inviter TEXT",
+        *ADDED_IN_2,
+    )
+}
 """What brings a database of each older version to the next one."""
 
 TABLES = """
@@ -36,12 +49,13 @@ CREATE TABLE people (
 CREATE TABLE credentials (
     id BLOB PRIMARY KEY, person TEXT NOT NULL REFERENCES people(name), public_key BLOB NOT NULL,
     sign_count INTEGER NOT NULL, transports TEXT NOT NULL, device_type TEXT NOT NULL,
-    backed_up INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER
+    backed_up INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER,
+    waits_for TEXT
 ) STRICT;
 
 CREATE TABLE invitations (
     token_hash TEXT PRIMARY KEY, person TEXT, groups TEXT NOT NULL, expires_at INTEGER NOT NULL,
-    used_at INTEGER
+    used_at INTEGER, inviter TEXT
 ) STRICT;
 
 CREATE TABLE challenges (

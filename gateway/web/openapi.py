@@ -146,6 +146,7 @@ def _paths() -> dict[str, Any]:
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
         "/api/v1/agents/{name}/pause": _pausing(),
+        **_people(),
         "/api/v1/changes/begin": {
             "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
         },
@@ -211,6 +212,27 @@ def _row_query() -> list[Schema]:
     limit = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
     kinds = {"filter": TEXT, "before": NUMBER, "limit": limit}
     return [{"name": name, "in": "query", "schema": schema} for name, schema in kinds.items()]
+
+
+def _people() -> dict[str, Any]:
+    key = _object(id=BYTES, name=TEXT, fingerprint=TEXT, device_bound=BOOLEAN, waits_for=_maybe(TEXT))
+    one = _object(name=TEXT, groups=_list(TEXT), administrator=BOOLEAN, enrolled_at=TIME, keys=_list(key))
+    recovery = _object(person=TEXT, started_by=TEXT, started_at=TIME)
+    everybody = _object(
+        me=TEXT,
+        administrator=BOOLEAN,
+        groups=_list(TEXT),
+        people=_list(one),
+        recoveries=_list(recovery),
+    )
+    revoked = _object(person=TEXT, revoked=BOOLEAN)
+    cancelled = _object(person=TEXT, cancelled=BOOLEAN)
+    return {
+        "/api/v1/people": {"get": _get("Who is enrolled, with which passkeys", everybody)},
+        "/api/v1/people/revoke": {"post": _post("Ends all keys of somebody", revoked, person=TEXT)},
+        "/api/v1/people/cancel-recovery": {"post": _post("Stops a recovery", cancelled, person=TEXT)},
+        "/api/v1/keys/revoke": {"post": _post("Ends one key", revoked, credential=BYTES)},
+    }
 
 
 def _pausing() -> Schema:

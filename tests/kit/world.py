@@ -18,6 +18,7 @@ from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
@@ -96,6 +97,9 @@ class PlayedPolicy:
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
         return self.approvers is None or person in self.approvers
 
+    def groups(self) -> frozenset[str]:
+        return frozenset({"administrators", "approvers"})
+
     def belongs(self, person: str, group: str) -> bool:
         return group == "administrators" and person in self.administrators
 
@@ -146,6 +150,7 @@ class World:
             store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
         )
         self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
+        self.people = People(store, self.directory, self.rules, self.directory.refresh)
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -154,6 +159,7 @@ class World:
             self.signing_in,
             self.deciding,
             self.changing,
+            self.people,
             GATEWAY,
             self.metrics,
             self.last_change,
@@ -214,7 +220,9 @@ class World:
         device, made = self.new_passkey(name)
         values = (made.id, name, made.public_key, made.sign_count, "[]", made.device_type, 0, "Second", START)
         await self.sqlite._ask(
-            lambda db: db.execute("INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", values),
+            lambda db: db.execute(
+                "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)", values
+            ),
             writes=True,
         )
         await self.directory.refresh()

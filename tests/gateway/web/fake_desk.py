@@ -28,6 +28,9 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
     "/api/v1/agents/ci-bot/pause": {},
+    "/api/v1/people/revoke": {"person": "tomo"},
+    "/api/v1/people/cancel-recovery": {"person": "tomo"},
+    "/api/v1/keys/revoke": {"credential": "AQ"},
     "/api/v1/changes/begin": {"kind": "agent/resume", "asked": {"agent": "ci-bot"}},
     "/api/v1/changes/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
@@ -35,7 +38,13 @@ BODIES: dict[str, JsonObject] = {
 }
 OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
 OWN_POSTS = [path for path in BODIES if path not in OPEN_POSTS]
-OWN_GETS = ["/api/v1/me", "/api/v1/envelopes", f"/api/v1/envelopes/{ENVELOPE}", "/api/v1/rows"]
+OWN_GETS = [
+    "/api/v1/me",
+    "/api/v1/people",
+    "/api/v1/envelopes",
+    f"/api/v1/envelopes/{ENVELOPE}",
+    "/api/v1/rows",
+]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
 PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit"]
 
@@ -111,6 +120,18 @@ class FakeDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
+
+    async def people(self, session: Session) -> JsonObject:
+        return self._asked("people", session)
+
+    async def revoke_person(self, session: Session, name: str) -> JsonObject:
+        return self._asked("revoke_person", session, name)
+
+    async def revoke_key(self, session: Session, credential: str) -> JsonObject:
+        return self._asked("revoke_key", session, credential)
+
+    async def cancel_recovery(self, session: Session, name: str) -> JsonObject:
+        return self._asked("cancel_recovery", session, name)
 
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         return self._asked("change_begin", session, kind, asked)
