@@ -263,6 +263,7 @@ class Service:
         rules = self._rules
         policy = with_directory(rules.policy, self.directory)
         self._rules = Rules(rules.settings, rules.library, policy, rules.digest)
+        self.board.configured()
 
     async def reload(self) -> str:
         """The files as they are now, whole; if anything is wrong in them, what was in force stays."""

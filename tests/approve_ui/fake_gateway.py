@@ -27,6 +27,7 @@ PAGES = {
     "/approve/{id}": "approve",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
+    "/app/people": "people",
 }
 TTL = 101
 SITE = "\n".join(
@@ -181,6 +182,28 @@ def row_of(sample: Json, **changes: Any) -> Json:
     return {**row, **changes}
 
 
+def a_key(name: str, fingerprint: str, **changes: Any) -> Json:
+    plain = {"id": b64u(name.encode()), "name": name, "fingerprint": fingerprint, "device_bound": True}
+    return {**plain, "waits_for": None, **changes}
+
+
+def a_member(name: str, *keys: Json, **changes: Any) -> Json:
+    plain: Json = {"name": name, "groups": ["approvers"], "administrator": False, "keys": list(keys)}
+    return {**plain, "enrolled_at": "2026-11-01T09:00:00Z", **changes}
+
+
+def people(*more: Json, **changes: Any) -> Json:
+    mika = a_member("mika", a_key("Pixel 9", "a71c 77d2 0b1e 9c44"), administrator=True)
+    return {
+        "me": "mika",
+        "administrator": True,
+        "groups": ["administrators", "approvers", "oncall"],
+        "people": [mika, *more],
+        "recoveries": [],
+        **changes,
+    }
+
+
 @dataclass
 class FakeGateway:
     """One test's gateway. A test changes its members at any time; `posted` is what the page sent."""
@@ -208,6 +231,12 @@ class FakeGateway:
     )
     approve_reply: Reply | None = None
     pause_reply: Reply = field(default_factory=dict)
+    people: Json = field(default_factory=people)
+    change: Json = field(default_factory=dict)
+    change_says: str = "Do this."
+    change_type: str = "secondsig/administration"
+    change_reply: Reply = field(default_factory=dict)
+    enrol_reply: Reply | None = None
     stream_breaks: int = 0
     posted: dict[str, list[Json]] = field(default_factory=dict)
     got: list[str] = field(default_factory=list)
@@ -289,6 +318,8 @@ class FakeGateway:
         if path == "/api/v1/envelopes":
             config = {"digest": digest_of("config"), "refused": self.refused_change}
             return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
+        if path == "/api/v1/people":
+            return self.people
         if path == "/api/v1/rows":
             return self.rows
         if path == f"/api/v1/envelopes/{ENVELOPE}":
@@ -303,7 +334,12 @@ class FakeGateway:
             "login/finish": self._login,
             "logout": self._logout,
             "enrol/begin": lambda _: self._session("secondsig/enrolment"),
-            "enrol/finish": self._login,
+            "enrol/finish": lambda body: self.enrol_reply or self._login(body),
+            "changes/begin": self._change,
+            "changes/finish": lambda _: self.change_reply,
+            "people/revoke": lambda _: {},
+            "people/cancel-recovery": lambda _: {},
+            "keys/revoke": lambda _: {},
             "sign": lambda _: self.signed(),
             "approve": self._approve,
             "deny": self._deny,
@@ -313,6 +349,27 @@ class FakeGateway:
             "agents/ci-bot/pause": lambda _: self.pause_reply,
         }
         return handlers[name](body)
+
+    def _change(self, body: Json) -> Reply:
+        said = {
+            "type": self.change_type,
+            "version": 1,
+            "gateway": "gw_7f3a",
+            "rp_id": "localhost",
+            "person": "mika",
+            "kind": body["kind"],
+            "asked": body["asked"],
+            "says": self.change_says,
+            "change": self.change,
+            "asked_at": utc(datetime.now(UTC)),
+            "salt": "00" * 16,
+        }
+        raw = rfc8785.dumps(said)
+        return {
+            "challenge_id": "ch_c",
+            "payload": b64u(self.tamper_bytes(raw)),
+            "options": self.assertion_options(raw),
+        }
 
     def _session(self, kind: str) -> Reply:
         raw = rfc8785.dumps({"type": kind, "version": 1, "gateway": "gw_7f3a"})

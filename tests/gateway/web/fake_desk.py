@@ -46,7 +46,7 @@ OWN_GETS = [
     "/api/v1/rows",
 ]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
-PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit"]
+PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit", "/app/people"]
 
 
 @dataclass
