@@ -33,7 +33,7 @@ approvals:
 type Variation = Literal["agentkeys"]
 
 VARIATIONS: Mapping[Variation, str] = {
-    "agentkeys": "  agentkeys: {vars: {hosts: [keys.example.com]}}   # put the host here where AgentKeys answers\n",
+    "agentkeys": "  agentkeys: {vars: {hosts: [keys.example.com]}}   # where it answers\n",
 }
 """What each variation of the starter enables; its policy and entities lie beside the starter's."""
 

@@ -1,4 +1,4 @@
-"""AgentKeys' thresholds as they ship: each trigger at its edge, through the template and the files of init."""
+"""AgentKeys' thresholds as they ship: each trigger at its edge, through the template and init's files."""
 
 import json
 from collections.abc import Mapping
