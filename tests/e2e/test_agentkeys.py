@@ -354,7 +354,23 @@ async def test_agentkeys_race_of_approve_against_deny_has_one_winner(tmp_path: P
             else:
                 assert reason(await task) == "approval_denied"
             assert paid(house) == winners["Mika"]
-        assert set(winners) == {"Mika", "Noor"}
+
+
+async def test_agentkeys_approver_who_comes_second_is_told_who_came_first(tmp_path: Path) -> None:
+    async with agentkeys(tmp_path) as house, second_approver(house) as noor:
+        task = pay(house, 600)
+        (envelope,) = await house.held()
+        await house.person.approve(envelope)
+        with pytest.raises(Refused, match="Mika decided this first"):
+            await noor.deny(envelope)
+        assert await passes(task)
+        task = pay(house, 601)
+        (envelope,) = await house.held()
+        await noor.deny(envelope)
+        with pytest.raises(Refused, match="Noor decided this first"):
+            await house.person.approve(envelope)
+        assert reason(await task) == "approval_denied"
+        assert paid(house) == 1
 
 
 async def test_agentkeys_credential_of_a_sensitive_service_asks_and_of_another_passes(tmp_path: Path) -> None:
