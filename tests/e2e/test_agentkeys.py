@@ -17,23 +17,12 @@ from gateway.installation import install
 from tests.e2e.test_attacks import JSON, reason
 from tests.faults.killing import free_port
 from tests.kit.browser import Chromium
+from tests.kit.entities import entity, limited
 from tests.kit.inprocess import Inside, running
 from tests.kit.upstream import Upstream
 
 HOST = "keys.example.com"
 BASE = f"https://{HOST}"
-
-
-def entity(kind: str, name: str, **more: Any) -> dict[str, Any]:
-    return {"uid": {"type": kind, "id": name}, "attrs": {}, "parents": [], **more}
-
-
-def limited(agent: str, **limits: int) -> list[dict[str, Any]]:
-    """An override for one agent."""
-    return [
-        entity("Limits", agent, tags=limits),
-        entity("Agent", agent, attrs={"limits": {"type": "Limits", "id": agent}}),
-    ]
 
 
 @asynccontextmanager
@@ -283,9 +272,9 @@ async def test_agentkeys_100_requests_of_one_agent_are_limited_and_no_other_agen
         answers = await asyncio.gather(*(client.send("POST", url, body, JSON) for body in bodies))
         told = Counter(reason(answer) for answer in answers)
         assert told == {"requires_step_up": questions, "rate_limited": 100 - questions}
-        limited = [answer for answer in answers if reason(answer) == "rate_limited"]
-        assert {answer.status for answer in limited} == {403}
-        waits = [int(answer.headers["Retry-After"]) for answer in limited]
+        refused = [answer for answer in answers if reason(answer) == "rate_limited"]
+        assert {answer.status for answer in refused} == {403}
+        waits = [int(answer.headers["Retry-After"]) for answer in refused]
         assert longest - 30 <= min(waits) <= max(waits) <= longest
         assert len(await house.person.waiting()) == questions
         assert reason(await pay(house, 600, "calm")) == "requires_step_up"
@@ -451,7 +440,7 @@ async def test_agentkeys_limit_changed_by_mistake_loosens_nothing_and_is_a_row(t
     async with agentkeys(tmp_path) as house:
 
         def mistaken(known: list[Any]) -> list[Any]:
-            return [*known, *limited("toy", cny="100000")]  # type: ignore[arg-type]
+            return [*known, *limited("toy", cny="100000")]
 
         change_entities(house.folder, mistaken)
         await house.until(lambda: house.service.last_change.refused is not None)

@@ -14,6 +14,7 @@ from gateway.model import Caller, Decision, Effect, Mapped, Money, Request
 from gateway.policy import AgentFacts, Facts, PersonFacts, Policy
 from gateway.templates import Library
 from gateway.templates.compiled import Compiled
+from tests.kit.entities import entity, limited
 
 STARTER = Path(gateway.__file__).parent / "starter"
 TEMPLATE = Path(gateway.__file__).parent.parent / "templates_yaml" / "agentkeys.yaml"
@@ -29,18 +30,6 @@ AGENTS = (
     AgentFacts("loner"),
 )
 PASSES, ASKS, DENIED = Effect.ALLOW, Effect.STEP_UP, Effect.DENY
-
-
-def entity(kind: str, name: str, **more: Any) -> dict[str, Any]:
-    return {"uid": {"type": kind, "id": name}, "attrs": {}, "parents": [], **more}
-
-
-def limited(agent: str, **limits: int) -> list[dict[str, Any]]:
-    """An agent's own limits, as the operators' guide writes them."""
-    return [
-        entity("Limits", agent, tags=limits),
-        entity("Agent", agent, attrs={"limits": {"type": "Limits", "id": agent}}),
-    ]
 
 
 def load(added: list[dict[str, Any]]) -> Policy:
