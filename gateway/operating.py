@@ -14,13 +14,13 @@ from gateway.audit import Kind, Row, parse_filter
 from gateway.board import Board
 from gateway.canonical import sha256
 from gateway.desk.views import entry_view, row_view
-from gateway.directory import Directory, new_token, token_hash
+from gateway.directory import MAX_NAME, Directory, how_to_connect, is_name, issue
 from gateway.envelopes import Envelope, State, Step, signed_by
 from gateway.errors import UsageError
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.pausing import By, Pausing
 from gateway.releasing import row_of
-from gateway.rules import Rules
+from gateway.rules import Rules, agent_facts
 from gateway.store.contract import (
     AddAgent,
     AddToken,
@@ -41,8 +41,6 @@ INVITATION_LIFE = 600
 RUN_LIFE = 86_400
 OPERATOR = "operator"
 BY_OPERATOR = By(OPERATOR, "operator")
-NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-MAX_NAME = 64
 FIRST_GROUPS = ("administrators", "approvers")
 
 
@@ -77,7 +75,19 @@ class Operating:
 
     async def agent_list(self) -> dict[str, Any]:
         await self.directory.refresh()
-        return {"agents": [asdict(agent) for agent in self.directory.agents.values()]}
+        facts = {
+            name: agent_facts(agent, self.directory.limits) for name, agent in self.directory.agents.items()
+        }
+        return {
+            "agents": [
+                {
+                    **asdict(agent),
+                    "limits": dict(facts[name].limits),
+                    "team_limits": dict(facts[name].team_limits),
+                }
+                for name, agent in self.directory.agents.items()
+            ]
+        }
 
     async def agent_rotate(self, name: str) -> dict[str, Any]:
         self._known(name)
@@ -238,13 +248,10 @@ class Operating:
         return agent
 
     def _token(self, agent: str, run: str | None, expires_at: int | None) -> tuple[str, Token]:
-        token = new_token()
-        identifier = make_id("tok", secrets.token_bytes(ENTROPY_BYTES))
-        return token, Token(identifier, agent, run, token_hash(token), self.store.now(), expires_at)
+        return issue(agent, run, self.store.now(), expires_at)
 
     def _lines(self, name: str, token: str) -> dict[str, str]:
-        settings = self.rules().settings
-        return {"proxy": f"http://{name}:{token}@{settings.listen.proxy}", "pages": settings.origin}
+        return how_to_connect(name, token, self.rules().settings)
 
     def _row(
         self,
@@ -269,7 +276,7 @@ class Operating:
 
 
 def check_name(name: str, what: str) -> None:
-    if not name or len(name) > MAX_NAME or not set(name) <= NAME:
+    if not is_name(name):
         raise UsageError(
             f"{what} has 1 to {MAX_NAME} letters, digits, dots, dashes or underscores, not {name!r}."
         )

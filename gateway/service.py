@@ -19,9 +19,12 @@ import structlog
 
 from gateway.audit import Kind, Row
 from gateway.board import Board
-from gateway.desk.acts.agents import ResumeAgent
+from gateway.desk.acts.agents import AddAgent, ResumeAgent, RotateToken
+from gateway.desk.acts.agents import Known as KnownAgents
+from gateway.desk.acts.limits import LimitsAct
 from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
 from gateway.desk.acts.people import Known as KnownPeople
+from gateway.desk.agents import Agents
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
@@ -46,7 +49,7 @@ from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
 from gateway.reloading import Reloader, stamp
-from gateway.rules import LastChange, Rules, with_directory
+from gateway.rules import LastChange, Rules, digest_with_limits, with_directory
 from gateway.settings import LOOPBACK, Address, Listen, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
@@ -160,7 +163,9 @@ class Service:
         self._undo.append(self._close_store)
         self.directory = Directory(self.store)
         await self.directory.refresh()
-        self._rules = load_rules(self.settings, self.directory)
+        rules = load_rules(self.settings, self.directory)
+        self._files_digest = rules.digest
+        self._rules = replace(rules, digest=self._digest())
         fresh = make_id("gw", secrets.token_bytes(ENTROPY_BYTES))
         self.gateway = await self.store.meta("gateway", fresh) or fresh
         await self._configure(self._rules)
@@ -168,6 +173,9 @@ class Service:
         await self.signing_in.load()
         if lost := await recover(self.store):
             log.warning("gateway.recovered", unknown=lost)
+
+    def _digest(self) -> str:
+        return digest_with_limits(self._files_digest, self.directory.limits)
 
     async def _configure(self, rules: Rules) -> None:
         """In the log first: what decides is what the log says decides."""
@@ -228,6 +236,7 @@ class Service:
             deciding,
             self._changing(rp_id),
             People(self.store, self.directory, self._now_rules, self.refresh_directory),
+            Agents(self.store, self.directory, self._now_rules),
             self.gateway,
             self.metrics,
             self.last_change,
@@ -248,8 +257,12 @@ class Service:
     def _changing(self, rp_id: str) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory
         people = KnownPeople(self.store, *known)
+        agents = KnownAgents(*known)
         acts: dict[str, Act] = {
-            "agent/resume": ResumeAgent(*known),
+            "agent/add": AddAgent(agents),
+            "agent/rotate": RotateToken(agents),
+            "agent/resume": ResumeAgent(agents),
+            "limits/set": LimitsAct(*known),
             "person/invite": InvitePerson(people),
             "person/confirm": ConfirmPerson(people),
             "person/recover": RecoverPerson(people),
@@ -262,7 +275,10 @@ class Service:
         await self.directory.refresh()
         rules = self._rules
         policy = with_directory(rules.policy, self.directory)
-        self._rules = Rules(rules.settings, rules.library, policy, rules.digest)
+        self._rules = Rules(rules.settings, rules.library, policy, self._digest())
+        if self._rules.digest != rules.digest:
+            row = Row(Kind.CONFIG, decision="in_force", reason="limits", config_digest=self._rules.digest)
+            await self.store.apply(Configure(self._rules.digest), [row])
         self.board.configured()
 
     async def reload(self) -> str:
@@ -275,7 +291,8 @@ class Service:
         if waiting:
             log.warning("config.needs_restart", settings=waiting)
         settings = replace(settings, **{name: getattr(self.settings, name) for name in RESTART})
-        rules = replace(rules, settings=settings)
+        self._files_digest = rules.digest
+        rules = replace(rules, settings=settings, digest=self._digest())
         await self._configure(rules)
         policy = with_directory(rules.policy, self.directory)
         self.settings, self._rules = settings, replace(rules, policy=policy)

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.audit import Entry, parse_filter
 from gateway.board import Board
+from gateway.desk.agents import Agents
 from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, Session, SignedIn
 from gateway.desk.deciding import Deciding
@@ -37,6 +38,7 @@ class GatewayDesk:
     deciding: Deciding
     changing: Changing
     people_known: People
+    agents_known: Agents
     gateway: str
     metrics_kept: Metrics
     last_change: LastChange
@@ -139,6 +141,9 @@ class GatewayDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
         return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
+
+    async def agents(self, session: Session) -> dict[str, Any]:
+        return await self.agents_known.view(session)
 
     async def people(self, session: Session) -> dict[str, Any]:
         return await self.people_known.view(session)

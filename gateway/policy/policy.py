@@ -162,6 +162,10 @@ class Policy:
         except CannotTell:
             return False
 
+    def limits(self, agent: str) -> dict[str, int]:
+        """The limits of an agent as Cedar sees them."""
+        return self._asker.limits(agent)
+
     def groups(self) -> frozenset[str]:
         """Every group that the operator's entities name, or somebody is in."""
         return self._asker.groups()

@@ -262,6 +262,22 @@ class FinishRecovery:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has limits of their own."""
+
+    kind: Literal["agent", "team"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimits:
+    """Some of a holder's limits are other ones now; None takes one away."""
+
+    holder: Holder
+    values: tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AddChallenge:
     challenge: Challenge
 
@@ -342,6 +358,7 @@ type Change = (
     | StartRecovery
     | CancelRecovery
     | FinishRecovery
+    | SetLimits
     | AddChallenge
     | UseChallenge
     | SignIn
@@ -424,6 +441,7 @@ class Store(Protocol):
     async def credentials(self, person: str | None = None) -> list[Credential]: ...
     async def credential(self, credential_id: bytes) -> Credential | None: ...
     async def recoveries(self) -> list[Recovery]: ...
+    async def limits(self) -> dict[Holder, dict[str, int]]: ...
     async def invitation(self, token_hash: str) -> Invitation | None: ...
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
     async def sessions(self) -> list[StoredSession]: ...

@@ -16,7 +16,14 @@ CREATE TABLE recoveries (
 ) STRICT
 """
 
-ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES, RECOVERIES)
+LIMITS = """
+CREATE TABLE limits (
+    kind TEXT NOT NULL CHECK (kind IN ('agent', 'team')), holder TEXT NOT NULL, name TEXT NOT NULL,
+    value INTEGER NOT NULL, PRIMARY KEY (kind, holder, name)
+) STRICT
+"""
+
+ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES, RECOVERIES, LIMITS)
 """Tables that the second version added, as a new database gets them too."""
 
 CHANGES = {

@@ -146,6 +146,7 @@ def _paths() -> dict[str, Any]:
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
         "/api/v1/agents/{name}/pause": _pausing(),
+        "/api/v1/agents": {"get": _get("Every agent, with its limits", _agents())},
         **_people(),
         "/api/v1/changes/begin": {
             "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
@@ -212,6 +213,23 @@ def _row_query() -> list[Schema]:
     limit = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
     kinds = {"filter": TEXT, "before": NUMBER, "limit": limit}
     return [{"name": name, "in": "query", "schema": schema} for name, schema in kinds.items()]
+
+
+def _agents() -> Schema:
+    limits: Schema = {"type": "object", "additionalProperties": NUMBER}
+    agent = _object(
+        name=TEXT,
+        team=_maybe(TEXT),
+        owner=_maybe(TEXT),
+        paused=BOOLEAN,
+        since=TIME,
+        limits=limits,
+        in_force=limits,
+        waiting=NUMBER,
+    )
+    team = _object(name=TEXT, limits=limits)
+    people, agents, teams = _list(TEXT), _list(agent), _list(team)
+    return _object(me=TEXT, administrator=BOOLEAN, people=people, agents=agents, teams=teams)
 
 
 def _people() -> dict[str, Any]:

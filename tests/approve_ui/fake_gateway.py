@@ -28,6 +28,7 @@ PAGES = {
     "/app/approvals": "approvals",
     "/app/audit": "audit",
     "/app/people": "people",
+    "/app/agents": "agents",
 }
 TTL = 101
 SITE = "\n".join(
@@ -192,6 +193,16 @@ def a_member(name: str, *keys: Json, **changes: Any) -> Json:
     return {**plain, "enrolled_at": "2026-11-01T09:00:00Z", **changes}
 
 
+def an_agent(name: str, **changes: Any) -> Json:
+    plain: Json = {"name": name, "team": "platform", "owner": "mika", "paused": False, "waiting": 0}
+    return {**plain, "since": "2026-11-01T09:00:00Z", "limits": {}, "in_force": {}, **changes}
+
+
+def agents(*known: Json, **changes: Any) -> Json:
+    plain: Json = {"me": "mika", "administrator": True, "people": ["mika"], "agents": list(known)}
+    return {**plain, "teams": [{"name": "platform", "limits": {"jpy": 500}}], **changes}
+
+
 def people(*more: Json, **changes: Any) -> Json:
     mika = a_member("mika", a_key("Pixel 9", "a71c 77d2 0b1e 9c44"), administrator=True)
     return {
@@ -231,6 +242,7 @@ class FakeGateway:
     )
     approve_reply: Reply | None = None
     pause_reply: Reply = field(default_factory=dict)
+    agents: Json = field(default_factory=lambda: agents(an_agent("ci-bot")))
     people: Json = field(default_factory=people)
     change: Json = field(default_factory=dict)
     change_says: str = "Do this."
@@ -318,6 +330,8 @@ class FakeGateway:
         if path == "/api/v1/envelopes":
             config = {"digest": digest_of("config"), "refused": self.refused_change}
             return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
+        if path == "/api/v1/agents":
+            return self.agents
         if path == "/api/v1/people":
             return self.people
         if path == "/api/v1/rows":

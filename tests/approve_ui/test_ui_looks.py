@@ -11,6 +11,8 @@ from tests.approve_ui.fake_gateway import (
     FakeGateway,
     a_key,
     a_member,
+    agents,
+    an_agent,
     payload,
     people,
     row_of,
@@ -149,6 +151,16 @@ async def members(page: Page, gateway: FakeGateway) -> None:
     await page.wait_for_selector("#people > li")
 
 
+async def bots(page: Page, gateway: FakeGateway) -> None:
+    gateway.agents = agents(
+        an_agent("ci-bot", limits={"eur": 100}, in_force={"eur": 100, "jpy": 500}, waiting=3),
+        an_agent("support-desk-of-a-long-name-that-nobody-would-choose-by-themself", paused=True, team=None),
+    )
+    await page.goto("/app/agents")
+    await page.wait_for_selector("#agents > li")
+    await page.click("#agents summary >> nth=0")
+
+
 async def change_dialog(page: Page, gateway: FakeGateway) -> None:
     gateway.change_says = "Invite noor to approvers."
     gateway.change = {"person": "noor", "groups": {"from": [], "to": ["approvers"]}, "minutes": 10}
@@ -200,6 +212,7 @@ SCENES: list[Scene] = [
     story,
     log,
     members,
+    bots,
     change_dialog,
     new_link,
     enrolled_and_waiting,

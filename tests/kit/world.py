@@ -14,6 +14,7 @@ from gateway.board import Board
 from gateway.canonical import sha256
 from gateway.decoded import DecodedBody
 from gateway.demo.authenticator import SoftPasskey
+from gateway.desk.agents import Agents
 from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
@@ -97,6 +98,9 @@ class PlayedPolicy:
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
         return self.approvers is None or person in self.approvers
 
+    def limits(self, agent: str) -> dict[str, int]:
+        return {"eur": 500}
+
     def groups(self) -> frozenset[str]:
         return frozenset({"administrators", "approvers"})
 
@@ -160,6 +164,7 @@ class World:
             self.deciding,
             self.changing,
             self.people,
+            Agents(store, self.directory, self.rules),
             GATEWAY,
             self.metrics,
             self.last_change,

@@ -11,6 +11,7 @@ from multidict import CIMultiDictProxy
 
 from gateway.desk.contract import DeskError, Event, JsonObject, Session, SignedIn
 from gateway.web.app import Pages, build_app
+from gateway.web.pages import SHELLS
 from gateway.web.sockets import loopback_sockets
 
 ENVELOPE = "env_" + "0123456789ABCDEFGHJKMNPQRS"
@@ -40,13 +41,22 @@ OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
 OWN_POSTS = [path for path in BODIES if path not in OPEN_POSTS]
 OWN_GETS = [
     "/api/v1/me",
+    "/api/v1/agents",
     "/api/v1/people",
     "/api/v1/envelopes",
     f"/api/v1/envelopes/{ENVELOPE}",
     "/api/v1/rows",
 ]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
-PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit", "/app/people"]
+PAGES = [
+    "/login",
+    "/enrol",
+    f"/approve/{ENVELOPE}",
+    "/app/approvals",
+    "/app/audit",
+    "/app/people",
+    "/app/agents",
+]
 
 
 @dataclass
@@ -120,6 +130,9 @@ class FakeDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
+
+    async def agents(self, session: Session) -> JsonObject:
+        return self._asked("agents", session)
 
     async def people(self, session: Session) -> JsonObject:
         return self._asked("people", session)
@@ -230,7 +243,7 @@ class Server:
 def write_ui(folder: Path) -> Path:
     (folder / "pages").mkdir()
     (folder / "static" / "js").mkdir(parents=True)
-    for name in ("login", "enrol", "approve", "approvals", "audit"):
+    for name in sorted(set(SHELLS.values())):
         (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     (folder / "static" / "app.css").write_text("body{}")
     (folder / "static" / "js" / "main.js").write_text("export {}")
