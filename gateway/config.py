@@ -66,9 +66,23 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
             Place(str(path)),
             "Make one: secondsig init",
         ) from error
+    return parse_settings(raw, path, os.environ if environment is None else environment)
+
+
+def parse_settings(raw: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
+    """The settings of these bytes, as if they stood in that file."""
     written = [line for line in raw.splitlines() if line.strip() and not line.strip().startswith(b"#")]
     document = parse_yaml(raw, str(path)) if written else Yaml({}, Place(str(path), 1, 1))
-    return _settings(_overridden(document, os.environ if environment is None else environment), path)
+    return _settings(_overridden(document, environment), path)
+
+
+def overriding(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that stand over settings."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS
+    }
 
 
 def _settings(document: Yaml, path: Path) -> Settings:
@@ -316,13 +330,7 @@ def _network(node: Yaml) -> Any:
 
 
 def _config_trust(node: Yaml | None) -> str:
-    if node is None:
-        return "files"
-    if node.value == "signed":
-        raise ConfigError(
-            'this version knows only "config_trust: files".', node.place, "Review changes in git meanwhile."
-        )
-    return word(node, '"config_trust"', ("files",))
+    return "files" if node is None else word(node, '"config_trust"', ("files", "signed"))
 
 
 def _time(fields: Fields, name: str, start: int, most: int) -> int:
@@ -337,9 +345,8 @@ def _number(fields: Fields, name: str, start: int, least: int, most: int) -> int
 
 def _overridden(document: Yaml, environment: Mapping[str, str]) -> Yaml:
     """SECONDSIG_APPROVALS_TTL=2m stands for approvals.ttl; a variable that names no setting is an error."""
-    for variable in sorted(environment):
-        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
-            document = _override(document, variable, environment[variable])
+    for variable, value in sorted(overriding(environment).items()):
+        document = _override(document, variable, value)
     return document
 
 

@@ -3,11 +3,12 @@
 The account that owns the state folder is the operator. Approving is nowhere in here.
 """
 
+import asyncio
 import base64
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.audit import Kind, Row, parse_filter
@@ -20,7 +21,7 @@ from gateway.errors import UsageError
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.pausing import By, Pausing
 from gateway.releasing import row_of
-from gateway.rules import Rules, agent_facts
+from gateway.rules import LastChange, Rules, agent_facts
 from gateway.store.contract import (
     AddAgent,
     AddToken,
@@ -36,6 +37,7 @@ from gateway.store.contract import (
     Store,
     Token,
 )
+from gateway.trust import Trust
 
 INVITATION_LIFE = 600
 RUN_LIFE = 86_400
@@ -54,8 +56,11 @@ class Operating:
     rules: Callable[[], Rules]
     refreshed: Callable[[], Awaitable[None]]
     pausing: Pausing
+    trust: Trust | None = None
+    last_change: LastChange = field(default_factory=LastChange)
 
     async def agent_add(self, name: str, team: str | None = None, owner: str | None = None) -> dict[str, Any]:
+        self._check_may_loosen("agents")
         check_name(name, "An agent's name")
         if team is not None:
             check_name(team, "A team's name")
@@ -90,6 +95,7 @@ class Operating:
         }
 
     async def agent_rotate(self, name: str) -> dict[str, Any]:
+        self._check_may_loosen("agents")
         self._known(name)
         token, stored = self._token(name, None, None)
         await self.store.apply(
@@ -105,6 +111,7 @@ class Operating:
         return {"agent": name, "paused": True, "cancelled": cancelled}
 
     async def agent_resume(self, name: str) -> dict[str, Any]:
+        self._check_may_loosen("agents")
         self._known(name)
         await self.pausing.resume(name, BY_OPERATOR)
         return {"agent": name, "paused": False}
@@ -116,6 +123,33 @@ class Operating:
         )
         await self.refreshed()
         return {"agent": name, "revoked": True}
+
+    async def config_show(self) -> dict[str, Any]:
+        """What is in force, whose word it took, and whether the files say something else."""
+        signed = self.trust.signed if self.trust else None
+        refused = self.last_change.refused
+        return {
+            "config": self.rules().digest,
+            "trust": "signed" if signed else "files",
+            "files": signed.digest if signed else None,
+            "refused": list(refused.why) if refused else [],
+            "page": f"{self.rules().settings.origin}/app/config",
+        }
+
+    async def config_diff(self) -> dict[str, Any]:
+        """Line by line what the files say now and did not when they were signed."""
+        if self.trust is None or not self.trust.is_signed:
+            return {"diff": "", "trust": "files"}
+        candidate = await asyncio.to_thread(self.trust.candidate)
+        return {"diff": candidate.diff, "trust": "signed"}
+
+    def _check_may_loosen(self, page: str) -> None:
+        """Under a signed configuration the command line reads, denies, cancels, pauses and revokes."""
+        if self.trust is not None and self.trust.is_signed:
+            raise UsageError(
+                "Under config_trust: signed an administrator does this with a passkey, on "
+                f"{self.rules().settings.origin}/app/{page}."
+            )
 
     async def run_begin(self, agent: str) -> dict[str, Any]:
         """A token for one run of `secondsig run`."""

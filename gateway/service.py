@@ -21,6 +21,7 @@ from gateway.audit import Kind, Row
 from gateway.board import Board
 from gateway.desk.acts.agents import AddAgent, ResumeAgent, RotateToken
 from gateway.desk.acts.agents import Known as KnownAgents
+from gateway.desk.acts.config import ApplyConfig
 from gateway.desk.acts.limits import LimitsAct
 from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
 from gateway.desk.acts.people import Known as KnownPeople
@@ -49,12 +50,13 @@ from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
 from gateway.reloading import Reloader, stamp
-from gateway.rules import LastChange, Rules, digest_with_limits, with_directory
+from gateway.rules import LastChange, RefusedChange, Rules, digest_with_limits, with_directory
 from gateway.settings import LOOPBACK, Address, Listen, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
 from gateway.templates import Loosened
 from gateway.timekeeper import Timekeeper, recover
+from gateway.trust import Candidate, Trust
 from gateway.waiting import Waiting
 from gateway.web.app import Pages, build_app
 from gateway.web.sockets import bind, loopback_sockets
@@ -108,6 +110,11 @@ class Paths:
         return self.state / "metrics-token"
 
     @property
+    def signed(self) -> Path:
+        """The files of a signed configuration, laid out."""
+        return self.state / "signed-config"
+
+    @property
     def enrolment(self) -> Path:
         return self.state / "enrolment-link"
 
@@ -122,6 +129,7 @@ class Service:
     def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
         self.settings, self.paths = settings, Paths(settings.state)
         self._as_started = settings
+        self._candidates = settings
         self._stamps = stamp(files_in_force(settings))
         self.board = Board()
         self.last_change = LastChange()
@@ -149,6 +157,22 @@ class Service:
         self._tasks.append(asyncio.create_task(self.reloader.watch()))
         log.info("gateway.started", proxy=str(self.settings.listen.proxy), pages=self.settings.origin)
 
+    async def _begin_trust(self) -> None:
+        """Which files decide: those on the disk, or those that were signed."""
+        self.trust = Trust(self.settings.file, self.paths.signed, os.environ)
+        kept = await self.store.meta("signed_config")
+        self.settings = self.trust.begin(self.settings, kept)
+        if kept is not None:
+            self._as_started = self.settings
+            self._told_changed(self._candidates)
+
+    def _told_changed(self, settings: Settings) -> None:
+        """Files that changed while nobody looked wait for a signature, and the pages say so."""
+        try:
+            self.trust.check(settings)
+        except ConfigError as error:
+            self.last_change.refused = RefusedChange(self.store.now(), (str(error),))
+
     async def open(self) -> None:
         """Everything but the network: enough for the command line while no gateway runs."""
         for folder in (self.paths.state, self.paths.database.parent, self.paths.keys):
@@ -161,6 +185,7 @@ class Service:
             self.paths.database, reserve=self.settings.limits.disk_reserve
         )
         self._undo.append(self._close_store)
+        await self._begin_trust()
         self.directory = Directory(self.store)
         await self.directory.refresh()
         rules = load_rules(self.settings, self.directory)
@@ -182,7 +207,8 @@ class Service:
         digest = rules.digest
         row = Row(Kind.CONFIG, decision="in_force", reason="files", config_digest=digest, person="operator")
         loosened = rules.library.loosened()
-        await self.store.apply(Configure(digest), [row, *(_loosened(row, found) for found in loosened)])
+        change = Configure(digest, self.trust.taken(rules.settings))
+        await self.store.apply(change, [row, *(_loosened(row, found) for found in loosened)])
         for found in loosened:
             log.warning("template.loosened", action=found.action, what=found.what, reason=found.reason)
 
@@ -227,6 +253,10 @@ class Service:
             rp_id,
             pausing,
         )
+        self.operating = Operating(
+            self.store, self.directory, self.board, self._now_rules, self.refresh_directory, pausing
+        )
+        self.operating.trust, self.operating.last_change = self.trust, self.last_change
         self.desk = GatewayDesk(
             self.store,
             self.directory,
@@ -240,6 +270,7 @@ class Service:
             self.gateway,
             self.metrics,
             self.last_change,
+            self.operating,
         )
         self.reloader = Reloader(
             self.store,
@@ -249,9 +280,6 @@ class Service:
             self._now_rules,
             self._take,
             self._stamps,
-        )
-        self.operating = Operating(
-            self.store, self.directory, self.board, self._now_rules, self.refresh_directory, pausing
         )
 
     def _changing(self, rp_id: str) -> Changing:
@@ -263,6 +291,9 @@ class Service:
             "agent/rotate": RotateToken(agents),
             "agent/resume": ResumeAgent(agents),
             "limits/set": LimitsAct(*known),
+            "config/apply": ApplyConfig(
+                self.trust, self.directory, self._now_rules, self._digest_of, self._take_signed
+            ),
             "person/invite": InvitePerson(people),
             "person/confirm": ConfirmPerson(people),
             "person/recover": RecoverPerson(people),
@@ -287,13 +318,29 @@ class Service:
 
     async def _take(self, settings: Settings, rules: Rules) -> None:
         """What was opened at the start stays as it is: the rest is swapped in one step, after its row."""
+        self.trust.check(settings)
+        if self.trust.is_signed:
+            return
+        await self._swap(settings, rules)
+
+    async def _take_signed(self, candidate: Candidate) -> None:
+        """It is in the log already, with the signature."""
+        self.last_change.refused = None
+        await self._swap(candidate.rules.settings, candidate.rules, noted=True)
+        self.board.configured()
+
+    def _digest_of(self, candidate: Candidate) -> str:
+        return digest_with_limits(candidate.rules.digest, self.directory.limits)
+
+    async def _swap(self, settings: Settings, rules: Rules, *, noted: bool = False) -> None:
         waiting = [name for name in RESTART if getattr(settings, name) != getattr(self._as_started, name)]
         if waiting:
             log.warning("config.needs_restart", settings=waiting)
         settings = replace(settings, **{name: getattr(self.settings, name) for name in RESTART})
         self._files_digest = rules.digest
         rules = replace(rules, settings=settings, digest=self._digest())
-        await self._configure(rules)
+        if not noted:
+            await self._configure(rules)
         policy = with_directory(rules.policy, self.directory)
         self.settings, self._rules = settings, replace(rules, policy=policy)
 

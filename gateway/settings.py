@@ -105,7 +105,7 @@ class Settings:
     unknown_hosts: Literal["refuse", "watch"] = "refuse"
     trusted_hosts: tuple[str, ...] = ()
     ca_hosts: tuple[str, ...] = ()
-    config_trust: Literal["files"] = "files"
+    config_trust: Literal["files", "signed"] = "files"
 
     @property
     def origin(self) -> str:

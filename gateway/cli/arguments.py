@@ -19,6 +19,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _agents(commands)
     _approvers(commands)
     _templates(commands)
+    _config(commands)
     _envelopes(commands)
     _audit(commands)
     return parser
@@ -232,6 +233,18 @@ def _template_coverage(group: Any) -> None:
     coverage.add_argument(
         "--min-reads", type=float, default=0, metavar="PERCENT", help="by name (default: 0)"
     )
+
+
+def _config(commands: Any) -> None:
+    group = _group(
+        commands, "config", "Show the configuration in force, compare it with the files, apply them."
+    )
+    for verb, what in {
+        "show": "Show which configuration is in force, and what was not taken.",
+        "diff": "Show what the files say that was not signed; 1 if there is any of it.",
+        "apply": "Take the files; where a passkey has to sign them, say where.",
+    }.items():
+        _add(group, verb, f"operator:config_{verb}", what, f"secondsig config {verb}")
 
 
 def _envelopes(commands: Any) -> None:

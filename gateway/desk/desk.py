@@ -16,9 +16,11 @@ from gateway.desk.views import entry_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State, signed_by
+from gateway.errors import SecondsigError
 from gateway.metrics import Metrics
+from gateway.operating import Operating
 from gateway.payload import utc
-from gateway.rules import LastChange, Rules, approvers
+from gateway.rules import LastChange, Rules, approvers, is_administrator
 from gateway.store.contract import Store
 
 DAY = 86_400
@@ -42,6 +44,7 @@ class GatewayDesk:
     gateway: str
     metrics_kept: Metrics
     last_change: LastChange
+    operating: Operating
 
     async def state(self) -> dict[str, Any]:
         return {
@@ -141,6 +144,15 @@ class GatewayDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
         return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
+
+    async def config(self, session: Session) -> dict[str, Any]:
+        shown = await self.operating.config_show()
+        try:
+            diff = await self.operating.config_diff()
+        except SecondsigError as error:
+            diff = {"diff": "", "wrong": str(error)}
+        may = is_administrator(self.rules(), self.directory, session.person)
+        return {**shown, **diff, "me": session.person, "administrator": may}
 
     async def agents(self, session: Session) -> dict[str, Any]:
         return await self.agents_known.view(session)

@@ -366,7 +366,11 @@ def _record(_change: c.Record, _db: sqlite3.Connection) -> c.Applied:
 def _configure(change: c.Configure, db: sqlite3.Connection) -> c.Applied:
     """Only a digest that differs from the one in force is a change."""
     row = db.execute("SELECT value FROM meta WHERE key = 'config_digest'").fetchone()
-    if row and row["value"] == change.digest:
+    if row and row["value"] == change.digest and change.signed is None:
         return c.Lost("exists")
+    if change.signed:
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('signed_config', ?)", (change.signed,))
+    elif change.signed is not None:
+        db.execute("DELETE FROM meta WHERE key = 'signed_config'")
     db.execute("INSERT OR REPLACE INTO meta VALUES ('config_digest', ?)", (change.digest,))
     return c.Done()

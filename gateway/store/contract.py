@@ -320,9 +320,10 @@ class Shred:
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """A configuration takes effect."""
+    """A configuration takes effect; `signed` keeps the files of one that was signed, "" forgets them."""
 
     digest: str
+    signed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class Api:
             web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
+            web.get(f"{V1}/config", own(self._config)),
             web.get(f"{V1}/agents", own(self._agents)),
             web.get(f"{V1}/people", own(self._people)),
             web.post(f"{V1}/people/revoke", own(self._revoke_person)),
@@ -158,6 +159,9 @@ class Api:
     async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.pause_agent(session, request.match_info["name"])
+
+    async def _config(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.config(session)
 
     async def _agents(self, _request: web.Request, session: Session) -> JsonObject:
         return await self._desk.agents(session)

@@ -146,6 +146,7 @@ def _paths() -> dict[str, Any]:
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
         "/api/v1/agents/{name}/pause": _pausing(),
+        "/api/v1/config": {"get": _get("The configuration in force, and what waits to be signed", _config())},
         "/api/v1/agents": {"get": _get("Every agent, with its limits", _agents())},
         **_people(),
         "/api/v1/changes/begin": {
@@ -213,6 +214,13 @@ def _row_query() -> list[Schema]:
     limit = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
     kinds = {"filter": TEXT, "before": NUMBER, "limit": limit}
     return [{"name": name, "in": "query", "schema": schema} for name, schema in kinds.items()]
+
+
+def _config() -> Schema:
+    trust: Schema = {"enum": ["files", "signed"]}
+    shown = _object(config=TEXT, trust=trust, files=_maybe(TEXT), refused=_list(TEXT), page=TEXT)
+    shown["properties"].update({"diff": TEXT, "wrong": TEXT, "me": TEXT, "administrator": BOOLEAN})
+    return shown
 
 
 def _agents() -> Schema:

@@ -19,6 +19,7 @@ SHELLS = {
     "/app/audit": "audit",
     "/app/agents": "agents",
     "/app/people": "people",
+    "/app/config": "config",
 }
 TYPES = {
     ".css": "text/css",

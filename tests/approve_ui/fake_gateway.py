@@ -29,6 +29,7 @@ PAGES = {
     "/app/audit": "audit",
     "/app/people": "people",
     "/app/agents": "agents",
+    "/app/config": "config",
 }
 TTL = 101
 SITE = "\n".join(
@@ -193,6 +194,11 @@ def a_member(name: str, *keys: Json, **changes: Any) -> Json:
     return {**plain, "enrolled_at": "2026-11-01T09:00:00Z", **changes}
 
 
+def config(**changes: Any) -> Json:
+    plain: Json = {"config": digest_of("config"), "trust": "signed", "files": digest_of("files")}
+    return {**plain, "refused": [], "diff": "", "me": "mika", "administrator": True, **changes}
+
+
 def an_agent(name: str, **changes: Any) -> Json:
     plain: Json = {"name": name, "team": "platform", "owner": "mika", "paused": False, "waiting": 0}
     return {**plain, "since": "2026-11-01T09:00:00Z", "limits": {}, "in_force": {}, **changes}
@@ -242,6 +248,7 @@ class FakeGateway:
     )
     approve_reply: Reply | None = None
     pause_reply: Reply = field(default_factory=dict)
+    config: Json = field(default_factory=config)
     agents: Json = field(default_factory=lambda: agents(an_agent("ci-bot")))
     people: Json = field(default_factory=people)
     change: Json = field(default_factory=dict)
@@ -330,12 +337,9 @@ class FakeGateway:
         if path == "/api/v1/envelopes":
             config = {"digest": digest_of("config"), "refused": self.refused_change}
             return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
-        if path == "/api/v1/agents":
-            return self.agents
-        if path == "/api/v1/people":
-            return self.people
-        if path == "/api/v1/rows":
-            return self.rows
+        lists = {"people": self.people, "agents": self.agents, "config": self.config, "rows": self.rows}
+        if path.removeprefix("/api/v1/") in lists:
+            return lists[path.removeprefix("/api/v1/")]
         if path == f"/api/v1/envelopes/{ENVELOPE}":
             return self.view()
         return 404, {"error": "unknown_envelope", "detail": "There is no such question."}

@@ -155,6 +155,9 @@ class World:
         )
         self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
         self.people = People(store, self.directory, self.rules, self.directory.refresh)
+        self.operating = Operating(
+            store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing
+        )
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -168,9 +171,7 @@ class World:
             GATEWAY,
             self.metrics,
             self.last_change,
-        )
-        self.operating = Operating(
-            store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing
+            self.operating,
         )
 
     def rules(self) -> Rules:

@@ -41,6 +41,7 @@ OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
 OWN_POSTS = [path for path in BODIES if path not in OPEN_POSTS]
 OWN_GETS = [
     "/api/v1/me",
+    "/api/v1/config",
     "/api/v1/agents",
     "/api/v1/people",
     "/api/v1/envelopes",
@@ -56,6 +57,7 @@ PAGES = [
     "/app/audit",
     "/app/people",
     "/app/agents",
+    "/app/config",
 ]
 
 
@@ -130,6 +132,9 @@ class FakeDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
+
+    async def config(self, session: Session) -> JsonObject:
+        return self._asked("config", session)
 
     async def agents(self, session: Session) -> JsonObject:
         return self._asked("agents", session)
