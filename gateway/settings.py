@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
-from gateway.envelopes import Cap, Caps
+from gateway.envelopes import MAX_HELD_TTL, Cap, Caps
 from gateway.model import Mode, ServiceMode
 
 MIB = 1024 * 1024
@@ -42,6 +42,7 @@ class Approvals:
     """How people are asked, where a template does not say otherwise. Times are seconds."""
 
     ttl: int = 60
+    max_ttl: int = MAX_HELD_TTL
     mode: Mode = Mode.HOLD
     hold_for: int | Literal["auto"] | None = None
     join: Literal["address", "run", "agent"] = "address"

@@ -1,0 +1,56 @@
+"""Why a question that is over lets nothing through, in the words that its agent gets."""
+
+from gateway.envelopes import Envelope, State
+from gateway.errors import About, Reason, Refusal
+from gateway.payload import utc
+
+DENIED_RETRY = "Do not send it again; ask your operator or change the request."
+
+
+def denial(envelope: Envelope, retry_after: int | None = None) -> Refusal:
+    note = f" They wrote: “{envelope.note}”" if envelope.note else ""
+    return Refusal(
+        Reason.APPROVAL_DENIED,
+        f"{envelope.decided_by or 'A person'} denied this request; nothing was sent.{note} {DENIED_RETRY}",
+        retry_after=retry_after,
+        about=About(envelope.id, utc(envelope.expires_at), note=envelope.note),
+    )
+
+
+def ended(envelope: Envelope) -> Refusal:
+    """Why an envelope that is over lets nothing through."""
+    about = About(envelope.id, utc(envelope.expires_at), note=envelope.note)
+    match envelope.state:
+        case State.DENIED:
+            return denial(envelope)
+        case State.EXPIRED:
+            return Refusal(
+                Reason.APPROVAL_TIMEOUT,
+                "Nobody approved this request in time, so it was refused; nothing was sent. Ask again only "
+                "if it is still needed.",
+                retryable=True,
+                about=about,
+            )
+        case State.CANCELLED:
+            return Refusal(
+                Reason.CANCELLED, "An operator cancelled this request; nothing was sent.", about=about
+            )
+        case State.REVOKED:
+            return Refusal(
+                Reason.REVOKED,
+                "The approval was withdrawn before it was used; nothing was sent.",
+                about=about,
+            )
+        case State.LAPSED:
+            return Refusal(
+                Reason.LAPSED,
+                "The approval was not used in time, or no longer holds.",
+                retryable=True,
+                about=about,
+            )
+        case _:
+            return Refusal(
+                Reason.DUPLICATE,
+                "This request was approved once and has gone upstream through another connection.",
+                about=about,
+            )
