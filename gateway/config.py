@@ -237,7 +237,6 @@ def _approvals(node: Yaml | None) -> Approvals:
         most = _time(fields, "max_ttl", start.max_ttl, MAX_TTL)
         return Approvals(
             ttl=_ttl(fields, start.ttl, most),
-            max_ttl=most,
             mode=Mode(mode) if mode else start.mode,
             hold_for=_hold_for(fields.get("hold_for")),
             join=cast("Any", fields.word("join", ("address", "run", "agent")) or start.join),
@@ -246,6 +245,7 @@ def _approvals(node: Yaml | None) -> Approvals:
             owner_may_approve=bool(fields.flag("owner_may_approve")),
             retention=_time(fields, "retention", start.retention, 365 * DAY),
             session=_time(fields, "session", start.session, DAY),
+            max_ttl=most,
         )
 
     return _part(node, "approvals", Approvals(), build)

@@ -41,6 +41,13 @@ def ended(envelope: Envelope) -> Refusal:
                 "The approval was withdrawn before it was used; nothing was sent.",
                 about=about,
             )
+        case State.UNKNOWN:
+            return Refusal(
+                Reason.UPSTREAM_UNKNOWN,
+                "The request was sent once, and no answer came. It may have taken effect: look first. The "
+                "gateway does not repeat it.",
+                about=about,
+            )
         case State.LAPSED:
             return Refusal(
                 Reason.LAPSED,

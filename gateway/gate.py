@@ -60,7 +60,7 @@ MAX_CARRIED = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What an upstream answered to a release that no client waits for; `body` is None where `lost` says why."""
+    """What was answered to a release that no client waits for; `body` is None where `lost` says why."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

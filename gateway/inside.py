@@ -12,6 +12,8 @@ from gateway.canonical import sha256
 from gateway.envelopes import Envelope, State, Step
 from gateway.gate import Answer
 from gateway.ids import is_id
+from gateway.keeping import Keeping
+from gateway.kept import UpstreamAnswer
 from gateway.model import Request
 from gateway.payload import utc
 from gateway.releasing import row_of
@@ -25,12 +27,15 @@ WRITE_HEADER = "Secondsig-Secret"
 class Inside:
     store: Store
     board: Board
+    keeping: Keeping
     ca_pem: bytes
     gateway: str
 
     async def answer(self, request: Request) -> Answer:
-        """Marked as the gateway's own, as no upstream's answer can be."""
+        """Marked as the gateway's own, as no upstream's answer can be; also not one that was kept."""
         answer = await self._answer(request)
+        if isinstance(answer, UpstreamAnswer):
+            return answer
         return replace(answer, headers=(*answer.headers, ("Secondsig-Gateway", self.gateway)))
 
     async def _answer(self, request: Request) -> Answer:
@@ -53,6 +58,8 @@ class Inside:
             return _json(200, status(envelope, self.store.now()))
         if (request.method, verb) == ("POST", "cancel"):
             return await self._cancel(request, envelope)
+        if (request.method, verb) == ("GET", "answer"):
+            return await self.keeping.fetch(envelope, request)
         return _not_here()
 
     async def _cancel(self, request: Request, envelope: Envelope) -> Answer:

@@ -8,6 +8,7 @@ from gateway.gate import Answer, Carried
 from gateway.keys import Keys
 from gateway.model import Caller, Request
 
+
 class UpstreamAnswer(Answer):
     """What an upstream said, handed on later: never marked as the gateway's own."""
 

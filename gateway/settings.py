@@ -42,7 +42,6 @@ class Approvals:
     """How people are asked, where a template does not say otherwise. Times are seconds."""
 
     ttl: int = 60
-    max_ttl: int = MAX_HELD_TTL
     mode: Mode = Mode.HOLD
     hold_for: int | Literal["auto"] | None = None
     join: Literal["address", "run", "agent"] = "address"
@@ -51,6 +50,7 @@ class Approvals:
     owner_may_approve: bool = False
     retention: int = 86_400
     session: int = 28_800
+    max_ttl: int = MAX_HELD_TTL
 
 
 QUESTIONS = Caps(agent=Cap(20, 30, 60), team=Cap(60, 60, 300), everybody=Cap(200, 120, 1_000))

@@ -145,10 +145,12 @@ async def _serve(connection: ClientConnection, connected: Connected) -> None:
 
 
 async def _ask(ours: socket.socket, request: Request) -> None:
-    """A head that names the destination; then whatever comes is read and dropped until the connection ends."""
+    """A head that names the destination; whatever comes is read and dropped until the connection ends."""
     reader, writer = await asyncio.open_connection(sock=ours)
     where = spell(request.host, request.port)
-    head = f"{request.method} {request.scheme}://{where}/ HTTP/1.1\r\nHost: {where}\r\nConnection: close\r\n\r\n"
+    head = (
+        f"{request.method} {request.scheme}://{where}/ HTTP/1.1\r\nHost: {where}\r\nConnection: close\r\n\r\n"
+    )
     try:
         writer.write(head.encode("ascii"))
         with contextlib.suppress(TimeoutError, OSError):

@@ -1,4 +1,4 @@
-"""Async questions as SQL: a request that the gateway sends itself, and the answer that waits to be fetched."""
+"""Async questions as SQL: a request that the gateway sends itself, and the answer until it is fetched."""
 
 import sqlite3
 

@@ -9,6 +9,7 @@ import pytest
 
 from gateway import ucan
 from gateway.canonical import sha256
+from gateway.endings import ended
 from gateway.envelopes import Envelope, State
 from gateway.errors import Reason, Refusal, StoreError
 from gateway.gate import Release
@@ -17,7 +18,7 @@ from gateway.questions import unpack
 from gateway.settings import Limits
 from gateway.store.contract import Move, Open, PauseAgent, RevokePerson
 from gateway.timekeeper import Timekeeper
-from gateway.waiting import PATIENCE, ended, hold_for
+from gateway.waiting import PATIENCE, hold_for
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore
 from tests.kit.things import (

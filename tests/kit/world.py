@@ -21,8 +21,9 @@ from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
-from gateway.gate import Release
+from gateway.gate import Answer, Release
 from gateway.inside import Inside
+from gateway.keeping import Keeping
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
 from gateway.operating import Operating
@@ -118,17 +119,19 @@ class World:
         self.board = Board()
         self.directory = Directory(store)
         self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID)
+        self.keeping = Keeping(store, KEYS, self.board, GATEWAY)
         self.waiting = Waiting(
             store,
             KEYS,
             self.directory,
             self.board,
             self.releaser,
+            self.keeping,
             GATEWAY,
             RP_ID,
             asyncio.get_running_loop().time,
         )
-        self.inside = Inside(store, self.board, b"the CA", GATEWAY)
+        self.inside = Inside(store, self.board, self.keeping, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()
         self.pipeline = Pipeline(
             store, self.directory, self.rules, self.waiting, self.inside, GATEWAY, self.metrics
@@ -226,6 +229,13 @@ class World:
 
     async def ask(self, request: Request | None = None, gone: asyncio.Event | None = None) -> Release:
         """The request as the pipeline would hand it on after policy asked for a person."""
+        told = await self.step_up(request, gone)
+        assert isinstance(told, Release), told
+        return told
+
+    async def step_up(
+        self, request: Request | None = None, gone: asyncio.Event | None = None
+    ) -> Release | Answer:
         wanted = request or a_request()
         rules = self.rules()
         return await self.waiting.step_up(
