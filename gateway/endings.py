@@ -1,4 +1,4 @@
-"""Why a question that is over lets nothing through, in the words that its agent gets."""
+"""How a question ended, in words: for its agent, and for whoever wanted to decide it too late."""
 
 from gateway.envelopes import Envelope, State
 from gateway.errors import About, Reason, Refusal
@@ -61,3 +61,17 @@ def ended(envelope: Envelope) -> Refusal:
                 "This request was approved once and has gone upstream through another connection.",
                 about=about,
             )
+
+
+def who_won(envelope: Envelope, now: int) -> str:
+    """For whoever decides too late: what was decided first, by whom, and when."""
+    if envelope.state is State.PENDING and now < envelope.expires_at:
+        return "Somebody else signed meanwhile: try again."
+    if envelope.state in {State.PENDING, State.EXPIRED} or envelope.decided_at is None:
+        return f"Time ran out at {utc(envelope.expires_at)}: it was refused."
+    verb = {
+        State.DENIED: "denied this",
+        State.CANCELLED: "cancelled this",
+        State.REVOKED: "withdrew the approval of this",
+    }.get(envelope.state, "approved this")
+    return f"{envelope.decided_by or 'Somebody'} {verb} first, at {utc(envelope.decided_at)}."

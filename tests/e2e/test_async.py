@@ -1,4 +1,4 @@
-"""Requests that the gateway keeps and sends itself: a real client, the real proxy, a passkey, a real upstream."""
+"""Requests that the gateway keeps and sends itself: real client, real proxy, passkey, real upstream."""
 
 import asyncio
 import json

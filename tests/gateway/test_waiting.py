@@ -321,7 +321,7 @@ async def test_a_hundred_requests_in_a_minute_do_not_ask_a_hundred_times(world: 
         (State.LAPSED, Reason.LAPSED),
         (State.SPENT, Reason.DUPLICATE),
         (State.COMPLETED, Reason.DUPLICATE),
-        (State.UNKNOWN, Reason.DUPLICATE),
+        (State.UNKNOWN, Reason.UPSTREAM_UNKNOWN),
     ],
 )
 def test_every_end_has_its_reason(state: State, reason: Reason) -> None:
@@ -362,6 +362,7 @@ async def test_a_request_that_is_not_held_is_told_how_to_come_back(world: World)
 
 
 async def test_a_template_may_refuse_to_hold(world: World) -> None:
+    world.set(max_ttl=3600)
     world.library.meaning = lambda _r: a_mapped(a_unit(approval=Approval(mode=Mode.REJECT, ttl=3600)))
     assert (await refusal_of(world.ask())).reason is Reason.REQUIRES_STEP_UP
     (envelope,) = await all_envelopes(world)
