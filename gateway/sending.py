@@ -56,7 +56,7 @@ class Sender:
         try:
             while True:
                 woken.clear()
-                await self._look()
+                await self.tick()
                 await _either(woken, LOOK_EVERY)
         finally:
             listening.cancel()
@@ -73,7 +73,8 @@ class Sender:
                 if change.state == State.APPROVED:
                     woken.set()
 
-    async def _look(self) -> None:
+    async def tick(self) -> None:
+        """Starts what is approved and kept, unless it is on its way or was tried just now."""
         try:
             due = await self.store.to_send()
         except SecondsigError as error:
