@@ -1,14 +1,20 @@
 """Requests that the gateway keeps and sends itself: real client, real proxy, passkey, real upstream."""
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from gateway.config import load_settings
 from gateway.demo.client import Answer
 from gateway.envelopes import State
+from gateway.kept import unseal_request
+from gateway.proxy.dialer import Dialer
+from gateway.service import Service
 from tests.kit.inprocess import Inside, inside
 
 JSON = {"Content-Type": "application/json", "Authorization": "Bearer upstream-secret"}
@@ -176,3 +182,177 @@ async def test_an_async_request_that_nobody_decides_times_out(tmp_path: Path) ->
         answer = await fetched(house, told)
         assert (reason(answer), json.loads(answer.body)["error"]) == ("approval_timeout", "ApprovalTimeout")
         assert arrived(house) == 0
+
+
+# Between the approval and the sending. ---------------------------------------------------------------------
+
+
+async def nothing_is_sent_yet(house: Inside) -> None:
+    """From here on the gateway sends nothing by itself, so that something can change before it does."""
+
+    async def nothing() -> None:
+        return
+
+    house.service.sender.tick = nothing  # type: ignore[method-assign]  # the sender stands still
+
+
+async def approved_and_not_sent_yet(house: Inside) -> dict[str, Any]:
+    await nothing_is_sent_yet(house)
+    told, _ = await accepted(house)
+    await house.person.approve(told["envelope"])
+    return told
+
+
+async def goes_on(house: Inside) -> None:
+    sender = house.service.sender
+    await type(sender).tick(sender)
+    await sender.settle()
+    await house.service.releaser.settle()
+
+
+async def lapsed(house: Inside, told: dict[str, Any], why: str) -> None:
+    await goes_on(house)
+    assert arrived(house) == 0
+    assert await house.state(told["envelope"]) == State.LAPSED
+    rows = await house.service.store.rows_of([told["envelope"]])
+    assert why in (rows[-1].row.detail or "")
+
+
+async def test_an_agent_paused_after_the_approval_has_nothing_sent(tmp_path: Path) -> None:
+    async with inside(tmp_path) as house:
+        told = await approved_and_not_sent_yet(house)
+        await house.service.operating.agent_pause("ci-bot")
+        await lapsed(house, told, "paused ci-bot")
+        await house.service.operating.agent_resume("ci-bot")
+        assert reason(await fetch(house, told)) == "lapsed"
+
+
+async def test_an_agent_whose_token_was_rotated_after_the_approval_has_nothing_sent(tmp_path: Path) -> None:
+    async with inside(tmp_path) as house:
+        told = await approved_and_not_sent_yet(house)
+        house.tokens["ci-bot"] = (await house.service.operating.agent_rotate("ci-bot"))["proxy"]
+        await lapsed(house, told, "rotated or revoked")
+        assert reason(await fetch(house, told)) == "lapsed"
+
+
+async def test_a_policy_that_changed_after_the_approval_is_the_one_that_counts(tmp_path: Path) -> None:
+    async with inside(tmp_path) as house:
+        told = await approved_and_not_sent_yet(house)
+        house.write_policy('@id("freeze") forbid (principal, action in Action::"payment", resource);')
+        await house.service.reload()
+        await lapsed(house, told, "forbids it now (freeze)")
+
+
+async def restarted(house: Inside, pause: float = 0) -> None:
+    """The same agents with the same tokens; only the proxy's port is another."""
+    await house.service.stop()
+    await asyncio.sleep(pause)
+    house.service = Service(load_settings(house.service.settings.file, {}))
+    await house.service.start()
+    port = house.service.settings.listen.proxy.port
+    house.tokens = {name: f"{url.rpartition(':')[0]}:{port}" for name, url in house.tokens.items()}
+
+
+async def test_what_was_approved_before_a_restart_is_sent_once_after_it(tmp_path: Path) -> None:
+    async with inside(tmp_path) as house:
+        told = await approved_and_not_sent_yet(house)
+        await restarted(house)
+        assert (await fetched(house, told)).status == 201
+        assert arrived(house) == 1
+
+
+async def test_what_was_on_its_way_in_a_crash_is_unknown_and_never_sent_again(tmp_path: Path) -> None:
+    async with inside(tmp_path) as house:
+        told = await approved_and_not_sent_yet(house)
+        envelope = await house.service.store.envelope(told["envelope"])
+        kept = await house.service.store.kept(told["envelope"])
+        assert envelope
+        assert kept
+        assert kept.request
+        request = unseal_request(house.service.keys, envelope.id, kept.request)
+        await house.service.releaser.release(envelope, request)  # spent, and then the power goes
+        await restarted(house)
+        answer = await fetched(house, told)
+        assert (answer.status, reason(answer)) == (502, "upstream_unknown")
+        await asyncio.sleep(0.6)
+        assert arrived(house) == 0
+        assert await house.state(told["envelope"]) == State.UNKNOWN
+
+
+async def test_time_that_ran_out_while_the_gateway_was_down_is_told_as_a_timeout(tmp_path: Path) -> None:
+    async with inside(tmp_path, ttl=1) as house:
+        told, _ = await accepted(house)
+        await restarted(house, pause=1.2)
+        answer = await fetched(house, told)
+        said = json.loads(answer.body)
+        assert (said["reason"], said["error"]) == ("approval_timeout", "ApprovalTimeout")
+        status = await house.agent().send("GET", told["status_url"])
+        shown = json.loads(status.body)
+        assert (shown["decision_method"], shown["error"]) == ("timeout", "ApprovalTimeout")
+        rows = await house.service.store.rows_of([told["envelope"]])
+        assert (rows[-1].row.decision_method, rows[-1].row.person) == ("timeout", "nobody")
+
+
+async def test_an_upstream_that_is_down_is_tried_again_while_the_approval_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.sending.TRY_AGAIN_AFTER", 0.3)
+    async with inside(tmp_path) as house:
+        told, _ = await accepted(house)
+        dialer = house.service.engine._shared.dialer
+        there, dialer.connect_to = dialer.connect_to, {("upstream.test", 443): ("127.0.0.1", 1)}
+        await house.person.approve(told["envelope"])
+        async with asyncio.timeout(WITHIN):
+            while not await house.service.store.rows({"outcome": "not_sent"}, None, 1):
+                await asyncio.sleep(0.02)
+        dialer.connect_to = there
+        assert (await fetched(house, told)).status == 201
+        assert arrived(house) == 1
+
+
+# Where the answer is. --------------------------------------------------------------------------------------
+
+
+async def test_the_location_is_answered_inside_and_its_name_is_never_looked_up_or_dialled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    addresses = Dialer.addresses
+
+    async def look(self: Dialer, host: str, port: int) -> list[tuple[str, int]]:
+        asked.append(host)
+        return await addresses(self, host, port)
+
+    monkeypatch.setattr(Dialer, "addresses", look)
+    async with inside(tmp_path) as house:
+        told, _ = await accepted(house)
+        assert (await fetch(house, told)).status == 202
+        await house.person.approve(told["envelope"])
+        assert (await fetched(house, told)).status == 201
+        for url in (
+            told["location"].replace("http://", "http://x."),
+            f"{told['location']}".replace(":", "s:", 1),
+        ):
+            with contextlib.suppress(OSError):  # a tunnel to it is refused inside the handshake
+                answer = await house.agent().send("GET", url)
+                assert "Secondsig-Gateway" in answer.headers
+                assert answer.status in {403, 404}
+        assert asked == ["upstream.test"]
+
+
+async def test_outside_the_proxy_there_is_no_such_place(tmp_path: Path) -> None:
+    """Neither a name in DNS, nor a page of people's."""
+    async with inside(tmp_path) as house:
+        told, _ = await accepted(house)
+        with pytest.raises(OSError, match="secondsig.internal"):
+            await asyncio.get_running_loop().getaddrinfo("secondsig.internal", 80)
+        pages = f"{house.service.settings.origin}/v1/envelopes/{told['envelope']}/answer"
+        assert await status_of(pages, told["envelope_secret"]) == 404
+
+
+async def status_of(url: str, secret: str) -> int:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(url, headers={"Secondsig-Envelope-Secret": secret}) as answer,
+    ):
+        return answer.status

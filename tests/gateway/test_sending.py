@@ -99,7 +99,7 @@ async def test_the_authorised_row_is_durable_before_the_first_byte(world: World)
         rows.extend(row["kind"] for row in await world.said(envelope=envelope.id))
         return await carry(*args)  # type: ignore[arg-type]  # handed on as it came
 
-    world.courier.carry = look  # type: ignore[method-assign]  # a test looks on
+    world.courier.carry = look  # type: ignore[method-assign,assignment]  # a test looks on
     await world.send()
     assert rows[-1] == "authorised"
 
