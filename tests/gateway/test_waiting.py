@@ -394,6 +394,26 @@ def held_for(world: World, agent: str, **approvals: Any) -> float:
     return hold_for(an_envelope(), request, a_mapped(), world.rules(), START)
 
 
+async def test_a_question_that_lives_for_hours_holds_no_connection_for_more_than_five_minutes(
+    world: World,
+) -> None:
+    day = an_envelope(mode="async", expires_at=START + 86_400)
+    assert hold_for(day, a_request(), a_mapped(), world.rules(), START) == 302
+    world.set(hold_for=3600)
+    assert hold_for(day, a_request(), a_mapped(), world.rules(), START) == 302
+
+
+async def test_an_envelope_that_outlives_the_hold_is_answered_and_stays_open(world: World) -> None:
+    """An agent that comes back without a preference is refused after the hold; the question lives on."""
+    world.set(ttl=3600, max_ttl=3600, mode=Mode.REJECT)
+    assert (await refusal_of(world.ask())).reason is Reason.REQUIRES_STEP_UP
+    world.set(mode=Mode.HOLD, hold_for=0)
+    refused = await refusal_of(world.ask())
+    assert (refused.reason, refused.retryable) == (Reason.REQUIRES_STEP_UP, True)
+    (envelope,) = await all_envelopes(world)
+    assert (envelope.state, envelope.expires_at) == (State.PENDING, START + 3600)
+
+
 async def test_a_connection_is_held_as_long_as_its_client_is_known_to_bear(world: World) -> None:
     assert held_for(world, "anything") == 62
     assert held_for(world, "python-httpx/0.27", hold_for="auto") == PATIENCE["python-httpx"]

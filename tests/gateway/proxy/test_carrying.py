@@ -202,18 +202,27 @@ async def test_an_address_that_is_not_public_gets_not_one_byte(w: World):
     "change",
     [
         {"host": "secondsig.internal", "scheme": "http", "port": 80},
+        {"host": HOST.upper()},
         {"target": "/a b"},
         {"method": "post"},
         {"headers": (("X-Bad", "a\r\nInjected: 1"),)},
         {"headers": (("X-Http-Method-Override", "DELETE"),)},
     ],
-    ids=["the gateway itself", "a target", "a method", "a line break", "a method override"],
+    ids=["the gateway itself", "a host", "a target", "a method", "a line break", "a method override"],
 )
 async def test_what_no_client_may_send_the_gateway_does_not_send_either(w: World, change: dict[str, Any]):
-    up = await w.upstream()
+    up, internal = await w.upstream(), await w.upstream("secondsig.internal", port=80, plain=True)
     await w.start()
     assert await carried(w, replace(REQUEST, **change)) == (None, [("not_sent", None)])
-    assert up.received == []
+    assert (up.received, internal.connections) == ([], 0)
+
+
+async def test_an_errand_that_nobody_can_account_for_is_unknown(w: World):
+    """A head that cannot be read ends before there is a flow that could say how it ended."""
+    up = await w.upstream()
+    await w.start()
+    assert await carried(w, replace(REQUEST, method="PO ST")) == (None, [("unknown", None)])
+    assert up.connections == 0
 
 
 async def test_a_gateway_that_stops_leaves_no_release_without_an_end(w: World):
