@@ -78,7 +78,7 @@ class Engine:
         tls = Tls(options, Leaves(ca), tunnels, gate.needs_http1)
         addons = (IdentifyAgent(gate, tunnels), CloseBypasses(tunnels), Enforce(gate, tunnels), tls)
         hooks = {name: _hooks(name, addons) for name in HOOKS}
-        self._gate = gate
+        self._gate, self._stopping = gate, False
         self._shared = Shared(options, dialer, Refuser(gate), hooks, tunnels)
 
     async def start(self) -> None:
@@ -107,7 +107,10 @@ class Engine:
             del self._connections[connection]
 
     async def carry(self, release: Release, request: Request) -> Carried | None:
-        """Send a release that no client waits for; see `gate.Courier`."""
+        """Send a release that no client waits for; see `gate.Courier`. An engine that stops sends nothing."""
+        if self._stopping:
+            release.done("not_sent", None, "the gateway is stopping")
+            return None
         return await carry(self._gate, self._shared, self._known, release, request)
 
     @property
@@ -118,6 +121,7 @@ class Engine:
 
     async def stop(self, grace: float) -> None:
         """Take no new connections, let requests end for `grace` seconds, then close what is left."""
+        self._stopping = True
         for server in self._servers:
             server.close()
         clock = asyncio.get_running_loop().time

@@ -225,6 +225,15 @@ async def test_an_errand_that_nobody_can_account_for_is_unknown(w: World):
     assert up.connections == 0
 
 
+async def test_a_gateway_that_stopped_sends_nothing_any_more(w: World):
+    up = await w.upstream()
+    await w.start()
+    assert w.engine
+    await w.engine.stop(0.2)
+    assert await carried(w) == (None, [("not_sent", None)])
+    assert up.connections == 0
+
+
 async def test_a_gateway_that_stops_leaves_no_release_without_an_end(w: World):
     async def slow(got: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         await asyncio.sleep(5)
