@@ -14,6 +14,7 @@ class Kind(StrEnum):
     AUTHORISED = "authorised"
     OUTCOME = "outcome"
     END = "end"
+    KEPT = "kept"
     REFUSED = "refused"
     REVEAL = "reveal"
     MISMATCH = "mismatch"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
-from gateway.envelopes import Cap, Caps
+from gateway.envelopes import MAX_TTL, Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.model import Mode, ServiceMode
 from gateway.settings import (
@@ -247,9 +247,10 @@ def _plain(node: Yaml) -> object:
 def _approvals(node: Yaml | None) -> Approvals:
     def build(fields: Fields) -> Approvals:
         start = Approvals()
-        mode = fields.word("mode", ("hold", "reject"))
+        mode = fields.word("mode", list(Mode))
+        most = _time(fields, "max_ttl", start.max_ttl, MAX_TTL)
         return Approvals(
-            ttl=_time(fields, "ttl", start.ttl, DAY),
+            ttl=_ttl(fields, start.ttl, most),
             mode=Mode(mode) if mode else start.mode,
             hold_for=_hold_for(fields.get("hold_for")),
             join=cast("Any", fields.word("join", ("address", "run", "agent")) or start.join),
@@ -258,9 +259,24 @@ def _approvals(node: Yaml | None) -> Approvals:
             owner_may_approve=bool(fields.flag("owner_may_approve")),
             retention=_time(fields, "retention", start.retention, 365 * DAY),
             session=_time(fields, "session", start.session, DAY),
+            max_ttl=most,
         )
 
     return _part(node, "approvals", Approvals(), build)
+
+
+def _ttl(fields: Fields, start: int, most: int) -> int:
+    """A question that stays open for hours is something an operator says twice."""
+    if fields.get("ttl") is None:
+        return min(start, most)
+    ttl = _time(fields, "ttl", start, DAY)
+    if ttl > most:
+        raise ConfigError(
+            f'"ttl" is longer than "max_ttl" allows ({most} seconds).',
+            fields.place_of("ttl"),
+            'Set "max_ttl" as well, up to 24h: such long questions are for the modes reject and async.',
+        )
+    return ttl
 
 
 def _hold_for(node: Yaml | None) -> int | Literal["auto"] | None:

@@ -88,9 +88,12 @@ class Directory:
         known = self._tokens.get(digest)
         if known is None or not hmac.compare_digest(known.hash, digest) or not _same(known.agent, name):
             raise _unknown("The token is not known: it may have been rotated or revoked.")
-        if known.expires_at is not None and known.expires_at <= self._store.now():
-            raise _unknown("The token has expired: ask the operator for a new one.")
+        self._check_lives(known)
         return Caller(known.agent, known.id, known.run, peer)
+
+    def _check_lives(self, token: Token) -> None:
+        if token.expires_at is not None and token.expires_at <= self._store.now():
+            raise _unknown("The token has expired: ask the operator for a new one.")
 
     def check_not_paused(self, agent: str) -> None:
         known = self.agents.get(agent)
@@ -101,6 +104,13 @@ class Directory:
                 Reason.AGENT_PAUSED,
                 f"An operator paused {agent}: stop, and ask a person to resume it. Nothing was sent.",
             )
+
+    def check_token(self, caller: Caller) -> None:
+        """The token that a request came with still counts; asked again when it is sent later."""
+        known = next((token for token in self._tokens.values() if token.id == caller.token_id), None)
+        if known is None or known.agent != caller.agent:
+            raise _unknown("The token that this request came with was rotated or revoked.")
+        self._check_lives(known)
 
     def has_passkey(self, person: str) -> bool:
         known = self.people.get(person)

@@ -16,6 +16,7 @@ from gateway.board import Board
 from gateway.canonical import sha256
 from gateway.desk.views import entry_view, row_view
 from gateway.directory import MAX_NAME, Directory, how_to_connect, is_name, issue
+from gateway.endings import who_won
 from gateway.envelopes import Envelope, State, Step, signed_by
 from gateway.errors import UsageError
 from gateway.ids import ENTROPY_BYTES, make_id
@@ -251,14 +252,16 @@ class Operating:
     async def _end(self, envelope_id: str, step: Step, reason: str, note: str | None) -> dict[str, Any]:
         envelope = await self._envelope(envelope_id)
         if envelope.state is not State.PENDING:
-            raise UsageError(f"{envelope_id} is {envelope.state} already: nothing changed.")
+            won = who_won(envelope, self.store.now())
+            raise UsageError(f"{envelope_id} is {envelope.state} already: nothing changed. {won}")
         row = row_of(
             envelope, Kind.END, decision="step_up", reason=reason, person=OPERATOR, decision_method="operator"
         )
         move = Move(envelope.id, envelope.version, step, self.store.now(), OPERATOR, "operator", note)
         applied = await self.store.apply(move, [row])
         if not isinstance(applied, Done) or applied.envelope is None:
-            raise UsageError(f"Somebody decided {envelope_id} first: nothing changed.")
+            current = applied.envelope if isinstance(applied, Lost) else None
+            raise UsageError(f"Nothing changed. {who_won(current or envelope, self.store.now())}")
         self.board.changed(applied.envelope)
         if step is Step.DENY:
             await self.pausing.after_denial(envelope.agent)

@@ -118,7 +118,9 @@ class Pipeline:
             return self._watch(request, rules)
         return await self._enforce(request, rules, gone)
 
-    async def _enforce(self, request: Request, rules: Rules, gone: asyncio.Event) -> Forward | Release:
+    async def _enforce(
+        self, request: Request, rules: Rules, gone: asyncio.Event
+    ) -> Answer | Forward | Release:
         mapped = rules.library.map(request)
         decision = self._ask(request, mapped, rules)
         if decision.effect is Effect.ALLOW:

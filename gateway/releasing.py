@@ -24,7 +24,7 @@ from gateway.model import Decision, Effect, Mapped, Request
 from gateway.outcomes import answer_reader
 from gateway.questions import fingerprint, unpack
 from gateway.rules import Rules, Stake, standing
-from gateway.store.contract import Done, Lost, Move, Spend, Store
+from gateway.store.contract import Answered, Done, Lost, Move, Spend, Store
 
 log = structlog.get_logger()
 
@@ -36,6 +36,19 @@ STEPS = {
     "not_sent": Step.RETURN,
 }
 """Any other word for how a release ended loses the envelope: in doubt it may have arrived."""
+
+
+type KeptAnswer = Callable[[], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a release ended; with what was answered, sealed, where no client took it."""
+
+    outcome: str
+    status: int | None
+    detail: str
+    answer: bytes | None = None
 
 
 class Lapse(Exception):  # an approval that no longer holds is an outcome, not a fault
@@ -56,8 +69,13 @@ class Releaser:
     def __post_init__(self) -> None:
         self._recording: set[asyncio.Task[None]] = set()
 
-    async def release(self, envelope: Envelope, request: Request) -> Release:
-        """The request may go, once. Whatever is wrong refuses, and an approval that cannot hold lapses."""
+    async def release(
+        self, envelope: Envelope, request: Request, answer: KeptAnswer | None = None
+    ) -> Release:
+        """The request may go, once. Whatever is wrong refuses, and an approval that cannot hold lapses.
+
+        With an `answer` that is sealed when the release reports its end, that is stored with the outcome.
+        """
         if not self.store.steady():
             raise Refusal(
                 Reason.GATEWAY_UNAVAILABLE,
@@ -68,14 +86,15 @@ class Releaser:
         try:
             mapped, invocation, config = await self._still_holds(envelope, request)
         except Lapse as lapse:
-            await self._lapse(envelope, str(lapse))
+            await self.lapse(envelope, str(lapse), str(Reason.CONFIG_CHANGED))
             raise Refusal(
                 Reason.CONFIG_CHANGED,
                 f"{lapse} Nothing was sent. Send the request again to ask anew.",
                 retryable=True,
                 about=About(envelope.id),
             ) from lapse
-        return await self._spend(envelope, request, mapped, invocation, config)
+        spent = await self._spend(envelope, request, invocation, config)
+        return self._release(spent, request, mapped, answer or (lambda: None))
 
     async def _still_holds(self, envelope: Envelope, request: Request) -> tuple[Mapped, ucan.Token, str]:
         """Asks everything again, under the rules of this moment.
@@ -207,8 +226,8 @@ class Releaser:
         return invocation
 
     async def _spend(
-        self, envelope: Envelope, request: Request, mapped: Mapped, invocation: ucan.Token, config: str
-    ) -> Release:
+        self, envelope: Envelope, request: Request, invocation: ucan.Token, config: str
+    ) -> Envelope:
         """The compare-and-swap and the durable row, in one transaction; only then may a byte leave."""
         row = row_of(
             envelope,
@@ -235,7 +254,7 @@ class Releaser:
         if not isinstance(applied, Done) or applied.envelope is None:
             raise self._too_late(applied if isinstance(applied, Lost) else None, envelope)
         self.board.changed(applied.envelope)
-        return self._release(applied.envelope, request, mapped)
+        return applied.envelope
 
     def _too_late(self, lost: Lost | None, envelope: Envelope) -> Refusal:
         current = lost.envelope if lost else None
@@ -249,7 +268,7 @@ class Releaser:
             Reason.LAPSED, "The approval of this request can no longer be used.", about=About(envelope.id)
         )
 
-    def _release(self, envelope: Envelope, request: Request, mapped: Mapped) -> Release:
+    def _release(self, envelope: Envelope, request: Request, mapped: Mapped, answer: KeptAnswer) -> Release:
         headers, body = request.headers, request.body
         if sends_approved(request, merge_binds(mapped.units)) and envelope.sealed is not None:
             held = unpack(self.keys.unseal(envelope.id, envelope.sealed))
@@ -260,12 +279,14 @@ class Releaser:
             method=request.method,
             target=request.target,
             headers=tuple((name, value) for name, value in headers if _travels(name)),
-            done=lambda outcome, status, detail: self._record_later(envelope, outcome, status, detail),
+            done=lambda outcome, status, detail: self._record_later(
+                envelope, Ending(outcome, status, detail, answer())
+            ),
             reader=answer_reader(mapped.units),
         )
 
-    def _record_later(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._record(envelope, outcome, status, detail))
+    def _record_later(self, envelope: Envelope, ending: Ending) -> None:
+        task = asyncio.get_running_loop().create_task(self._record(envelope, ending))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
 
@@ -276,41 +297,46 @@ class Releaser:
             await asyncio.gather(*reported)
             self._recording.difference_update(reported)
 
-    async def _record(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
+    async def _record(self, envelope: Envelope, ending: Ending) -> None:
         """An outcome that cannot be written leaves the envelope spent; the next start calls it unknown."""
         try:
-            await self._finish(envelope, outcome, status, detail)
+            await self._finish(envelope, ending)
         except StoreError as error:
-            log.error("outcome.not_recorded", envelope=envelope.id, outcome=outcome, error=str(error))
+            log.error("outcome.not_recorded", envelope=envelope.id, outcome=ending.outcome, error=str(error))
 
-    async def _finish(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
-        step = STEPS.get(outcome, Step.LOSE)
-        outcome = outcome if step is not Step.LOSE else "unknown"
-        applied = await self._move_after(envelope, step, outcome, status, detail)
+    async def _finish(self, envelope: Envelope, ending: Ending) -> None:
+        step = STEPS.get(ending.outcome, Step.LOSE)
+        ending = ending if step is not Step.LOSE else replace(ending, outcome="unknown")
+        applied = await self._move_after(envelope, step, ending)
         if isinstance(applied, Lost) and step is Step.RETURN:
-            applied = await self._move_after(envelope, Step.LAPSE, outcome, status, detail)
-        if outcome == "unknown":
-            log.warning("outcome.unknown", envelope=envelope.id, detail=detail)
+            applied = await self._move_after(envelope, Step.LAPSE, ending)
+        if ending.outcome == "unknown":
+            log.warning("outcome.unknown", envelope=envelope.id, detail=ending.detail)
         if isinstance(applied, Done) and applied.envelope:
             self.board.changed(applied.envelope)
 
-    async def _move_after(
-        self, envelope: Envelope, step: Step, outcome: str, status: int | None, detail: str
-    ) -> object:
+    async def _move_after(self, envelope: Envelope, step: Step, ending: Ending) -> object:
         row = row_of(
             envelope,
             Kind.OUTCOME,
             decision="step_up",
-            outcome=outcome,
-            status=status,
+            outcome=ending.outcome,
+            status=ending.status,
             cosigner=envelope.cosigner,
-            detail=detail or None,
+            detail=ending.detail or None,
         )
-        return await self.store.apply(
-            Move(envelope.id, envelope.version, step, self.store.now(), outcome=outcome, status=status), [row]
+        move = Move(
+            envelope.id,
+            envelope.version,
+            step,
+            self.store.now(),
+            outcome=ending.outcome,
+            status=ending.status,
         )
+        return await self.store.apply(Answered(move, ending.answer) if ending.answer else move, [row])
 
-    async def _lapse(self, envelope: Envelope, why: str) -> None:
+    async def lapse(self, envelope: Envelope, why: str, outcome: str) -> None:
+        """The approval ends unused, unless somebody ended or used it before."""
         row = row_of(
             envelope,
             Kind.END,
@@ -326,7 +352,7 @@ class Releaser:
                 envelope.version,
                 Step.LAPSE,
                 self.store.now(),
-                outcome=str(Reason.CONFIG_CHANGED),
+                outcome=outcome,
             ),
             [row],
         )

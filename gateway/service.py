@@ -35,6 +35,7 @@ from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
+from gateway.keeping import Keeping
 from gateway.keys import load_keys, load_token, private_folder, write_private
 from gateway.loading import files_in_force, load_rules, ui_folder
 from gateway.metrics import Metrics
@@ -51,6 +52,7 @@ from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
 from gateway.reloading import Reloader, stamp
 from gateway.rules import LastChange, RefusedChange, Rules, digest_with_limits, with_directory
+from gateway.sending import Sender
 from gateway.settings import LOOPBACK, Address, Listen, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
@@ -153,6 +155,8 @@ class Service:
         await self.open()
         await self._open_network()
         timekeeper = Timekeeper(self.store, self.board, self._now_rules)
+        self.sender = Sender(self.store, self.keys, self.directory, self.board, self.releaser, self.engine)
+        self._tasks.append(asyncio.create_task(self.sender.run()))
         self._tasks.append(asyncio.create_task(timekeeper.run()))
         self._tasks.append(asyncio.create_task(self.reloader.watch()))
         log.info("gateway.started", proxy=str(self.settings.listen.proxy), pages=self.settings.origin)
@@ -218,18 +222,20 @@ class Service:
     def _assemble(self) -> None:
         rp_id = urlsplit(self.settings.origin).hostname or "localhost"
         self.releaser = Releaser(self.store, self.keys, self.directory, self.board, self._now_rules, rp_id)
+        keeping = Keeping(self.store, self.keys, self.board, self.gateway)
         waiting = Waiting(
             self.store,
             self.keys,
             self.directory,
             self.board,
             self.releaser,
+            keeping,
             self.gateway,
             rp_id,
             time.monotonic,
         )
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
-        inside = Inside(self.store, self.board, self.ca.pem, self.gateway)
+        inside = Inside(self.store, self.board, keeping, self.ca.pem, self.gateway)
         self.pipeline = Pipeline(
             self.store, self.directory, self._now_rules, waiting, inside, self.gateway, self.metrics
         )
@@ -426,6 +432,8 @@ class Service:
             log.error("gateway.close_failed", error=str(error))
 
     async def _close_store(self) -> None:
+        if hasattr(self, "sender"):
+            await self.sender.settle()
         if hasattr(self, "releaser"):
             await self.releaser.settle()
         await self.store.close()

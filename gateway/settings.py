@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
-from gateway.envelopes import Cap, Caps
+from gateway.envelopes import MAX_HELD_TTL, Cap, Caps
 from gateway.model import Mode, ServiceMode
 
 MIB = 1024 * 1024
@@ -50,6 +50,7 @@ class Approvals:
     owner_may_approve: bool = False
     retention: int = 86_400
     session: int = 28_800
+    max_ttl: int = MAX_HELD_TTL
 
 
 QUESTIONS = Caps(agent=Cap(20, 30, 60), team=Cap(60, 60, 300), everybody=Cap(200, 120, 1_000))

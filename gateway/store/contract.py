@@ -170,6 +170,43 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Of an async question: the request until it can be sent no more, the answer until it was fetched."""
+
+    request: bytes | None
+    answer: bytes | None
+    fetched_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """From now on the gateway sends the request, and this secret fetches its answer.
+
+    `Lost` once the question is over, and for everybody but the first.
+    """
+
+    envelope: str
+    request: bytes
+    secret_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The move that ends a release, with the upstream's answer."""
+
+    move: Move
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakeAnswer:
+    """The answer leaves the store, once."""
+
+    envelope: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class AddAgent:
     agent: Agent
     token: Token
@@ -346,6 +383,9 @@ type Change = (
     | Sign
     | Withdraw
     | Spend
+    | Keep
+    | Answered
+    | TakeAnswer
     | AddAgent
     | AddToken
     | RevokeTokens
@@ -378,6 +418,7 @@ class Done:
 
     envelope: Envelope | None = None
     challenge: Challenge | None = None
+    answer: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,6 +474,11 @@ class Store(Protocol):
     ) -> Envelope | None: ...
     async def denials_in_a_row(self, agent: str) -> int: ...
     async def overdue(self, now: int) -> list[Envelope]: ...
+    async def kept(self, envelope_id: str) -> Kept | None: ...
+    async def to_send(self) -> list[Envelope]:
+        """What is approved, and kept to be sent by the gateway itself."""
+        ...
+
     async def signatures(self, envelope_id: str) -> tuple[Signature, ...]: ...
     async def revealed(self, envelope_id: str, person: str) -> frozenset[str]: ...
 

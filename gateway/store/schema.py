@@ -23,7 +23,20 @@ CREATE TABLE limits (
 ) STRICT
 """
 
-ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES, RECOVERIES, LIMITS)
+ADDED_IN_2: tuple[str, ...] = (
+    SIGNED_CHANGES,
+    RECOVERIES,
+    LIMITS,
+    """CREATE TABLE kept (
+    envelope TEXT PRIMARY KEY REFERENCES envelopes(id), request BLOB, answer BLOB, fetched_at INTEGER
+) STRICT""",
+    """CREATE TRIGGER an_ended_question_keeps_no_request AFTER UPDATE OF state ON envelopes
+WHEN NEW.state NOT IN ('pending', 'approved', 'spent')
+BEGIN UPDATE kept SET request = NULL WHERE envelope = NEW.id; END""",
+    """CREATE TRIGGER a_shredded_question_keeps_no_answer AFTER UPDATE OF sealed ON envelopes
+WHEN NEW.sealed IS NULL
+BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END""",
+)
 """Tables that the second version added, as a new database gets them too."""
 
 CHANGES = {

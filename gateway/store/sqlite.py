@@ -21,6 +21,7 @@ from gateway.envelopes import Envelope, Signature, State
 from gateway.errors import StoreError
 from gateway.passkeys import Credential
 from gateway.store import contract as c
+from gateway.store import kept as _kept  # noqa: F401  # registers its changes
 from gateway.store import limits as _limits
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
 from gateway.store import records, schema
@@ -268,6 +269,17 @@ class SqliteStore:
             "SELECT * FROM envelopes WHERE (state = 'pending' AND expires_at <= ?) "
             "OR (state = 'approved' AND cosigner_expires <= ?)",
             (now, now),
+        )
+        return [records.envelope_from(row) for row in rows]
+
+    async def kept(self, envelope_id: str) -> c.Kept | None:
+        row = await self._one("SELECT * FROM kept WHERE envelope = ?", (envelope_id,))
+        return c.Kept(row["request"], row["answer"], row["fetched_at"]) if row else None
+
+    async def to_send(self) -> list[Envelope]:
+        rows = await self._all(
+            "SELECT envelopes.* FROM kept JOIN envelopes ON envelopes.id = kept.envelope "
+            "WHERE kept.request IS NOT NULL AND state = 'approved'"
         )
         return [records.envelope_from(row) for row in rows]
 

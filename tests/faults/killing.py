@@ -20,6 +20,7 @@ from tests.kit.upstream import Upstream
 BEFORE_THE_KILL = (0.05, 1.2)
 NEAR_A_RELEASE = 0.5
 AT_ONCE = 4
+ACCEPTED = 202
 TEMPLATE = Path(__file__).with_name("target.yaml")
 ORDERS = {"Content-Type": "application/json"}
 FINAL = {"completed", "unknown", "denied", "expired", "lapsed", "cancelled", "revoked"}
@@ -85,9 +86,13 @@ class Killer:
         """As an SDK would: the same request again until there is an answer or nobody is there."""
         self.orders += 1
         number = f"o{self.orders}"
+        url = f"https://upstream.test/orders/{number}"
         with contextlib.suppress(OSError, asyncio.CancelledError):
+            if self.orders % 2:
+                self.answered[number] = await _come_back(agent, url)
+                return
             for _ in range(3):
-                answer = await agent.send("POST", f"https://upstream.test/orders/{number}", b"{}", ORDERS)
+                answer = await agent.send("POST", url, b"{}", ORDERS)
                 self.answered[number] = answer.status
                 if answer.status == 201:
                     return
@@ -108,6 +113,19 @@ class Killer:
         await self.person.close()
         await self.upstream.stop()
         return check(self.gateway.state / "data" / "secondsig.db", self.upstream, self.answered)
+
+
+async def _come_back(agent: Agent, url: str) -> int:
+    """As an agent that leaves its request with the gateway: the answer's status, or why there is none."""
+    answer = await agent.send("POST", url, b"{}", {**ORDERS, "Secondsig-Prefer": "respond-async"})
+    if answer.status != ACCEPTED:
+        return answer.status
+    told = json.loads(answer.body)
+    secret = {"Secondsig-Envelope-Secret": told["envelope_secret"]}
+    while answer.status == ACCEPTED:
+        await asyncio.sleep(0.02)
+        answer = await agent.send("GET", told["location"], None, secret)
+    return answer.status
 
 
 def check(database: Path, upstream: Upstream, answered: dict[str, int]) -> list[str]:

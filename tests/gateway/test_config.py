@@ -36,6 +36,7 @@ approvals:
   owner_may_approve: true
   retention: 48h
   session: 1h
+  max_ttl: 12h
 limits: {body: 1000, step_up_body: 500, denials_in_a_row: 3, disk_reserve: 0,
   questions: {agent: {waiting: 7}, everybody: {hour: 50}}}
 upstream:
@@ -78,7 +79,16 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         },
         template_files=(tmp_path / "mine/shop.yaml", Path("/abs/other.yaml")),
         approvals=Approvals(
-            90, Mode.REJECT, 20, "run", 300, 3, owner_may_approve=True, retention=172_800, session=3600
+            90,
+            Mode.REJECT,
+            20,
+            "run",
+            300,
+            3,
+            owner_may_approve=True,
+            retention=172_800,
+            session=3600,
+            max_ttl=43_200,
         ),
         limits=Limits(
             1000,
@@ -161,7 +171,10 @@ def test_a_misspelt_setting_is_an_error_with_its_place_and_a_suggestion(
         ("approvals: {ttl: 0s}\n", "a time of at most"),
         ("approvals: {ttl: 25h}\n", "a time of at most"),
         ("approvals: {ttl: 60}\n", "a time of at most"),
-        ("approvals: {mode: async}\n", "cannot be 'async'"),
+        ("approvals: {mode: later}\n", "cannot be 'later'"),
+        ("approvals: {max_ttl: 25h}\n", "a time of at most"),
+        ("approvals: {ttl: 6m}\n", '"ttl" is longer than "max_ttl" allows (300 seconds)'),
+        ("approvals: {ttl: 2h, max_ttl: 1h}\n", "allows (3600 seconds)"),
         ("approvals: {join: anybody}\n", "cannot be 'anybody'"),
         ("approvals: {max_quorum: 0}\n", "whole number from 1 to 5"),
         ("approvals: {max_quorum: 6}\n", "whole number from 1 to 5"),

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.envelopes import COSIGNER_LIFE, Envelope, State
 from gateway.errors import Refusal
+from gateway.inside import status
 from gateway.store.contract import Move
 from gateway.timekeeper import SHRED_EVERY, Timekeeper, recover
 from tests.kit.stores import FailingStore
@@ -130,3 +131,20 @@ async def test_a_plain_restart_lapses_nothing(world: World) -> None:
     approved = await after_approval(world)
     assert await recover(world.store) == 0
     assert (await world.now(approved)).state is State.APPROVED
+
+
+async def test_after_a_restart_time_that_ran_out_meanwhile_is_a_timeout_with_its_row(world: World) -> None:
+    envelope = await world.opened()
+    world.wire(world.sqlite)
+    await world.directory.refresh()
+    assert await recover(world.store) == 0
+    world.time.advance(3600)
+    await keeper(world).tick()
+    told = await world.now(envelope)
+    assert (told.state, told.decision_method, told.decided_by) == (State.EXPIRED, "timeout", None)
+    (row,) = await world.said(kind="end")
+    assert (row["reason"], row["decision_method"], row["person"]) == ("approval_timeout", "timeout", "nobody")
+    shown = status(told, world.store.now())
+    assert (shown["error"], shown["decision_method"]) == ("ApprovalTimeout", "timeout")
+    await keeper(world).tick()
+    assert len(await world.said(kind="end")) == 1

@@ -4,6 +4,7 @@ The played ones answer what a test tells them to, so that a test can change its 
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,8 +25,9 @@ from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
-from gateway.gate import Release
+from gateway.gate import Answer, Carried, Outcome, Release
 from gateway.inside import Inside
+from gateway.keeping import Keeping
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
 from gateway.operating import Operating
@@ -34,6 +36,7 @@ from gateway.payload import utc
 from gateway.pipeline import Pipeline
 from gateway.releasing import Releaser
 from gateway.rules import LastChange, Rules
+from gateway.sending import Sender
 from gateway.settings import Settings
 from gateway.store.contract import (
     AddAgent,
@@ -49,7 +52,7 @@ from gateway.store.contract import (
 from gateway.store.sqlite import SqliteStore
 from gateway.waiting import Waiting
 from tests.kit.clocks import START, FakeTime
-from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, RP_ID, a_mapped, a_request, body_of
+from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, RP_ID, a_mapped, a_request, body_of, with_header
 
 ASK = Decision(Effect.STEP_UP, (PolicyReason("a-person", "A person signs this."),), 1)
 ALLOW = Decision(Effect.ALLOW, (PolicyReason("reads-pass"),))
@@ -111,6 +114,25 @@ class PlayedPolicy:
         return self
 
 
+@dataclass
+class PlayedCourier:
+    """Answers what a test says, and keeps what it was given to send."""
+
+    answer: Carried | None = field(default_factory=lambda: Carried(201, (("X-Upstream", "real"),), b"made"))
+    outcome: Outcome = "completed"
+    fault: Exception | None = None
+    sent: list[Release] = field(default_factory=list)
+    to: list[Request] = field(default_factory=list)
+
+    async def carry(self, release: Release, request: Request) -> Carried | None:
+        self.sent.append(release)
+        self.to.append(request)
+        if self.fault is not None:
+            raise self.fault
+        release.done(self.outcome, self.answer.status if self.answer else None, "")
+        return self.answer
+
+
 class World:
     """Everything wired as `gateway.service` wires it; `wire` again does what a restart does."""
 
@@ -122,6 +144,7 @@ class World:
             file=folder / "secondsig.yaml", state=folder, policy=folder / "p", entities=folder / "e"
         )
         self.config = "config-1"
+        self.courier = PlayedCourier()
         self.passkeys: dict[str, SoftPasskey] = {}
         self.tokens: dict[str, str] = {}
         self.wire(self.sqlite)
@@ -131,17 +154,20 @@ class World:
         self.board = Board()
         self.directory = Directory(store)
         self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID)
+        self.sender = Sender(store, KEYS, self.directory, self.board, self.releaser, self.courier)
+        self.keeping = Keeping(store, KEYS, self.board, GATEWAY)
         self.waiting = Waiting(
             store,
             KEYS,
             self.directory,
             self.board,
             self.releaser,
+            self.keeping,
             GATEWAY,
             RP_ID,
             asyncio.get_running_loop().time,
         )
-        self.inside = Inside(store, self.board, b"the CA", GATEWAY)
+        self.inside = Inside(store, self.board, self.keeping, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()
         self.pipeline = Pipeline(
             store, self.directory, self.rules, self.waiting, self.inside, GATEWAY, self.metrics
@@ -262,6 +288,13 @@ class World:
 
     async def ask(self, request: Request | None = None, gone: asyncio.Event | None = None) -> Release:
         """The request as the pipeline would hand it on after policy asked for a person."""
+        told = await self.step_up(request, gone)
+        assert isinstance(told, Release), told
+        return told
+
+    async def step_up(
+        self, request: Request | None = None, gone: asyncio.Event | None = None
+    ) -> Release | Answer:
         wanted = request or a_request()
         rules = self.rules()
         return await self.waiting.step_up(
@@ -272,6 +305,23 @@ class World:
             rules,
             gone or asyncio.Event(),
         )
+
+    async def promised(self, request: Request | None = None) -> tuple[Envelope, dict[str, Any]]:
+        """An async question, and what its agent was told with the 202."""
+        asked = with_header(request or a_request(), "Secondsig-Prefer", "respond-async")
+        told = await self.step_up(asked)
+        assert isinstance(told, Answer), told
+        assert told.status == 202
+        body: dict[str, Any] = json.loads(told.body)
+        envelope = await self.sqlite.envelope(body["envelope"])
+        assert envelope is not None
+        return envelope, body
+
+    async def send(self) -> None:
+        """One look of the sender, to its end."""
+        await self.sender.tick()
+        await self.sender.settle()
+        await self.releaser.settle()
 
     async def held(
         self, request: Request | None = None, gone: asyncio.Event | None = None

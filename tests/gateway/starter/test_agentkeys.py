@@ -299,7 +299,7 @@ def test_the_payments_of_another_service_wait_for_a_person_however_small() -> No
     assert "payment-needs-a-person" in [reason.id for reason in decision.reasons]
 
 
-@pytest.mark.library
+@pytest.mark.whole
 def test_it_fits_every_template_that_ships() -> None:
     shipped = sorted(TEMPLATE.parent.glob("*.yaml"))
     schema = Library.load(shipped, compiled=Compiled.usual()).cedar_schema()
