@@ -41,6 +41,7 @@ from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
 from gateway.reloading import Reloader, stamp
+from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, Rules, with_directory
 from gateway.settings import LOOPBACK, Address, Listen, Settings
 from gateway.store.contract import Configure, Store
@@ -68,6 +69,11 @@ class Paths:
     @property
     def database(self) -> Path:
         return self.state / "data" / "secondsig.db"
+
+    @property
+    def epoch(self) -> Path:
+        """What tells an older copy of the database; not a part of any backup."""
+        return self.state / "epoch"
 
     @property
     def keys(self) -> Path:
@@ -150,9 +156,11 @@ class Service:
         self.keys = load_keys(self.paths.keys)
         self.metrics = Metrics(load_token(self.paths.metrics_token))
         self.store = self._given_store or SqliteStore(
-            self.paths.database, reserve=self.settings.limits.disk_reserve
+            self.paths.database, reserve=self.settings.limits.disk_reserve, beside=self.paths.epoch
         )
         self._undo.append(self._close_store)
+        if why := await settle_doubt(self.store):
+            log.error("store.restored", because=why, then="what was open ended; check agents and approvers")
         self.directory = Directory(self.store)
         await self.directory.refresh()
         self._rules = load_rules(self.settings, self.directory)

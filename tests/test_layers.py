@@ -34,6 +34,7 @@ LEVELS = (
             "inside",
             "pipeline",
             "timekeeper",
+            "restoring",
             "pausing",
             "operating",
             "reloading",

@@ -10,6 +10,7 @@ from gateway.envelopes import ENDED, Envelope, IllegalStep, State, Step, after
 from gateway.passkeys import Credential
 from gateway.store import contract as c
 from gateway.store.caps import reached
+from gateway.store.epoch import begin
 from gateway.store.records import ENVELOPE_COLUMNS, challenge_from, envelope_columns, envelope_from
 
 ENDED_SQL = ", ".join(f"'{state}'" for state in sorted(ENDED))
@@ -399,4 +400,14 @@ def _configure(change: c.Configure, db: sqlite3.Connection) -> c.Applied:
     if row and row["value"] == change.digest:
         return c.Lost("exists")
     db.execute("INSERT OR REPLACE INTO meta VALUES ('config_digest', ?)", (change.digest,))
+    return c.Done()
+
+
+@make.register
+def _new_epoch(_change: c.NewEpoch, db: sqlite3.Connection) -> c.Applied:
+    """Who was signed in, or held a link, may have been signed out or have used it since."""
+    db.execute("DELETE FROM sessions")
+    db.execute("DELETE FROM challenges")
+    db.execute("DELETE FROM invitations WHERE used_at IS NULL")
+    begin(db)
     return c.Done()

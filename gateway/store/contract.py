@@ -245,6 +245,11 @@ class Configure:
 
 
 @dataclass(frozen=True, slots=True)
+class NewEpoch:
+    """What was doubted is settled: a new lineage begins, without a session, a challenge or an open link."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Nothing changes; the rows alone are what is to be durable."""
 
@@ -270,6 +275,7 @@ type Change = (
     | Reveal
     | Shred
     | Configure
+    | NewEpoch
     | Record
 )
 
@@ -314,6 +320,10 @@ class Store(Protocol):
     def now(self) -> int: ...
     def steady(self) -> bool:
         """False while the wall clock and the monotonic clock disagree by more than two seconds."""
+        ...
+
+    def doubt(self) -> str | None:
+        """Why what was approved before this start cannot be relied on; until `NewEpoch` nothing is spent."""
         ...
 
     async def apply(self, change: Change, rows: Sequence[Row] = ()) -> Applied: ...

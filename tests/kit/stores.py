@@ -27,9 +27,11 @@ from tests.kit.things import a_credential, a_person, a_row, a_token, an_agent, a
 class TimedStore(SqliteStore):
     """The real one, on a clock of its own."""
 
-    def __init__(self, path: Path, reserve: int = 0) -> None:
-        self.time = FakeTime()
-        super().__init__(path, self.time.clock(), reserve)
+    def __init__(
+        self, path: Path, reserve: int = 0, beside: Path | None = None, time: FakeTime | None = None
+    ) -> None:
+        self.time = time or FakeTime()
+        super().__init__(path, self.time.clock(), reserve, beside)
 
     async def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """What is really in the tables."""
