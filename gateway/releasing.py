@@ -1,10 +1,11 @@
 """From an approval to the wire: all is asked again, then one compare-and-swap, then at most one send."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +29,9 @@ from gateway.store.contract import Done, Lost, Move, Spend, Store
 
 log = structlog.get_logger()
 
+
+RETRY_SECONDS = 0.5
+"""Between two tries to write how a release ended."""
 
 STEPS = {
     "completed": Step.COMPLETE,
@@ -231,11 +235,26 @@ class Releaser:
             config,
             self.store.now(),
         )
+        try:
+            return self._release(await self._spent(envelope, change, row), request, mapped)
+        except Refusal:
+            raise
+        except BaseException:
+            self._later(lambda: self._take_back(envelope.id, invocation.cid))
+            raise
+
+    async def _spent(self, envelope: Envelope, change: Spend, row: Row) -> Envelope:
         applied = await self.store.apply(change, [row])
         if not isinstance(applied, Done) or applied.envelope is None:
             raise self._too_late(applied if isinstance(applied, Lost) else None, envelope)
         self.board.changed(applied.envelope)
-        return self._release(applied.envelope, request, mapped)
+        return applied.envelope
+
+    async def _take_back(self, envelope_id: str, invocation: str) -> None:
+        """It may have been spent for a release that nobody was given: then nothing was sent, not one byte."""
+        current = await self.store.envelope(envelope_id)
+        if current and current.state is State.SPENT and current.invocation == invocation:
+            await self._finish(current, "not_sent", None, "the approval was spent, and nothing was sent")
 
     def _too_late(self, lost: Lost | None, envelope: Envelope) -> Refusal:
         current = lost.envelope if lost else None
@@ -265,23 +284,31 @@ class Releaser:
         )
 
     def _record_later(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._record(envelope, outcome, status, detail))
+        self._later(lambda: self._finish(envelope, outcome, status, detail))
+
+    def _later(self, write: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.get_running_loop().create_task(self._until_written(write))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
 
     async def settle(self) -> None:
-        """Every outcome that was reported is in the log."""
+        """Every outcome that was reported is in the log, or the gateway stops and could not write it."""
         while self._recording:
             reported = list(self._recording)
             await asyncio.gather(*reported)
             self._recording.difference_update(reported)
 
-    async def _record(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
-        """An outcome that cannot be written leaves the envelope spent; the next start calls it unknown."""
-        try:
-            await self._finish(envelope, outcome, status, detail)
-        except StoreError as error:
-            log.error("outcome.not_recorded", envelope=envelope.id, outcome=outcome, error=str(error))
+    async def _until_written(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Again and again while the gateway runs; what is still spent then, the next start calls unknown."""
+        while True:
+            try:
+                return await write()
+            except StoreError as error:
+                log.error("outcome.not_recorded", error=str(error))
+            if self.board.stopping.is_set():
+                return None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.board.stopping.wait(), RETRY_SECONDS)
 
     async def _finish(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
         step = STEPS.get(outcome, Step.LOSE)

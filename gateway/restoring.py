@@ -1,4 +1,4 @@
-"""After a start that finds an older database, or an older clock: nothing that was decided before it is used."""
+"""After a start that finds an older database or an older clock: nothing decided before it is used."""
 
 from gateway.audit import Kind, Row
 from gateway.envelopes import Envelope, State, Step

@@ -2,10 +2,11 @@
 
 VERSION = 2
 
-ADDED_IN_2: tuple[str, ...] = (
-    "CREATE TABLE epoch (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), lineage TEXT NOT NULL, "
-    "count INTEGER NOT NULL) STRICT",
-)
+EPOCH = """CREATE TABLE epoch (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1), lineage TEXT NOT NULL, count INTEGER NOT NULL
+) STRICT"""
+
+ADDED_IN_2: tuple[str, ...] = (EPOCH,)
 """Tables that the second version added, as a new database gets them too."""
 
 CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}

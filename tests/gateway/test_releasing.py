@@ -646,8 +646,25 @@ async def test_an_outcome_that_cannot_be_written_leaves_it_spent(world: World) -
     failing.fails = lambda _n, call: call == "apply Move"
     world.releaser.store = failing
     release.done("completed", 200, "")
+    world.board.stop()
     await world.releaser.settle()
     assert (await world.now(envelope)).state is State.SPENT
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_an_outcome_that_could_not_be_written_is_written_once_when_it_can(
+    world: World, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.releasing.RETRY_SECONDS", 0.001)
+    envelope = await approved(world)
+    release = await released(world, envelope)
+    failing = FailingStore(world.sqlite)
+    failing.fails, failing.after = (lambda number, _call: number < 3), after
+    world.releaser.store = failing
+    release.done("completed", 200, "")
+    await world.releaser.settle()
+    assert (await world.now(envelope)).state is State.COMPLETED
+    assert [row["outcome"] for row in await world.said(kind="outcome")] == ["completed"]
 
 
 async def test_pages_hear_of_every_step(world: World) -> None:
@@ -670,6 +687,28 @@ async def test_a_spend_that_may_have_been_written_or_not_releases_nothing(world:
         await released(world, envelope)
     told = await world.now(envelope)
     assert told.state is (State.SPENT if after else State.APPROVED)
+    await world.releaser.settle()
+    assert (await world.now(envelope)).state is State.APPROVED, "nothing was sent, so it may be used still"
+    assert [row["outcome"] for row in await world.said(kind="outcome")] == ["not_sent"] * after
+
+
+async def test_a_spend_whose_request_was_cancelled_in_that_moment_is_taken_back(world: World) -> None:
+    envelope = await approved(world)
+    reached, failing = asyncio.Event(), FailingStore(world.sqlite)
+
+    async def wait(_change: object) -> None:
+        reached.set()
+        await asyncio.sleep(60)
+
+    failing.before_apply = wait
+    world.releaser.store = failing
+    task = asyncio.create_task(released(world, envelope))
+    await reached.wait()
+    failing.before_apply = None
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await world.releaser.settle()
+    assert (await world.now(envelope)).state is State.APPROVED
 
 
 async def test_a_body_that_cannot_be_unsealed_is_a_fault(world: World) -> None:
@@ -678,6 +717,8 @@ async def test_a_body_that_cannot_be_unsealed_is_a_fault(world: World) -> None:
     await tamper(world, "UPDATE envelopes SET sealed = ?", OTHER_KEYS.seal(envelope.id, b"{}"))
     with pytest.raises(StoreError):
         await released(world, await world.now(envelope))
+    await world.releaser.settle()
+    assert (await world.now(envelope)).state is State.APPROVED
 
 
 async def test_a_body_is_shredded_only_when_it_is_over(world: World) -> None:

@@ -1,6 +1,7 @@
 """A real store with time that a test moves, and a store that fails where a test says."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from gateway.store.contract import (
     Open,
     Sign,
 )
+from gateway.store.epoch import Mark, decoded
 from gateway.store.sqlite import SqliteStore
 from tests.kit.clocks import START, FakeTime
 from tests.kit.things import a_credential, a_person, a_row, a_token, an_agent, an_envelope, caps
@@ -48,6 +50,31 @@ class TimedStore(SqliteStore):
                 return
             await asyncio.sleep(0.005)
         raise AssertionError("the notes were not written")
+
+
+class Kept:
+    """A database with its file beside it, opened again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database, self.beside = folder / "data" / "test.db", folder / "epoch"
+        self.database.parent.mkdir()
+
+    def open(self, time: FakeTime | None = None) -> TimedStore:
+        return TimedStore(self.database, beside=self.beside, time=time)
+
+    def copy(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.database.parent.iterdir()}
+
+    def put_back(self, copy: dict[str, bytes]) -> None:
+        shutil.rmtree(self.database.parent)
+        self.database.parent.mkdir()
+        for name, data in copy.items():
+            (self.database.parent / name).write_bytes(data)
+
+    def mark(self) -> Mark:
+        found = decoded(self.beside.read_bytes())
+        assert found is not None
+        return found
 
 
 def row(detail: str) -> list[Row]:

@@ -1,7 +1,6 @@
 """Whether the database is the one that was written last: the file beside it knows."""
 
 import os
-import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,33 +12,8 @@ from gateway.errors import StoreError
 from gateway.store import contract as c
 from gateway.store.epoch import CLOCK_SET_BACK, PUT_BACK, Mark, decoded
 from tests.kit.clocks import START, FakeTime
-from tests.kit.stores import TimedStore, approved, with_people
+from tests.kit.stores import Kept, approved, with_people
 from tests.kit.things import ENVELOPE, a_row, an_envelope, caps
-
-
-class Kept:
-    """A database with its file beside it, opened again and again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.database, self.beside = folder / "data" / "test.db", folder / "epoch"
-        self.database.parent.mkdir()
-
-    def open(self, time: FakeTime | None = None) -> TimedStore:
-        return TimedStore(self.database, beside=self.beside, time=time)
-
-    def copy(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in self.database.parent.iterdir()}
-
-    def put_back(self, copy: dict[str, bytes]) -> None:
-        shutil.rmtree(self.database.parent)
-        self.database.parent.mkdir()
-        for name, data in copy.items():
-            (self.database.parent / name).write_bytes(data)
-
-    def mark(self) -> Mark:
-        found = decoded(self.beside.read_bytes())
-        assert found is not None
-        return found
 
 
 @pytest.fixture
