@@ -26,6 +26,7 @@ from tests.kit.world import DENY, World
 PATIENCE = 0.3
 """Seconds that somebody waits for what may never come, since a write failed."""
 
+pytestmark = pytest.mark.slow
 EXPECTED = (StoreError, Refusal, DeskError)
 
 
