@@ -24,7 +24,6 @@ NEAR_A_RELEASE = 0.5
 AT_ONCE = 4
 AGENT_THREADS = 25
 DENIED = 0.2
-TTL = 15
 TEMPLATE = Path(__file__).with_name("target.yaml")
 ORDERS = {"Content-Type": "application/json"}
 FINAL = {"completed", "unknown", "denied", "expired", "lapsed", "cancelled", "revoked"}
@@ -35,6 +34,7 @@ class Killer:
         """With `held` that many questions are open at once before anybody decides or anything dies."""
         self.folder, self.random = folder, random.Random(seed)
         self.held, self.at_once = held, held or AT_ONCE
+        self.ttl = 30 if held is None else 5 + held // 5
         self.upstream = Upstream(folder / "upstream")
         self.config = folder / "gateway" / "secondsig.yaml"
         self.orders = 0
@@ -48,12 +48,8 @@ class Killer:
         self.config.write_text(
             f"listen: {{proxy: '127.0.0.1:0', pages: 'localhost:{free_port()}'}}\n"
             f"templates: {{orders: }}\ntemplate_files: ['{TEMPLATE}']\n"
-            f"approvals: {{ttl: {TTL}s, owner_may_approve: true}}\n"
-            "limits:\n  denials_in_a_row: 0\n  questions:\n"
-            + "".join(
-                f"    {who}: {{waiting: 10000, minute: 100000, hour: 100000}}\n"
-                for who in ("agent", "team", "everybody")
-            )
+            f"approvals: {{ttl: {self.ttl}s, owner_may_approve: true}}\n"
+            + many_questions()
             + f"upstream:\n  ca: '{self.upstream.ca_file}'\n"
             f"  connect_to: {{'upstream.test:443': '127.0.0.1:{port}'}}\n",
             encoding="utf-8",
@@ -163,7 +159,7 @@ class Killer:
     async def _until_all_is_over(self) -> None:
         """Agents that come back use what was approved; what nobody decided runs out."""
         (agent, *_) = await self._agents()
-        for _ in range(TTL * 4):
+        for _ in range(self.ttl * 4):
             listed = (await self.gateway.ask("envelope_list"))["envelopes"]
             if not {row["state"] for row in listed} & {"pending", "approved", "spent"}:
                 return
@@ -238,6 +234,13 @@ def rows_wrong(envelope: str, state: str, kinds: list[str]) -> list[str]:
         return [f"{envelope} is still spent after a start"]
     missing = NEEDED.get(state, set()) - set(kinds)
     return [f"{envelope} is {state} without its rows {sorted(missing)}"] if missing else []
+
+
+def many_questions() -> str:
+    """Settings under which people are asked as often as a test likes."""
+    whose = ("agent", "team", "everybody")
+    caps = "".join(f"    {who}: {{waiting: 10000, minute: 100000, hour: 100000}}\n" for who in whose)
+    return f"limits:\n  denials_in_a_row: 0\n  questions:\n{caps}"
 
 
 def free_port() -> int:
