@@ -14,12 +14,13 @@ import structlog
 from gateway import passkeys, ucan
 from gateway.audit import Kind, Row
 from gateway.board import Board
-from gateway.canonical import HOP_BY_HOP, merge_binds, sends_approved
+from gateway.canonical import HOP_BY_HOP, covered, merge_binds, sends_approved
 from gateway.directory import Directory
 from gateway.envelopes import Envelope, Signature, State, Step, signed_by
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.facts import facts_of
 from gateway.gate import Release
+from gateway.idempotency import idempotency_key
 from gateway.keys import Keys
 from gateway.model import Decision, Effect, Mapped, Request
 from gateway.outcomes import answer_reader
@@ -234,6 +235,7 @@ class Releaser:
             request.caller.token_id,
             config,
             self.store.now(),
+            self._sealed_key(envelope, request, mapped),
         )
         try:
             return self._release(await self._spent(envelope, change, row), request, mapped)
@@ -249,6 +251,14 @@ class Releaser:
             raise self._too_late(applied if isinstance(applied, Lost) else None, envelope)
         self.board.changed(applied.envelope)
         return applied.envelope
+
+    def _sealed_key(self, envelope: Envelope, request: Request, mapped: Mapped) -> bytes | None:
+        """What this very request carries: a retry may have brought another key than was asked with."""
+        key = idempotency_key(request.headers)
+        hidden = {selector for unit in mapped.units for selector in (*unit.redact, *unit.secret)}
+        if key is None or covered(f"header:{key.partition(':')[0].lower()}", hidden):
+            return None
+        return self.keys.seal(envelope.id, key.encode())
 
     async def _take_back(self, envelope_id: str, invocation: str) -> None:
         """It may have been spent for a release that nobody was given: then nothing was sent, not one byte."""

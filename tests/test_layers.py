@@ -17,6 +17,7 @@ LEVELS = (
             "audit",
             "templates",
             "intent_risk",
+            "idempotency",
             "outcomes",
             "policy",
             "payload",

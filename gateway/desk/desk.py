@@ -111,6 +111,7 @@ class GatewayDesk:
             "log_entry": await self._log_entry(envelope_id),
             "revealed": sorted(await self.store.revealed(envelope_id, session.person)),
             "repeats": await self._repeats(envelope),
+            "idempotency_key": self.deciding.sent_key(envelope),
             "signed_by_me": mine is not None,
             "earlier_configuration": envelope.config_digest != self.rules().digest,
             "server_time": self._now(),
@@ -236,6 +237,7 @@ class GatewayDesk:
             "state": str(before.state),
             "by": before.decided_by,
             "note": before.note,
+            "idempotency_key": self.deciding.sent_key(before),
             "at": utc(before.decided_at or before.opened_at),
         }
 

@@ -153,7 +153,8 @@ def _withdraw(change: c.Withdraw, db: sqlite3.Connection) -> c.Applied:
 @make.register
 def _spend(change: c.Spend, db: sqlite3.Connection) -> c.Applied:
     won = db.execute(
-        "UPDATE envelopes SET state = 'spent', version = version + 1, invocation = ?, spent_at = ? "
+        "UPDATE envelopes SET state = 'spent', version = version + 1, invocation = ?, spent_at = ?, "
+        "sent_key = ? "
         "WHERE id = ? AND version = ? AND state = 'approved' AND cosigner = ? AND cosigner_expires > ? "
         "AND EXISTS (SELECT 1 FROM tokens t JOIN agents a ON a.name = t.agent WHERE t.id = ? "
         "            AND t.agent = envelopes.agent AND t.revoked_at IS NULL "
@@ -163,6 +164,7 @@ def _spend(change: c.Spend, db: sqlite3.Connection) -> c.Applied:
         (
             change.invocation,
             change.at,
+            change.sent_key,
             change.envelope,
             change.version,
             change.cosigner,
@@ -380,7 +382,7 @@ def _reveal(change: c.Reveal, db: sqlite3.Connection) -> c.Applied:
 @make.register
 def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
     shredded = db.execute(
-        "UPDATE envelopes SET sealed = NULL, cosigner_token = NULL "  # noqa: S608  # states of our own table
+        "UPDATE envelopes SET sealed = NULL, cosigner_token = NULL, sent_key = NULL "  # noqa: S608  # states of our own table
         f"WHERE sealed IS NOT NULL AND state IN ({ENDED_SQL}) AND expires_at < ?",
         (change.ended_before,),
     )

@@ -137,6 +137,7 @@ class Spend:
     token_id: str
     config_digest: str
     at: int
+    sent_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

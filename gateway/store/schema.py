@@ -9,7 +9,13 @@ EPOCH = """CREATE TABLE epoch (
 ADDED_IN_2: tuple[str, ...] = (EPOCH,)
 """Tables that the second version added, as a new database gets them too."""
 
-CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}
+CHANGES = {
+    1: (
+        "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
+        "ALTER TABLE envelopes ADD COLUMN sent_key BLOB",
+        *ADDED_IN_2,
+    )
+}
 """What brings a database of each older version to the next one."""
 
 TABLES = """
@@ -59,7 +65,7 @@ CREATE TABLE envelopes (
     config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
     secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
     cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
-    spent_at INTEGER, outcome TEXT, status INTEGER
+    spent_at INTEGER, outcome TEXT, status INTEGER, sent_key BLOB
 ) STRICT;
 CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
     WHERE state IN ('pending', 'approved');

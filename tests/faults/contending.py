@@ -32,6 +32,7 @@ from tests.kit.process import Gateway, clean_environment
 NAMES = ("Ada", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana")
 DECISIONS = 10
 """On each envelope: one of each person, and two who try again."""
+LEAD = 20
 LIMIT = 540
 """Seconds after which it gives up."""
 
@@ -165,16 +166,23 @@ def new_passkey(name: str, handle: bytes, origin: str) -> tuple[SoftPasskey, pas
 
 
 def plan(ids: list[str], seed: int) -> dict[str, list[tuple[str, str]]]:
-    """Who decides what: all go through the questions in one order, so that they meet at each of them."""
+    """Who decides what: all go through the questions in one order, so that they meet at each of them.
+
+    A signature takes longer than a denial, so those who sign begin a little earlier: either may win.
+    """
     chance = random.Random(seed)
-    turns: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    turns: dict[str, list[tuple[float, str, str]]] = defaultdict(list)
     for number, envelope in enumerate(ids):
         signers = set(chance.sample(NAMES, 4)) if number % 3 == 0 else set()
         verb = "approve then withdraw" if number % 6 == 0 else "approve"
         people = [*chance.sample(NAMES, len(NAMES)), *chance.sample(NAMES, DECISIONS - len(NAMES))]
         for name in people:
-            turns[name].append((envelope, verb if name in signers else "deny"))
-    return turns
+            signs = name in signers
+            turn = number - chance.uniform(0, LEAD) if signs else number
+            turns[name].append((turn, envelope, verb if signs else "deny"))
+    return {
+        name: [(envelope, verb) for _, envelope, verb in sorted(planned)] for name, planned in turns.items()
+    }
 
 
 def judge(ids: list[str], said: list[dict[str, Any]], database: Path) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from gateway import ucan
 from gateway.audit import Kind
 from gateway.encoding import b64u
-from gateway.envelopes import COSIGNER_LIFE, Envelope, State
+from gateway.envelopes import COSIGNER_LIFE, Envelope, State, Step
 from gateway.errors import Reason, Refusal, StoreError, ambiguous
 from gateway.gate import Release
 from gateway.model import Bind, Decision, Effect, EntityRef, Request
@@ -19,6 +19,7 @@ from gateway.store.contract import (
     AddAgent,
     Change,
     Configure,
+    Move,
     Open,
     PauseAgent,
     RevokePerson,
@@ -139,6 +140,29 @@ async def test_nothing_of_the_gateways_own_goes_upstream(world: World) -> None:
         ("Date", "now"),
         ("Authorization", "Bearer u"),
     )
+
+
+async def test_the_key_that_left_is_kept_sealed_and_shredded_with_the_rest(world: World) -> None:
+    envelope = await approved(world)
+    headers = (*a_request().headers, ("Idempotency-Key", "k-2"))
+    await released(world, envelope, headers=headers)
+    kept = (await world.now(envelope)).sent_key
+    assert kept is not None
+    assert b"k-2" not in kept
+    assert KEYS.unseal(envelope.id, kept) == b"Idempotency-Key: k-2"
+    await world.store.apply(Move(envelope.id, 3, Step.LOSE, START, outcome="unknown"))
+    await world.store.apply(Shred(START + 10_000, START + 10_000))
+    assert (await world.now(envelope)).sent_key is None
+
+
+@pytest.mark.parametrize("hides", ["redact", "secret"])
+async def test_a_key_that_the_template_hides_is_not_kept(world: World, hides: str) -> None:
+    unit = a_unit(**{hides: ("header:Idempotency-Key".lower(),)})
+    world.library.meaning = lambda _request: a_mapped(unit)
+    headers = (*a_request().headers, ("Idempotency-Key", "k-2"))
+    envelope = await approved(world)
+    await released(world, envelope, headers=headers)
+    assert (await world.now(envelope)).sent_key is None
 
 
 # Everything is asked again. --------------------------------------------------------------------------------

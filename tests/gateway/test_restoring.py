@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,10 @@ async def restored(kept: Kept) -> AsyncIterator[TimedStore]:
     opened = kept.open()
     yield opened
     await opened.close()
+
+
+def is_turn(turn: int, number: int, _call: str) -> bool:
+    return number == turn
 
 
 async def state_of(store: TimedStore, envelope: str) -> State:
@@ -82,7 +87,7 @@ async def test_a_restore_that_is_interrupted_anywhere_is_settled_by_the_next_sta
     for number in range(8):
         for after in (False, True):
             failing = FailingStore(store)
-            failing.fails, failing.after = (lambda n, _name, at=number: n == at), after
+            failing.fails, failing.after = partial(is_turn, number), after
             with contextlib.suppress(StoreError):
                 await settle_doubt(failing)
             await store.close()
