@@ -176,7 +176,7 @@ class SqliteStore:
         try:
             self._epoch.keep(mark)
         except OSError as error:
-            self._fail_after(jobs, error)
+            self._fail_after(results, error)
             return
         self._healthy = True
         for job, result, failure in results:
@@ -232,12 +232,15 @@ class SqliteStore:
             else:
                 self._read(job)
 
-    def _fail_after(self, jobs: list[_Job], error: OSError) -> None:
+    def _fail_after(self, results: list[tuple[_Job, Any, Exception | None]], error: OSError) -> None:
         """It is in the database and could not be counted beside it: whoever asked must not act on it."""
         log.error("store.count_failed", error=str(error), path=str(self._path))
         self._healthy = False
-        for job in jobs:
-            job.answer.set_exception(_as_store_error(error))
+        for job, result, failure in results:
+            if job.writes or failure:
+                job.answer.set_exception(_as_store_error(failure or error))
+            else:
+                job.answer.set_result(result)
 
     # What can be asked. -------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import sqlite3
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,26 @@ class Kept:
         found = decoded(self.beside.read_bytes())
         assert found is not None
         return found
+
+
+class Blocked:
+    """The database's thread, held busy so that what comes now comes together."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._reached, self._go = threading.Event(), threading.Event()
+
+    async def __aenter__(self) -> None:
+        def wait(_db: sqlite3.Connection) -> None:
+            self._reached.set()
+            self._go.wait(5)
+
+        self._task = asyncio.create_task(self._store._ask(wait))
+        await asyncio.to_thread(self._reached.wait, 5)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._go.set()
+        await self._task
 
 
 def row(detail: str) -> list[Row]:

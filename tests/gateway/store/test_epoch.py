@@ -1,5 +1,6 @@
 """Whether the database is the one that was written last: the file beside it knows."""
 
+import asyncio
 import os
 import stat
 from pathlib import Path
@@ -12,7 +13,7 @@ from gateway.errors import StoreError
 from gateway.store import contract as c
 from gateway.store.epoch import CLOCK_SET_BACK, PUT_BACK, Mark, decoded
 from tests.kit.clocks import START, FakeTime
-from tests.kit.stores import Kept, approved, with_people
+from tests.kit.stores import Blocked, Kept, approved, with_people
 from tests.kit.things import ENVELOPE, a_row, an_envelope, caps
 
 
@@ -179,8 +180,15 @@ async def test_a_count_that_cannot_be_kept_is_an_error_and_stops_everything_unti
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", full)
+        async with Blocked(store):
+            opening = asyncio.create_task(
+                store.apply(c.Open(an_envelope(), caps(20)), [a_row(detail="opened")])
+            )
+            reading = asyncio.create_task(store.agents())
+            await asyncio.sleep(0.02)
         with pytest.raises(StoreError, match="No space left"):
-            await store.apply(c.Open(an_envelope(), caps(20)), [a_row(detail="opened")])
+            await opening
+        assert len(await reading) == 1
         assert not store.healthy()
     assert await store.envelope(ENVELOPE) is not None
     await store.apply(c.Record(), [a_row()])
