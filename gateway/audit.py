@@ -23,6 +23,7 @@ class Kind(StrEnum):
     PERSON = "person"
     SESSION = "session"
     TUNNEL = "tunnel"
+    STORE = "store"
 
 
 @dataclass(frozen=True, slots=True)

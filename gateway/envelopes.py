@@ -143,6 +143,7 @@ class Envelope:
     spent_at: int | None = None
     outcome: str | None = None
     status: int | None = None
+    sent_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """From an approval to the wire: all is asked again, then one compare-and-swap, then at most one send."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +14,13 @@ import structlog
 from gateway import passkeys, ucan
 from gateway.audit import Kind, Row
 from gateway.board import Board
-from gateway.canonical import HOP_BY_HOP, merge_binds, sends_approved
+from gateway.canonical import HOP_BY_HOP, covered, merge_binds, sends_approved
 from gateway.directory import Directory
 from gateway.envelopes import Envelope, Signature, State, Step, signed_by
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.facts import facts_of
 from gateway.gate import Release
+from gateway.idempotency import idempotency_key
 from gateway.keys import Keys
 from gateway.model import Decision, Effect, Mapped, Request
 from gateway.outcomes import answer_reader
@@ -28,6 +30,9 @@ from gateway.store.contract import Answered, Done, Lost, Move, Spend, Store
 
 log = structlog.get_logger()
 
+
+RETRY_SECONDS = 0.5
+"""Between two tries to write how a release ended."""
 
 STEPS = {
     "completed": Step.COMPLETE,
@@ -93,8 +98,14 @@ class Releaser:
                 retryable=True,
                 about=About(envelope.id),
             ) from lapse
-        spent = await self._spend(envelope, request, invocation, config)
-        return self._release(spent, request, mapped, answer or (lambda: None))
+        try:
+            spent = await self._spend(envelope, request, mapped, invocation, config)
+            return self._release(spent, request, mapped, answer or (lambda: None))
+        except Refusal:
+            raise
+        except BaseException:
+            self._later(lambda: self._take_back(envelope.id, invocation.cid))
+            raise
 
     async def _still_holds(self, envelope: Envelope, request: Request) -> tuple[Mapped, ucan.Token, str]:
         """Asks everything again, under the rules of this moment.
@@ -226,7 +237,7 @@ class Releaser:
         return invocation
 
     async def _spend(
-        self, envelope: Envelope, request: Request, invocation: ucan.Token, config: str
+        self, envelope: Envelope, request: Request, mapped: Mapped, invocation: ucan.Token, config: str
     ) -> Envelope:
         """The compare-and-swap and the durable row, in one transaction; only then may a byte leave."""
         row = row_of(
@@ -249,12 +260,29 @@ class Releaser:
             request.caller.token_id,
             config,
             self.store.now(),
+            self._sealed_key(envelope, request, mapped),
         )
         applied = await self.store.apply(change, [row])
         if not isinstance(applied, Done) or applied.envelope is None:
             raise self._too_late(applied if isinstance(applied, Lost) else None, envelope)
         self.board.changed(applied.envelope)
         return applied.envelope
+
+    def _sealed_key(self, envelope: Envelope, request: Request, mapped: Mapped) -> bytes | None:
+        """What this very request carries: a retry may have brought another key than was asked with."""
+        key = idempotency_key(request.headers)
+        hidden = {selector for unit in mapped.units for selector in (*unit.redact, *unit.secret)}
+        if key is None or covered(f"header:{key.partition(':')[0].lower()}", hidden):
+            return None
+        return self.keys.seal(envelope.id, key.encode())
+
+    async def _take_back(self, envelope_id: str, invocation: str) -> None:
+        """It may have been spent for a release that nobody was given: then nothing was sent, not one byte."""
+        current = await self.store.envelope(envelope_id)
+        if current and current.state is State.SPENT and current.invocation == invocation:
+            await self._finish(
+                current, Ending("not_sent", None, "the approval was spent, and nothing was sent")
+            )
 
     def _too_late(self, lost: Lost | None, envelope: Envelope) -> Refusal:
         current = lost.envelope if lost else None
@@ -286,23 +314,31 @@ class Releaser:
         )
 
     def _record_later(self, envelope: Envelope, ending: Ending) -> None:
-        task = asyncio.get_running_loop().create_task(self._record(envelope, ending))
+        self._later(lambda: self._finish(envelope, ending))
+
+    def _later(self, write: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.get_running_loop().create_task(self._until_written(write))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
 
     async def settle(self) -> None:
-        """Every outcome that was reported is in the log."""
+        """Every outcome that was reported is in the log, or the gateway stops and could not write it."""
         while self._recording:
             reported = list(self._recording)
             await asyncio.gather(*reported)
             self._recording.difference_update(reported)
 
-    async def _record(self, envelope: Envelope, ending: Ending) -> None:
-        """An outcome that cannot be written leaves the envelope spent; the next start calls it unknown."""
-        try:
-            await self._finish(envelope, ending)
-        except StoreError as error:
-            log.error("outcome.not_recorded", envelope=envelope.id, outcome=ending.outcome, error=str(error))
+    async def _until_written(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Again and again while the gateway runs; what is still spent then, the next start calls unknown."""
+        while True:
+            try:
+                return await write()
+            except StoreError as error:
+                log.error("outcome.not_recorded", error=str(error))
+            if self.board.stopping.is_set():
+                return None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.board.stopping.wait(), RETRY_SECONDS)
 
     async def _finish(self, envelope: Envelope, ending: Ending) -> None:
         step = STEPS.get(ending.outcome, Step.LOSE)

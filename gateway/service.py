@@ -51,6 +51,7 @@ from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
 from gateway.reloading import Reloader, stamp
+from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, RefusedChange, Rules, digest_with_limits, with_directory
 from gateway.sending import Sender
 from gateway.settings import LOOPBACK, Address, Listen, Settings
@@ -80,6 +81,11 @@ class Paths:
     @property
     def database(self) -> Path:
         return self.state / "data" / "secondsig.db"
+
+    @property
+    def epoch(self) -> Path:
+        """What tells an older copy of the database; not a part of any backup."""
+        return self.state / "epoch"
 
     @property
     def keys(self) -> Path:
@@ -186,10 +192,12 @@ class Service:
         self.keys = load_keys(self.paths.keys)
         self.metrics = Metrics(load_token(self.paths.metrics_token))
         self.store = self._given_store or SqliteStore(
-            self.paths.database, reserve=self.settings.limits.disk_reserve
+            self.paths.database, reserve=self.settings.limits.disk_reserve, beside=self.paths.epoch
         )
         self._undo.append(self._close_store)
         await self._begin_trust()
+        if why := await settle_doubt(self.store):
+            log.error("store.restored", because=why, then="what was open ended; check agents and approvers")
         self.directory = Directory(self.store)
         await self.directory.refresh()
         rules = load_rules(self.settings, self.directory)

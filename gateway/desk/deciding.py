@@ -67,6 +67,12 @@ class Deciding:
             raise DeskError(410, "shredded", "What was asked here was erased when its retention ended.")
         return unpack(self.keys.unseal(envelope.id, envelope.sealed))
 
+    def sent_key(self, envelope: Envelope) -> str | None:
+        """The idempotency key that the request went upstream with."""
+        if envelope.sent_key is None:
+            return None
+        return self.keys.unseal(envelope.id, envelope.sent_key).decode()
+
     def stake(self, envelope: Envelope, unsealed: Unsealed) -> Stake:
         return Stake(envelope.agent, asked_about(unsealed.shared), envelope.quorum)
 

@@ -122,6 +122,7 @@ class GatewayDesk:
             "log_entry": await self._log_entry(envelope_id),
             "revealed": sorted(await self.store.revealed(envelope_id, session.person)),
             "repeats": await self._repeats(envelope),
+            "idempotency_key": self.deciding.sent_key(envelope),
             "signed_by_me": mine is not None,
             "earlier_configuration": envelope.config_digest != self.rules().digest,
             "server_time": self._now(),
@@ -279,6 +280,7 @@ class GatewayDesk:
             "state": str(before.state),
             "by": before.decided_by,
             "note": before.note,
+            "idempotency_key": self.deciding.sent_key(before),
             "at": utc(before.decided_at or before.opened_at),
         }
 

@@ -10,6 +10,7 @@ from gateway.envelopes import ENDED, Envelope, IllegalStep, State, Step, after
 from gateway.passkeys import Credential
 from gateway.store import contract as c
 from gateway.store.caps import reached
+from gateway.store.epoch import begin
 from gateway.store.records import ENVELOPE_COLUMNS, challenge_from, envelope_columns, envelope_from
 
 ENDED_SQL = ", ".join(f"'{state}'" for state in sorted(ENDED))
@@ -152,7 +153,8 @@ def _withdraw(change: c.Withdraw, db: sqlite3.Connection) -> c.Applied:
 @make.register
 def _spend(change: c.Spend, db: sqlite3.Connection) -> c.Applied:
     won = db.execute(
-        "UPDATE envelopes SET state = 'spent', version = version + 1, invocation = ?, spent_at = ? "
+        "UPDATE envelopes SET state = 'spent', version = version + 1, invocation = ?, spent_at = ?, "
+        "sent_key = ? "
         "WHERE id = ? AND version = ? AND state = 'approved' AND cosigner = ? AND cosigner_expires > ? "
         "AND EXISTS (SELECT 1 FROM tokens t JOIN agents a ON a.name = t.agent WHERE t.id = ? "
         "            AND t.agent = envelopes.agent AND t.revoked_at IS NULL "
@@ -162,6 +164,7 @@ def _spend(change: c.Spend, db: sqlite3.Connection) -> c.Applied:
         (
             change.invocation,
             change.at,
+            change.sent_key,
             change.envelope,
             change.version,
             change.cosigner,
@@ -325,7 +328,7 @@ def _reveal(change: c.Reveal, db: sqlite3.Connection) -> c.Applied:
 @make.register
 def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
     shredded = db.execute(
-        "UPDATE envelopes SET sealed = NULL, cosigner_token = NULL "  # noqa: S608  # states of our own table
+        "UPDATE envelopes SET sealed = NULL, cosigner_token = NULL, sent_key = NULL "  # noqa: S608  # states of our own table
         f"WHERE sealed IS NOT NULL AND state IN ({ENDED_SQL}) AND expires_at < ?",
         (change.ended_before,),
     )
@@ -373,4 +376,14 @@ def _configure(change: c.Configure, db: sqlite3.Connection) -> c.Applied:
     elif change.signed is not None:
         db.execute("DELETE FROM meta WHERE key = 'signed_config'")
     db.execute("INSERT OR REPLACE INTO meta VALUES ('config_digest', ?)", (change.digest,))
+    return c.Done()
+
+
+@make.register
+def _new_epoch(_change: c.NewEpoch, db: sqlite3.Connection) -> c.Applied:
+    """Who was signed in, or held a link, may have been signed out or have used it since."""
+    db.execute("DELETE FROM sessions")
+    db.execute("DELETE FROM challenges")
+    db.execute("DELETE FROM invitations WHERE used_at IS NULL")
+    begin(db)
     return c.Done()

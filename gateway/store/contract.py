@@ -167,6 +167,7 @@ class Spend:
     token_id: str
     config_digest: str
     at: int
+    sent_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +374,11 @@ class WithSignature:
 
 
 @dataclass(frozen=True, slots=True)
+class NewEpoch:
+    """What was doubted is settled: a new lineage begins, without a session, a challenge or an open link."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Nothing changes; the rows alone are what is to be durable."""
 
@@ -408,6 +414,7 @@ type Change = (
     | Shred
     | Configure
     | WithSignature
+    | NewEpoch
     | Record
 )
 
@@ -453,6 +460,10 @@ class Store(Protocol):
     def now(self) -> int: ...
     def steady(self) -> bool:
         """False while the wall clock and the monotonic clock disagree by more than two seconds."""
+        ...
+
+    def doubt(self) -> str | None:
+        """Why what was approved before this start cannot be relied on; until `NewEpoch` nothing is spent."""
         ...
 
     async def apply(self, change: Change, rows: Sequence[Row] = ()) -> Applied: ...

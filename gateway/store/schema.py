@@ -23,6 +23,10 @@ CREATE TABLE limits (
 ) STRICT
 """
 
+EPOCH = """CREATE TABLE epoch (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1), lineage TEXT NOT NULL, count INTEGER NOT NULL
+) STRICT"""
+
 ADDED_IN_2: tuple[str, ...] = (
     SIGNED_CHANGES,
     RECOVERIES,
@@ -36,6 +40,7 @@ BEGIN UPDATE kept SET request = NULL WHERE envelope = NEW.id; END""",
     """CREATE TRIGGER a_shredded_question_keeps_no_answer AFTER UPDATE OF sealed ON envelopes
 WHEN NEW.sealed IS NULL
 BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END""",
+    EPOCH,
 )
 """Tables that the second version added, as a new database gets them too."""
 
@@ -44,6 +49,7 @@ CHANGES = {
         "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
         "ALTER TABLE credentials ADD COLUMN waits_for TEXT",
         "ALTER TABLE invitations ADD COLUMN inviter TEXT",
+        "ALTER TABLE envelopes ADD COLUMN sent_key BLOB",
         *ADDED_IN_2,
     )
 }
@@ -97,7 +103,7 @@ CREATE TABLE envelopes (
     config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
     secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
     cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
-    spent_at INTEGER, outcome TEXT, status INTEGER
+    spent_at INTEGER, outcome TEXT, status INTEGER, sent_key BLOB
 ) STRICT;
 CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
     WHERE state IN ('pending', 'approved');

@@ -27,6 +27,7 @@ from gateway.store import people as _people  # noqa: F401  # registers its chang
 from gateway.store import records, schema
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
+from gateway.store.epoch import Epoch, Mark
 
 NOTE_DELAY = 0.2
 """Seconds that the row of an allowed request may wait for company."""
@@ -49,13 +50,26 @@ class _Job:
 class SqliteStore:
     """Fulfils `contract.Store`."""
 
-    def __init__(self, path: Path, clock: Clock | None = None, reserve: int = RESERVE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock | None = None,
+        reserve: int = RESERVE,
+        beside: Path | None = None,
+    ) -> None:
+        """`beside` is the file that tells an older copy of the database from the one written last."""
         self._path, self._clock, self._reserve = path, clock or Clock(), reserve
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._notes: list[tuple[int, Row]] = []
         self._notes_lock = threading.Lock()
         self._healthy = True
         self._db = open_database(path)
+        try:
+            set_back = not self._clock.not_before(_newest_row(self._db))
+            self._epoch = Epoch(self._db, beside, clock_set_back=set_back)
+        except OSError as error:
+            self._db.close()
+            raise StoreError(f"{beside} cannot be written ({error.strerror}).") from error
         self._thread = threading.Thread(target=self._work, name="secondsig-store", daemon=True)
         self._thread.start()
 
@@ -68,12 +82,17 @@ class SqliteStore:
     def healthy(self) -> bool:
         return self._healthy and self._thread.is_alive()
 
+    def doubt(self) -> str | None:
+        return self._epoch.doubt
+
     def note(self, row: Row) -> None:
         with self._notes_lock:
             self._notes.append((self._clock.now_ms(), row))
 
     async def apply(self, change: c.Change, rows: Sequence[Row] = ()) -> c.Applied:
         def write(db: sqlite3.Connection) -> c.Applied:
+            if isinstance(change, c.Spend) and self._epoch.doubt:
+                raise StoreError(f"Nothing is released: {self._epoch.doubt}.")
             result = make(change, db)
             if isinstance(result, c.Done):
                 at = self._clock.now_ms()
@@ -118,6 +137,7 @@ class SqliteStore:
                 for job in jobs:
                     self._read(job)
         self._db.close()
+        self._epoch.close()
 
     def _next_jobs(self) -> tuple[list[_Job], bool]:
         """Whatever waits now; after a quiet moment nothing, so that notes are written."""
@@ -150,17 +170,28 @@ class SqliteStore:
             for at, row in notes:
                 self._insert_note(at, row)
             results = [self._in_savepoint(job) for job in jobs]
+            mark = self._count(results)
             self._check_space()
             self._db.execute("COMMIT")
-            self._healthy = True
         except Exception as error:  # noqa: BLE001  # whatever it was: nobody waits for ever, nothing is believed
             self._fail(jobs, notes, error)
             return
+        try:
+            self._epoch.keep(mark)
+        except OSError as error:
+            self._fail_after(results, error)
+            return
+        self._healthy = True
         for job, result, failure in results:
             if failure:
                 job.answer.set_exception(_as_store_error(failure))
             else:
                 job.answer.set_result(result)
+
+    def _count(self, results: list[tuple[_Job, Any, Exception | None]]) -> Mark | None:
+        """What changed is counted in the same transaction; rows of allowed requests alone are not."""
+        changed = any(isinstance(result, c.Done) for _, result, _ in results)
+        return self._epoch.raised(self._db) if changed else None
 
     def _insert_note(self, at: int, row: Row) -> None:
         """A row with a value that no database takes is kept without that value: one must not stop the log."""
@@ -203,6 +234,16 @@ class SqliteStore:
                 job.answer.set_exception(_as_store_error(error))
             else:
                 self._read(job)
+
+    def _fail_after(self, results: list[tuple[_Job, Any, Exception | None]], error: OSError) -> None:
+        """It is in the database and could not be counted beside it: whoever asked must not act on it."""
+        log.error("store.count_failed", error=str(error), path=str(self._path))
+        self._healthy = False
+        for job, result, failure in results:
+            if job.writes or failure:
+                job.answer.set_exception(_as_store_error(failure or error))
+            else:
+                job.answer.set_result(result)
 
     # What can be asked. -------------------------------------------------------
 
@@ -370,6 +411,12 @@ class SqliteStore:
             )
         row = await self._one("SELECT value FROM meta WHERE key = ?", (key,))
         return row["value"] if row else None
+
+
+def _newest_row(db: sqlite3.Connection) -> int:
+    """When the last row was written, in milliseconds; rows are written in the order of their time."""
+    row = db.execute("SELECT at_ms FROM log ORDER BY seq DESC LIMIT 1").fetchone()
+    return row["at_ms"] if row else 0
 
 
 def _marks(values: Sequence[Any]) -> str:

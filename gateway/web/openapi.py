@@ -96,7 +96,10 @@ ENVELOPE = _object(
     credential_id=_maybe(BYTES),
     log_entry=_maybe(NUMBER),
     revealed=_list(TEXT),
-    repeats=_maybe(_object(state=TEXT, by=_maybe(TEXT), note=_maybe(TEXT), at=TIME)),
+    repeats=_maybe(
+        _object(state=TEXT, by=_maybe(TEXT), note=_maybe(TEXT), idempotency_key=_maybe(TEXT), at=TIME)
+    ),
+    idempotency_key=_maybe(TEXT),
     earlier_configuration=BOOLEAN,
     server_time=TIME,
 )

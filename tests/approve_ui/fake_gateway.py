@@ -233,6 +233,7 @@ class FakeGateway:
     changes: Json = field(default_factory=dict)
     may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
     repeats: Json | None = None
+    sent_key: str | None = None
     signatures: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
@@ -279,6 +280,7 @@ class FakeGateway:
             "log_entry": 48211 if done else None,
             "revealed": [],
             "repeats": self.repeats,
+            "idempotency_key": self.sent_key,
             "earlier_configuration": self.earlier,
             "server_time": utc(datetime.now(UTC)),
         }

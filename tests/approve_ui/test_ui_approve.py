@@ -66,6 +66,30 @@ async def test_what_became_of_it_is_told(
     await focused_heading(page, title)
 
 
+@pytest.mark.parametrize(("key", "shown"), [("Idempotency-Key: k-\u202e1", True), (None, False)])
+async def test_an_unknown_outcome_says_with_which_key_it_left(
+    page: Page, gateway: FakeGateway, key: str | None, shown: bool
+) -> None:
+    gateway.sent_key, gateway.after_approve = key, {"state": "unknown", "outcome": "unknown"}
+    await open_ready(page)
+    await approve(page)
+    await focused_heading(page, "Sent, but the answer never came")
+    line = page.locator("[data-key-place]")
+    await expect(line).to_be_visible(visible=shown)
+    if shown:
+        await expect(line).to_contain_text("Idempotency-Key: k-U+202E1")
+
+
+async def test_what_repeats_an_unknown_outcome_names_the_key_to_use_again(
+    page: Page, gateway: FakeGateway
+) -> None:
+    at = utc(datetime.now(UTC) - timedelta(minutes=5))
+    before = {"state": "unknown", "by": "jonas", "note": None, "at": at}
+    gateway.repeats = {**before, "idempotency_key": "Idempotency-Key: k-1"}
+    await open_ready(page)
+    await expect(page.locator("#marked")).to_contain_text("It left with Idempotency-Key: k-1")
+
+
 async def test_an_approval_that_nobody_waits_for_can_be_withdrawn(page: Page, gateway: FakeGateway) -> None:
     gateway.after_approve = {"state": "approved"}
     await open_ready(page)

@@ -35,6 +35,7 @@ from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
 from gateway.releasing import Releaser
+from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, Rules
 from gateway.sending import Sender
 from gateway.settings import Settings
@@ -50,6 +51,7 @@ from gateway.store.contract import (
     Token,
 )
 from gateway.store.sqlite import SqliteStore
+from gateway.timekeeper import recover
 from gateway.waiting import Waiting
 from tests.kit.clocks import START, FakeTime
 from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, RP_ID, a_mapped, a_request, body_of, with_header
@@ -138,7 +140,8 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.time = FakeTime()
-        self.sqlite = SqliteStore(folder / "test.db", self.time.clock(), reserve=0)
+        self.folder = folder
+        self.sqlite = self._database()
         self.library, self.policy = PlayedLibrary(), PlayedPolicy()
         self.settings = Settings(
             file=folder / "secondsig.yaml", state=folder, policy=folder / "p", entities=folder / "e"
@@ -148,6 +151,19 @@ class World:
         self.passkeys: dict[str, SoftPasskey] = {}
         self.tokens: dict[str, str] = {}
         self.wire(self.sqlite)
+
+    def _database(self) -> SqliteStore:
+        folder = self.folder
+        return SqliteStore(folder / "test.db", self.time.clock(), reserve=0, beside=folder / "epoch")
+
+    async def restart(self) -> None:
+        """Another process on the same folder."""
+        await self.close()
+        self.sqlite = self._database()
+        await settle_doubt(self.sqlite)
+        self.wire(self.sqlite)
+        await self.directory.refresh()
+        await recover(self.sqlite)
 
     def wire(self, store: Store) -> None:
         self.store = store

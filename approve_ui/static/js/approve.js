@@ -150,7 +150,9 @@ function showRepeat(before) {
   if (!before) return;
   const words = [`The same was asked before: ${before.state}`, before.by ? el("span", {}, " by ", written(before.by)) : "", `, ${when(before.at)}.`];
   const note = before.note ? [" “", written(before.note), "”"] : [];
-  one("#marked").prepend(el("p", { class: "caution" }, icon("caution"), el("span", {}, ...words, ...note)));
+  const key = before.state === "unknown" && before.idempotency_key;
+  const same = key ? [" It left with ", el("code", {}, written(key)), ": only the same key lets the service see that this is the same."] : [];
+  one("#marked").prepend(el("p", { class: "caution" }, icon("caution"), el("span", {}, ...words, ...note, ...same)));
 }
 
 function showMarked(fields) {

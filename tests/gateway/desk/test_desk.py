@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.desk.contract import DeskError, Event
 from gateway.desk.desk import MAX_ROWS
@@ -159,6 +160,7 @@ async def test_what_repeats_something_denied_says_so_first(world: World) -> None
         "state": "denied",
         "by": "Noor",
         "note": "No.",
+        "idempotency_key": None,
         "at": NOW,
     }
 
@@ -336,6 +338,24 @@ async def test_pages_hear_that_the_configuration_changed(world: World) -> None:
     await asyncio.sleep(0)
     world.board.configured()
     assert await heard == Event(world.board.last, "config", {})
+
+
+async def test_an_unknown_outcome_is_counted_and_says_the_key_it_left_with(world: World) -> None:
+    envelope = await world.opened()
+    await world.approve(envelope.id)
+    keyed = a_request(headers=(*a_request().headers, ("Idempotency-Key", "k-1")))
+    release = await world.releaser.release(await world.now(envelope), keyed)
+    assert (await looked_at(world, envelope.id))["idempotency_key"] == "Idempotency-Key: k-1"
+    with structlog.testing.capture_logs() as logged:
+        release.done("unknown", None, "the connection broke")
+        await world.releaser.settle()
+    assert [line["event"] for line in logged if line["envelope"] == envelope.id] == ["outcome.unknown"]
+    assert 'secondsig_envelopes{state="unknown"} 1' in await world.desk.metrics("scrape")
+    again = await world.opened(keyed)
+    told = await looked_at(world, again.id)
+    assert told["repeats"]["state"] == "unknown"
+    assert told["repeats"]["idempotency_key"] == "Idempotency-Key: k-1"
+    assert told["idempotency_key"] is None
 
 
 async def test_a_question_opened_under_an_earlier_configuration_says_so(world: World) -> None:
