@@ -121,7 +121,7 @@ def bound_request(request: Request, bind: Bind, body: DecodedBody, key: bytes) -
             "target": _bound_target(request.target, bind.volatile),
             "headers": _bound_headers(request, bind.volatile, body),
             "body": _bound_body(request.body, bind, body),
-            "credential": _credential(request, key, bind.volatile),
+            "credential": credential(request, key, bind.volatile),
         }
     )
 
@@ -168,7 +168,8 @@ def _media_type(value: str) -> str:
     return value.partition(";")[0].strip().lower()
 
 
-def _credential(request: Request, key: bytes, volatile: Sequence[str]) -> str:
+def credential(request: Request, key: bytes, volatile: Sequence[str]) -> str:
+    """The identity of what the request proves itself to the upstream with; tells nothing without the key."""
     held = [
         [name.lower(), value]
         for name, value in request.headers

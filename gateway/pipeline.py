@@ -11,6 +11,7 @@ from gateway.directory import Directory
 from gateway.errors import Reason, Refusal, SecondsigError
 from gateway.facts import facts_of
 from gateway.gate import Answer, Forward, Release
+from gateway.history import History, Moment
 from gateway.inside import Inside
 from gateway.metrics import Metrics
 from gateway.model import Caller, Decision, Effect, Mapped, Request, ServiceMode
@@ -54,6 +55,7 @@ class Pipeline:
     inside: Inside
     gateway: str
     metrics: Metrics
+    history: History
 
     def __post_init__(self) -> None:
         self._strangers = Strangers()
@@ -119,23 +121,39 @@ class Pipeline:
         return await self._enforce(request, rules, gone)
 
     async def _enforce(self, request: Request, rules: Rules, gone: asyncio.Event) -> Forward | Release:
+        """Nothing is awaited between a decision and the count of what it was about: see `gateway.history`."""
         mapped = rules.library.map(request)
-        decision = self._ask(request, mapped, rules)
+        moment = self.history.moment(request, mapped, rules)
+        decision = self._ask(request, mapped, rules, moment)
         if decision.effect is Effect.ALLOW:
+            self.history.passed(moment)
             self.store.note(_row(request, rules, mapped, decision, "allow"))
             return Forward()
         if decision.effect is Effect.DENY:
+            self.history.refused(moment)
             raise _denied(request, rules, mapped, decision)
         if decision.effect is not Effect.STEP_UP:
             raise TypeError(f"policy answered {decision.effect!r}, which is no decision")
-        body = rules.library.body(request)
-        try:
-            return await self.waiting.step_up(request, mapped, decision, body, rules, gone)
-        except Refusal as refusal:
-            raise _recorded(refusal, request, rules, mapped, decision) from refusal
+        return await self._step_up(request, mapped, decision, rules, gone, moment)
 
-    def _ask(self, request: Request, mapped: Mapped, rules: Rules) -> Decision:
-        facts = facts_of(request, mapped, self.store.now())
+    async def _step_up(
+        self,
+        request: Request,
+        mapped: Mapped,
+        decision: Decision,
+        rules: Rules,
+        gone: asyncio.Event,
+        moment: Moment,
+    ) -> Release:
+        with self.history.holding(moment) as asking:
+            body = rules.library.body(request)
+            try:
+                return await self.waiting.step_up(request, mapped, decision, body, rules, gone, asking)
+            except Refusal as refusal:
+                raise _recorded(refusal, request, rules, mapped, decision) from refusal
+
+    def _ask(self, request: Request, mapped: Mapped, rules: Rules, moment: Moment) -> Decision:
+        facts = facts_of(request, mapped, moment.now, moment)
         asked = request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum
         decision = rules.policy.decide(*asked)
         self.metrics.decisions[str(decision.effect)] += 1
@@ -151,7 +169,9 @@ class Pipeline:
         """Decided and recorded, and let pass whatever was decided."""
         try:
             mapped = rules.library.map(request)
-            decision = self._ask(request, mapped, rules)
+            moment = self.history.moment(request, mapped, rules)
+            decision = self._ask(request, mapped, rules, moment)
+            self.history.passed(moment)
             row = _row(request, rules, mapped, decision, "watch")
         except SecondsigError as error:
             reason = str(error.reason) if isinstance(error, Refusal) else None

@@ -19,6 +19,7 @@ from gateway.envelopes import Envelope, Signature, State, Step, signed_by
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.facts import facts_of
 from gateway.gate import Release
+from gateway.history import History
 from gateway.keys import Keys
 from gateway.model import Decision, Effect, Mapped, Request
 from gateway.outcomes import answer_reader
@@ -52,6 +53,7 @@ class Releaser:
     board: Board
     rules: Callable[[], Rules]
     rp_id: str
+    history: History
 
     def __post_init__(self) -> None:
         self._recording: set[asyncio.Task[None]] = set()
@@ -92,7 +94,8 @@ class Releaser:
         await self._check_not_denied_since(envelope)
         rules, now = self.rules(), self.store.now()
         mapped = self._mapped_again(rules, request)
-        facts = replace(facts_of(request, mapped, now), purpose=envelope.purpose)
+        moment = self.history.at_spend(request, mapped, envelope)
+        facts = replace(facts_of(request, mapped, now, moment), purpose=envelope.purpose)
         decision = rules.policy.decide(
             envelope.agent,
             mapped,

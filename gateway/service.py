@@ -24,6 +24,7 @@ from gateway.desk.desk import GatewayDesk
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
+from gateway.history import History
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
 from gateway.keys import load_keys, load_token, private_folder, write_private
@@ -160,6 +161,7 @@ class Service:
         self.gateway = await self.store.meta("gateway", fresh) or fresh
         await self._configure(self._rules)
         self._assemble()
+        await self.history.load()
         await self.signing_in.load()
         if lost := await recover(self.store):
             log.warning("gateway.recovered", unknown=lost)
@@ -178,7 +180,10 @@ class Service:
 
     def _assemble(self) -> None:
         rp_id = urlsplit(self.settings.origin).hostname or "localhost"
-        self.releaser = Releaser(self.store, self.keys, self.directory, self.board, self._now_rules, rp_id)
+        self.history = History(self.store, self.keys, self.board)
+        self.releaser = Releaser(
+            self.store, self.keys, self.directory, self.board, self._now_rules, rp_id, self.history
+        )
         waiting = Waiting(
             self.store,
             self.keys,
@@ -192,7 +197,14 @@ class Service:
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
         inside = Inside(self.store, self.board, self.ca.pem, self.gateway)
         self.pipeline = Pipeline(
-            self.store, self.directory, self._now_rules, waiting, inside, self.gateway, self.metrics
+            self.store,
+            self.directory,
+            self._now_rules,
+            waiting,
+            inside,
+            self.gateway,
+            self.metrics,
+            self.history,
         )
         self.signing_in = SigningIn(
             self.store,

@@ -14,6 +14,7 @@ from gateway.directory import Directory
 from gateway.envelopes import Envelope, State
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.gate import Release
+from gateway.history import Asking
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
 from gateway.model import Decision, Mapped, Mode, Request
@@ -50,10 +51,11 @@ class Waiting:
         body: DecodedBody,
         rules: Rules,
         gone: asyncio.Event,
+        asking: Asking,
     ) -> Release:
         """The release of exactly this request, or the refusal that explains itself."""
         await self._refuse_if_denied(request, mapped, rules)
-        envelope, secret = await self._open_or_join(request, mapped, decision, body, rules)
+        envelope, secret = await self._open_or_join(request, mapped, decision, body, rules, asking)
         if envelope.state is State.PENDING and envelope.mode != Mode.HOLD:
             raise ask_again(envelope, secret)
         return await self._hold(envelope, request, mapped, rules, gone, secret)
@@ -69,7 +71,13 @@ class Waiting:
             raise denial(denied, retry_after=again)
 
     async def _open_or_join(
-        self, request: Request, mapped: Mapped, decision: Decision, body: DecodedBody, rules: Rules
+        self,
+        request: Request,
+        mapped: Mapped,
+        decision: Decision,
+        body: DecodedBody,
+        rules: Rules,
+        asking: Asking,
     ) -> tuple[Envelope, str | None]:
         """Identical requests meet in one envelope: the database decides which of them opened it."""
         live = await self.store.live_envelope(
@@ -79,19 +87,22 @@ class Waiting:
         )
         self._check_cosigner(request, live)
         if live is not None:
+            asking.joined()
             return live, None
         self._check_reachable(request, mapped, decision, rules)
         secret = secrets.token_urlsafe(24)
-        envelope = self._new(request, mapped, decision, body, rules, secret)
+        envelope = self._new(request, mapped, decision, body, rules, secret, asking)
         applied = await self.store.apply(
-            Open(envelope, rules.settings.limits.questions),
+            Open(envelope, rules.settings.limits.questions, asking.reserved),
             [_opened(envelope, request, decision, rules)],
         )
         match applied:
             case Done():
+                asking.opened(envelope)
                 self.board.changed(envelope)
                 return envelope, secret
             case Joined(existing):
+                asking.joined()
                 return existing, None
             case Lost(full=full):
                 raise too_many(full)
@@ -113,6 +124,7 @@ class Waiting:
         body: DecodedBody,
         rules: Rules,
         secret: str,
+        asking: Asking,
     ) -> Envelope:
         entropy = Entropy(
             make_id("env", secrets.token_bytes(ENTROPY_BYTES)),
@@ -125,6 +137,8 @@ class Waiting:
             mapped,
             decision,
             body,
+            asking.risk,
+            asking.observed,
             agent=self.directory.agents[request.caller.agent],
             gateway=self.gateway,
             rp_id=self.rp_id,

@@ -25,7 +25,10 @@ LEVELS = (
         ),
     ),
     ("files and clocks", ("settings", "config", "keys", "store", "installation")),
-    ("the moment", ("directory", "board", "rules", "questions", "facts", "gate", "loading", "metrics")),
+    (
+        "the moment",
+        ("directory", "board", "rules", "questions", "facts", "gate", "loading", "metrics", "history"),
+    ),
     (
         "one request",
         (

@@ -9,6 +9,7 @@ from gateway.audit import COLUMNS, Row
 from gateway.envelopes import ENDED, Envelope, IllegalStep, State, Step, after
 from gateway.passkeys import Credential
 from gateway.store import contract as c
+from gateway.store import tallies
 from gateway.store.caps import reached
 from gateway.store.records import ENVELOPE_COLUMNS, challenge_from, envelope_columns, envelope_from
 
@@ -57,6 +58,7 @@ def _open(change: c.Open, db: sqlite3.Connection) -> c.Applied:
     if full is not None:
         return c.Lost("limit", full=full)
     db.execute(INSERT_ENVELOPE, envelope_columns(new))
+    tallies.reserve(db, change)
     return c.Done(envelope=new)
 
 
@@ -384,6 +386,7 @@ def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
         (change.ended_before,),
     )
     db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.now,))
+    tallies.forget(db, change.now)
     return c.Done() if shredded.rowcount else c.Lost("absent")
 
 

@@ -2,7 +2,15 @@
 
 VERSION = 2
 
-ADDED_IN_2: tuple[str, ...] = ()
+ADDED_IN_2: tuple[str, ...] = (
+    """CREATE TABLE tallies (
+    agent TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, slot INTEGER NOT NULL,
+    number INTEGER NOT NULL, PRIMARY KEY (agent, what, name, slot)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE reserved (
+    envelope TEXT PRIMARY KEY REFERENCES envelopes(id) ON DELETE CASCADE, what TEXT NOT NULL
+) STRICT""",
+)
 """Tables that the second version added, as a new database gets them too."""
 
 CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}

@@ -22,6 +22,7 @@ from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
 from gateway.gate import Release
+from gateway.history import History
 from gateway.inside import Inside
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
@@ -117,7 +118,8 @@ class World:
         self.store = store
         self.board = Board()
         self.directory = Directory(store)
-        self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID)
+        self.history = History(store, KEYS, self.board)
+        self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID, self.history)
         self.waiting = Waiting(
             store,
             KEYS,
@@ -131,7 +133,14 @@ class World:
         self.inside = Inside(store, self.board, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()
         self.pipeline = Pipeline(
-            store, self.directory, self.rules, self.waiting, self.inside, GATEWAY, self.metrics
+            store,
+            self.directory,
+            self.rules,
+            self.waiting,
+            self.inside,
+            GATEWAY,
+            self.metrics,
+            self.history,
         )
         self.signing_in = SigningIn(
             store, KEYS, self.directory, self.rules, GATEWAY, RP_ID, self.directory.refresh
@@ -228,14 +237,17 @@ class World:
         """The request as the pipeline would hand it on after policy asked for a person."""
         wanted = request or a_request()
         rules = self.rules()
-        return await self.waiting.step_up(
-            wanted,
-            rules.library.map(wanted),
-            self.policy.decision,
-            rules.library.body(wanted),
-            rules,
-            gone or asyncio.Event(),
-        )
+        mapped = rules.library.map(wanted)
+        with self.history.holding(self.history.moment(wanted, mapped, rules)) as asking:
+            return await self.waiting.step_up(
+                wanted,
+                mapped,
+                self.policy.decision,
+                rules.library.body(wanted),
+                rules,
+                gone or asyncio.Event(),
+                asking,
+            )
 
     async def held(
         self, request: Request | None = None, gone: asyncio.Event | None = None
