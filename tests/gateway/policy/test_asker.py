@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.model import Approval, EntityRef
+from gateway.policy import FirstRequest
 from gateway.policy import asker as asker_module
 from gateway.policy.asker import Asker
 from gateway.policy.directory import action_entities, build_world
@@ -174,6 +175,7 @@ def test_slices_and_shortcuts_decide_as_cedar_does_with_everything(
         "risk": "low", "intent_risk": "low", "method": "POST", "host": "api.shop.test", "units": 1,
         "requester_ip": {"__extn": {"fn": "ip", "arg": address}},
         "now": {"epoch": 1_795_000_000, "hour": 11, "day_of_week": 3}, **one.context,
+        "recent": FirstRequest().recent(action),
     }  # fmt: skip
     request = {
         "principal": {"type": "Agent", "id": agent},
