@@ -49,7 +49,7 @@ async def passes(world: RealWorld, request: Request) -> bool:
     for _ in range(500):
         await asyncio.sleep(0.001)
         if task.done():
-            return bool(task.result() == Forward())
+            return task.exception() is None and bool(task.result() == Forward())
         if await world.sqlite.envelopes([State.PENDING]):
             break
     gone.set()
