@@ -47,6 +47,9 @@ UNBOUND = HOP_BY_HOP | {
 MAX_VOLATILE = 256
 """Bytes of a value that a template may leave free."""
 
+SHORT_NAME = 12
+"""Bytes of a name that is only compared with others of its kind."""
+
 UNBOUND_PREFIXES = ("x-stainless-", "secondsig-")
 
 CREDENTIALS = frozenset(
@@ -121,7 +124,7 @@ def bound_request(request: Request, bind: Bind, body: DecodedBody, key: bytes) -
             "target": _bound_target(request.target, bind.volatile),
             "headers": _bound_headers(request, bind.volatile, body),
             "body": _bound_body(request.body, bind, body),
-            "credential": credential(request, key, bind.volatile),
+            "credential": _credential(request, key, bind.volatile),
         }
     )
 
@@ -168,14 +171,34 @@ def _media_type(value: str) -> str:
     return value.partition(";")[0].strip().lower()
 
 
-def credential(request: Request, key: bytes, volatile: Sequence[str]) -> str:
-    """The identity of what the request proves itself to the upstream with; tells nothing without the key."""
-    held = [
+def _credential(request: Request, key: bytes, volatile: Sequence[str]) -> str:
+    return keyed(key, b"credential\0" + jcs(_credentials(request, volatile)))
+
+
+def credential_name(request: Request, key: bytes, volatile: Sequence[str]) -> str:
+    """A short name for what the request proves itself to the upstream with; tells nothing without the key."""
+    whole = hashlib.blake2b(b"credential\0", digest_size=SHORT_NAME, key=key)
+    for pair in _credentials(request, volatile):
+        for text in pair:
+            raw = text.encode(errors="surrogatepass")
+            whole.update(len(raw).to_bytes(8, "big") + raw)
+    return whole.hexdigest()
+
+
+def short_name(text: str, key: bytes) -> str:
+    """Short, however long the text is, and telling nothing of it without the key."""
+    return hashlib.blake2b(
+        b"name\0" + text.encode(errors="surrogatepass"), digest_size=SHORT_NAME, key=key
+    ).hexdigest()
+
+
+def _credentials(request: Request, volatile: Sequence[str]) -> list[list[str]]:
+    """The headers that are bound by their hash alone, in an order of their own."""
+    return sorted(
         [name.lower(), value]
         for name, value in request.headers
         if name.lower() in CREDENTIALS and not is_free(f"header:{name.lower()}", "", volatile)
-    ]
-    return keyed(key, b"credential\0" + jcs(sorted(held)))
+    )
 
 
 def _bound_target(target: str, volatile: Sequence[str]) -> str:

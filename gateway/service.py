@@ -236,6 +236,7 @@ class Service:
             self.gateway,
             self.metrics,
             self.last_change,
+            self.history,
         )
         self.reloader = Reloader(
             self.store,

@@ -8,13 +8,12 @@ What is counted here is also told to the store, which writes it with the rows of
 question reserves is written in the transaction that opens it, and is read back by the state of its envelope.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gateway.board import Board
-from gateway.canonical import credential, merge_binds
+from gateway.canonical import credential_name, merge_binds, short_name
 from gateway.envelopes import Envelope, State
 from gateway.errors import Refusal
 from gateway.history.holding import Held
@@ -24,14 +23,12 @@ from gateway.history.windows import DAY, FIVE_MINUTES
 from gateway.keys import Keys
 from gateway.model import Mapped, Request
 from gateway.payload import Observed
-from gateway.questions import join_key, join_scope, purpose
+from gateway.questions import join_key, join_scope
 from gateway.rules import Rules
 from gateway.store.contract import Reserved, Store
 
 GIVES_BACK = frozenset({State.DENIED, State.EXPIRED, State.CANCELLED, State.LAPSED, State.REVOKED})
 """States in which nothing was sent. What is unknown may have been: it keeps its share."""
-
-NAME_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,27 +190,21 @@ class History:
     ) -> Moment:
         return Moment(
             self._past(request.caller.agent),
+            request,
             mapped,
             self._reserved(request, mapped),
             self._store.now(),
-            target=request.target,
-            has_purpose=purpose(request) is not None,
             joins=joins,
             spends=spends,
         )
 
     def _reserved(self, request: Request, mapped: Mapped) -> Reserved:
-        units = mapped.units
+        units, key = mapped.units, self._keys.digest
         loose = merge_binds(units).volatile if any(unit.bind.volatile for unit in units) else ()
         return Reserved(
             actions=tuple({unit.action: None for unit in units}),
-            resources=tuple({self._name(str(unit.resource)): None for unit in units}),
-            credential=credential(request, self._keys.digest, loose)[: 2 * NAME_BYTES],
-            address=self._name(request.caller.peer),
+            resources=tuple({short_name(str(unit.resource), key): None for unit in units}),
+            credential=credential_name(request, key, loose),
+            address=short_name(request.caller.peer, key),
             money=money_of(mapped),
         )
-
-    def _name(self, text: str) -> str:
-        """Short, however long the text is, and telling nothing of it without the key."""
-        raw = text.encode(errors="surrogatepass")
-        return hashlib.blake2b(raw, digest_size=NAME_BYTES, key=self._keys.digest).hexdigest()

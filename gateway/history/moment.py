@@ -9,8 +9,9 @@ from gateway.history.holding import Held
 from gateway.history.past import Past
 from gateway.history.windows import DAY, HOUR
 from gateway.intent_risk import LEVELS, Noticed, intent_risk, unread
-from gateway.model import Mapped, Money, Unit
+from gateway.model import Mapped, Money, Request, Unit
 from gateway.payload import Observed
+from gateway.questions import purpose
 from gateway.store.contract import Reserved
 
 KNOWN_DAYS = 5
@@ -47,22 +48,16 @@ class Moment:
     def __init__(
         self,
         past: Past,
+        request: Request,
         mapped: Mapped,
         what: Reserved,
         now: int,
         *,
-        target: str,
-        has_purpose: bool,
         joins: Callable[[], tuple[str, str] | None] = lambda: None,
         spends: Envelope | None = None,
     ) -> None:
         self.past, self.mapped, self.what, self.now = past, mapped, what, now
-        self._target, self._has_purpose, self._joins, self._spends = (
-            target,
-            has_purpose,
-            joins,
-            spends,
-        )
+        self._request, self._joins, self._spends = request, joins, spends
 
     @cached_property
     def _mine(self) -> Held | None:
@@ -119,12 +114,12 @@ class Moment:
     @cached_property
     def noticed(self) -> Noticed:
         return Noticed(
-            no_purpose=not self._has_purpose,
+            no_purpose=purpose(self._request) is None,
             first=self.first,
             larger=self._is_larger(),
             odd_hour=self._is_odd_hour(),
             burst=self._is_burst(),
-            path=unread(self.mapped, self._target),
+            path=unread(self.mapped, self._request.target),
         )
 
     @cached_property

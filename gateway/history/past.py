@@ -76,18 +76,19 @@ class Past:
 
     def passed(self, what: Reserved, now: int) -> Iterator[Tally]:
         """It went upstream, so it is a part of what this agent usually does."""
+        agent, day = self.name, now - now % DAY
         self.worked.add(now)
-        yield self._tally("worked", "", now)
+        yield Tally(agent, "worked", "", now - now % HOUR, 1)
         for action in what.actions:
             if self.did.learn(action, now):
-                yield self._tally("did", action, now)
+                yield Tally(agent, "did", action, day, 1)
         for resource in what.resources:
             if self.resources.learn(resource, now):
-                yield self._tally("touched", resource, now)
+                yield Tally(agent, "touched", resource, day, 1)
         if self.credentials.learn(what.credential, now):
-            yield self._tally("used", what.credential, now)
+            yield Tally(agent, "used", what.credential, day, 1)
         if self.addresses.learn(what.address, now):
-            yield self._tally("from", what.address, now)
+            yield Tally(agent, "from", what.address, day, 1)
         for purse, minor in what.money:
             name = _known(purse, self._largest, MOST_PURSES)
             self._largest.setdefault(name, Largest()).add(now, minor)

@@ -159,6 +159,7 @@ class World:
             GATEWAY,
             self.metrics,
             self.last_change,
+            self.history,
         )
         self.operating = Operating(
             store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing
