@@ -386,8 +386,13 @@ def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
         (change.ended_before,),
     )
     db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.now,))
-    tallies.forget(db, change.now)
     return c.Done() if shredded.rowcount else c.Lost("absent")
+
+
+@make.register
+def _forget(change: c.Forget, db: sqlite3.Connection) -> c.Applied:
+    tallies.forget(db, change.now)
+    return c.Done()
 
 
 @make.register

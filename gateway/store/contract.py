@@ -273,6 +273,13 @@ class Shred:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """What is remembered of agents is gone once it is too old to count."""
+
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Configure:
     """A configuration takes effect."""
 
@@ -304,6 +311,7 @@ type Change = (
     | SignOut
     | Reveal
     | Shred
+    | Forget
     | Configure
     | Record
 )
