@@ -104,7 +104,8 @@ class Releaser:
         )
         if decision.effect is Effect.DENY:
             raise Lapse(f"Policy changed since this was asked, and forbids it now{_by(decision)}.")
-        self._check_means_the_same(envelope, mapped, max(decision.quorum, 1))
+        asked_of = max(decision.quorum, *(unit.approval.quorum for unit in mapped.units), 1)
+        self._check_means_the_same(envelope, mapped, asked_of)
         good = self._good_signatures(envelope, mapped, rules, await self.store.signatures(envelope.id))
         if len(good) < envelope.quorum:
             raise Lapse("A signature on this request no longer counts.")

@@ -34,6 +34,7 @@ LEVELS = (
         (
             "releasing",
             "waiting",
+            "judge",
             "inside",
             "pipeline",
             "timekeeper",

@@ -47,6 +47,10 @@ class Asking:
     def opened(self, envelope: Envelope) -> None:
         self.history.opened(self.held, envelope)
 
+    def passed(self) -> None:
+        """Nobody is asked after all: what was reserved is spent, in one step."""
+        self.history.let_pass(self.held)
+
     def joined(self) -> None:
         """The same question was open already, and has reserved what this one would."""
         self.history.give_back(self.held)
@@ -122,6 +126,11 @@ class History:
                 self._store.tally(tuple(past.spent(held.reserved, moment.now)))
             raise
         self.give_back(held)
+
+    def let_pass(self, held: Held) -> None:
+        past, what = self._past(held.agent), held.reserved
+        self.give_back(held)
+        self._store.tally((*past.passed(what, held.at), *past.spent(what, held.at)))
 
     def opened(self, held: Held, envelope: Envelope) -> None:
         """The question is open: from here on its state says what becomes of what it reserves."""
