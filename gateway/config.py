@@ -210,7 +210,7 @@ def _judge(node: Yaml | None) -> Judge:
     def build(fields: Fields) -> Judge:
         url, timeout = fields.get("url"), fields.get("timeout")
         seconds = duration(timeout, '"timeout"', MAX_JUDGING) if timeout is not None else Judge().timeout
-        return Judge(_endpoint(url) if url is not None else None, max(1, seconds))
+        return Judge(_endpoint(url) if url is not None else None, seconds)
 
     return _part(node, "judge", Judge(), build)
 

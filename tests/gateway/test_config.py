@@ -346,7 +346,7 @@ def test_overlays_stand_beside_the_settings(tmp_path: Path) -> None:
 
 def test_a_judge_is_an_address_and_a_time(tmp_path: Path) -> None:
     assert load(tmp_path, "").judge == Judge()
-    assert load(tmp_path, "judge: {timeout: 0s}").judge == Judge(None, 1)
+    assert load(tmp_path, "judge: {timeout: 9s}").judge == Judge(None, 9)
     for url in ("https://judge.example/fits", "http://127.0.0.1:9000/", "http://localhost/x?y=1"):
         assert load(tmp_path, f"judge: {{url: '{url}', timeout: 2s}}").judge == Judge(url, 2)
     assert load(tmp_path, "", SECONDSIG_JUDGE_URL="https://j.test/").judge == Judge("https://j.test/", 3)
