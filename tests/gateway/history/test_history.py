@@ -1,17 +1,17 @@
 import asyncio
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from gateway.envelopes import State
-from gateway.errors import Reason, Refusal
-from gateway.gate import Forward
+from gateway.errors import Reason, Refusal, StoreError, ambiguous
+from gateway.gate import Forward, Release
 from gateway.model import Request, ServiceMode
 from gateway.settings import Service
 from tests.gateway.history.conftest import RealWorld
-from tests.kit.things import a_request
+from tests.kit.things import HEADERS, a_request
 
 NEVER_MORE = """
 permit (principal, action, resource);
@@ -239,3 +239,131 @@ async def test_a_sum_beyond_cedars_numbers_is_a_deny_and_does_not_stop_the_log(w
     with pytest.raises(Refusal) as refused:
         await send(world, pay(1))
     assert refused.value.reason is Reason.POLICY_DENIED
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (Refusal(Reason.NO_APPROVER_REACHABLE, "Nobody."), False),
+        (StoreError("gone"), True),
+        (KeyError("x"), True),
+    ],
+    ids=["refused", "store", "bug"],
+)
+async def test_where_nobody_knows_whether_a_question_was_opened_its_share_is_kept(
+    world: RealWorld, monkeypatch: pytest.MonkeyPatch, error: Exception, kept: bool
+) -> None:
+    async def failing(*_: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(world.waiting, "step_up", failing)
+    with pytest.raises(type(error)):
+        await send(world, pay(6000))
+    assert await fits(world, 1) is not kept
+
+
+async def test_a_failure_after_the_question_was_opened_leaves_its_share_to_the_question(
+    world: RealWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_: object) -> Any:
+        raise StoreError("gone")
+
+    monkeypatch.setattr(world.waiting, "_hold", failing)
+    with pytest.raises(StoreError):
+        await send(world, pay(6000))
+    assert not await fits(world, 1)
+    (envelope,) = await world.sqlite.envelopes([State.PENDING])
+    await world.deciding.deny(world.session("Mika"), envelope.id, None)
+    assert await fits(world, 5000)
+
+
+async def test_what_was_denied_makes_nothing_usual_and_what_was_signed_does(world: RealWorld) -> None:
+    def first(request: Request) -> frozenset[str]:
+        rules = world.rules()
+        return world.history.moment(request, rules.library.map(request), rules).first
+
+    held = await waits(world, pay(6000, to="new"))
+    (envelope,) = await world.sqlite.envelopes([State.PENDING])
+    await world.deciding.deny(world.session("Mika"), envelope.id, None)
+    with pytest.raises(Refusal):
+        await held
+    assert "resource" in first(pay(1, to="new"))
+    held = await waits(world, pay(7000, to="other"))
+    (envelope,) = await world.sqlite.envelopes([State.PENDING])
+    await world.approve(envelope.id)
+    await asyncio.wait_for(held, 5)
+    assert first(pay(1, to="other")) == frozenset()
+    stolen = pay(1, to="other", headers=(*HEADERS[:2], ("Authorization", "Bearer another")))
+    assert first(stolen) == {"credential"}
+    assert first(pay(1, to="other", caller=replace(a_request().caller, peer="10.0.0.9"))) == {"address"}
+    await restarted(world)
+    assert first(pay(1, to="other")) == frozenset()
+
+
+async def test_what_people_are_told_of_the_agent_is_signed_with_the_rest(world: RealWorld) -> None:
+    for number in range(2):
+        assert await send(world, pay(1, to=f"acct_{number}")) == Forward()
+    held = await waits(world, pay(6000, to="big"))
+    (envelope,) = await world.sqlite.envelopes([State.PENDING])
+    told = world.deciding.opened(envelope).shared
+    assert told["observed"] == {
+        "first_time": ["resource"],
+        "address_requests_30_days": 2,
+        "question_this_hour": 1,
+    }
+    assert told["intent_risk"]["level"] == envelope.intent_risk == "high"
+    assert "More money than this agent moved at once in 30 days" in told["intent_risk"]["reasons"]
+    held.cancel()
+
+
+async def test_a_flood_of_questions_stands_in_the_row(world: RealWorld) -> None:
+    for hour in range(6):
+        assert await send(world, pay(1, to=f"acct_{hour}")) == Forward()
+        world.time.advance(3600)
+    tasks = [await waits(world, pay(6000 + n, to=f"big_{n}")) for n in range(5)]
+    rows = (await world.desk.envelopes(world.session("Mika")))["waiting"]
+    assert {tuple((row["unusual"] or {}).items()) for row in rows} == {
+        (("in_10_min", 5), ("usual_per_hour", 0))
+    }
+    for task in tasks:
+        task.cancel()
+
+
+async def test_an_agent_of_which_nothing_is_known_is_not_unusual(world: RealWorld) -> None:
+    assert world.history.unusual("nobody") is None
+
+
+async def test_a_body_that_cannot_be_read_again_joins_nothing(world: RealWorld) -> None:
+    class Unreadable:
+        def body(self, _: object) -> Any:
+            raise ambiguous("two ways")
+
+    request = pay(6000, to="big")
+    held = await waits(world, request)
+    mapped = world.library.map(request)
+    (unit,) = mapped.units
+    rules = world.rules()
+    same = world.history.moment(request, mapped, rules)
+    assert same.spent(unit) == {"hour": 6000, "day": 6000}
+    doubtful = world.history.moment(request, mapped, replace(rules, library=cast("Any", Unreadable())))
+    assert doubtful.spent(unit) == {"hour": 12_000, "day": 12_000}
+    held.cancel()
+
+
+async def test_an_approval_after_more_was_spent_is_asked_again_with_the_sums_of_now(world: RealWorld) -> None:
+    world.use(
+        """
+        permit (principal, action, resource);
+        @id("asks") forbid (principal is Agent, action == Action::"/shop/pay", resource)
+        unless { context.cosigner || (context has money && context.money.minor < 3000) };
+        @id("never-more") forbid (principal is Agent, action in Action::"payment", resource)
+        when { context has spent && context.spent.day > 5000 };
+        """
+    )
+    held = await waits(world, pay(3000, to="big"))
+    (envelope,) = await world.sqlite.envelopes([State.PENDING])
+    assert await send(world, pay(2000)) == Forward()
+    with pytest.raises(Refusal):
+        await send(world, pay(1))
+    await world.approve(envelope.id)
+    assert isinstance(await asyncio.wait_for(held, 5), Release)
