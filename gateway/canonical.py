@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -185,11 +186,11 @@ def credential_name(request: Request, key: bytes, volatile: Sequence[str]) -> st
     return whole.hexdigest()
 
 
+@lru_cache(maxsize=4096)
 def short_name(text: str, key: bytes) -> str:
-    """Short, however long the text is, and telling nothing of it without the key."""
-    return hashlib.blake2b(
-        b"name\0" + text.encode(errors="surrogatepass"), digest_size=SHORT_NAME, key=key
-    ).hexdigest()
+    """Short, however long the text is, and telling nothing of it without the key. Never of secrets."""
+    raw = b"name\0" + text.encode(errors="surrogatepass")
+    return hashlib.blake2b(raw, digest_size=SHORT_NAME, key=key).hexdigest()
 
 
 def _credentials(request: Request, volatile: Sequence[str]) -> list[list[str]]:

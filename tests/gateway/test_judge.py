@@ -11,7 +11,7 @@ from gateway.envelopes import State
 from gateway.errors import Reason, Refusal
 from gateway.gate import Forward, Release
 from gateway.judge import MAX_ANSWER, Judge, is_asked, judge_of, question
-from gateway.model import Request, SummaryPart
+from gateway.model import Approval, Mapped, Request, SummaryPart
 from gateway.settings import Judge as Setting
 from gateway.store.contract import PauseAgent
 from tests.faults.killing import free_port
@@ -277,3 +277,35 @@ async def test_a_yes_that_comes_too_late_lets_nothing_pass(
         await send(world, meant(pay(4000)), gone)
     assert refused.value.reason is reason
     assert await has_room(world, 5000)
+
+
+async def test_as_many_sign_as_the_template_asks_for_and_that_holds_at_the_spend(
+    world: RealWorld, court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    court.answer = says("no")
+    await world.enrol("Kim")
+    world.use("permit (principal, action, resource);")
+    real = world.library.map
+
+    def for_two(request: Request) -> Mapped:
+        mapped: Mapped = real(request)
+        return replace(mapped, units=tuple(replace(u, approval=Approval(quorum=2)) for u in mapped.units))
+
+    class TwoSign:
+        map = staticmethod(for_two)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(shop, name)
+
+    shop, world.library = world.library, TwoSign()
+    task = asyncio.create_task(send(world, meant(pay(1))))
+    for _ in range(500):
+        await asyncio.sleep(0.005)
+        waiting = await world.sqlite.envelopes([State.PENDING])
+        if waiting:
+            break
+    assert waiting[0].quorum == 2
+    await world.approve(waiting[0].id)
+    assert not task.done()
+    await world.approve(waiting[0].id, "Kim")
+    assert isinstance(await asyncio.wait_for(task, 5), Release)
