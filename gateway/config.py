@@ -15,6 +15,7 @@ from gateway.settings import (
     LOOPBACK,
     Address,
     Approvals,
+    Judge,
     Limits,
     Listen,
     PagesTls,
@@ -41,6 +42,7 @@ NOT_SETTINGS = frozenset({"SECONDSIG_CONFIG", "SECONDSIG_HOME", "SECONDSIG_TRACE
 DAY = 86_400
 BIGGEST = 1 << 32
 MOST_QUESTIONS = 100_000
+MAX_JUDGING = 60
 
 
 def config_path(given: str | None, environment: Mapping[str, str]) -> Path:
@@ -108,6 +110,7 @@ def _settings(document: Yaml, path: Path) -> Settings:
         ),
         "approvals": lambda: _approvals(fields.get("approvals")),
         "limits": lambda: _limits(fields.get("limits")),
+        "judge": lambda: _judge(fields.get("judge")),
         "upstream": lambda: _upstream(fields.get("upstream"), base),
         "unknown_hosts": lambda: fields.word("unknown_hosts", ("refuse", "watch")) or "refuse",
         "trusted_hosts": lambda: _hosts(fields.get("trusted_hosts")),
@@ -215,6 +218,28 @@ def _pages_tls(node: Yaml | None, base: Path) -> PagesTls | None:
             base / text(f.need("certificate"), '"certificate"'), base / text(f.need("key"), '"key"')
         ),
     )
+
+
+def _judge(node: Yaml | None) -> Judge:
+    def build(fields: Fields) -> Judge:
+        url, timeout = fields.get("url"), fields.get("timeout")
+        seconds = duration(timeout, '"timeout"', MAX_JUDGING) if timeout is not None else Judge().timeout
+        return Judge(_endpoint(url) if url is not None else None, seconds)
+
+    return _part(node, "judge", Judge(), build)
+
+
+def _endpoint(node: Yaml) -> str:
+    url = text(node, '"url"')
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not parts.hostname or parts.username is not None or not (parts.scheme == "https" or local):
+        raise ConfigError(
+            "the judge is told what agents do, so its address is https, or http on this machine.",
+            node.place,
+            "Write it as https://judge.example/fits.",
+        )
+    return url
 
 
 def _templates(node: Yaml | None, base: Path) -> dict[str, Service]:
@@ -366,7 +391,7 @@ def _overridden(document: Yaml, environment: Mapping[str, str]) -> Yaml:
     return document
 
 
-PARTS = ("listen", "pages_tls", "approvals", "limits", "upstream")
+PARTS = ("listen", "pages_tls", "approvals", "limits", "upstream", "judge")
 
 
 def _override(document: Yaml, variable: str, value: str) -> Yaml:

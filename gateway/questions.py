@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from gateway.canonical import bound_request, jcs, keyed, merge_binds
 from gateway.decoded import DecodedBody
 from gateway.envelopes import MAX_HELD_TTL, Envelope, State
-from gateway.intent_risk import intent_risk
 from gateway.model import Decision, Mapped, Mode, Request, Risk, Unit
-from gateway.payload import About, Hidden, Sheet, context_text, list_summary, make_sheet, too_large
+from gateway.payload import About, Hidden, Observed, Sheet, context_text, list_summary, make_sheet, too_large
 from gateway.preferences import wanted_wait
 from gateway.settings import Settings
 
@@ -120,6 +119,8 @@ def new_envelope(
     mapped: Mapped,
     decision: Decision,
     body: DecodedBody,
+    risk: tuple[str, tuple[str, ...]],
+    observed: Observed,
     *,
     agent: "Agent",
     gateway: str,
@@ -134,7 +135,7 @@ def new_envelope(
     if len(request.body) > largest_asked(body, settings):
         raise too_large()
     asked = how_to_ask(mapped.units, settings, prefers_async=wanted_wait(request) is not None)
-    level, reasons = intent_risk(mapped)
+    level, reasons = risk
     about = About(
         gateway=gateway,
         rp_id=rp_id,
@@ -147,6 +148,7 @@ def new_envelope(
         purpose=purpose(request),
         intent_risk=level,
         intent_risk_reasons=reasons,
+        observed=observed,
         policy_digest=digests.policy,
         config_digest=digests.config,
         config_trust=settings.config_trust,

@@ -20,6 +20,7 @@ from gateway.envelopes import Envelope, Signature, State, Step, signed_by
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.facts import facts_of
 from gateway.gate import Release
+from gateway.history import History
 from gateway.idempotency import idempotency_key
 from gateway.keys import Keys
 from gateway.model import Decision, Effect, Mapped, Request
@@ -70,6 +71,7 @@ class Releaser:
     board: Board
     rules: Callable[[], Rules]
     rp_id: str
+    history: History
 
     def __post_init__(self) -> None:
         self._recording: set[asyncio.Task[None]] = set()
@@ -122,7 +124,8 @@ class Releaser:
         await self._check_not_denied_since(envelope)
         rules, now = self.rules(), self.store.now()
         mapped = self._mapped_again(rules, request)
-        facts = replace(facts_of(request, mapped, now), purpose=envelope.purpose)
+        moment = self.history.at_spend(request, mapped, envelope)
+        facts = replace(facts_of(request, mapped, now, moment), purpose=envelope.purpose)
         decision = rules.policy.decide(
             envelope.agent,
             mapped,
@@ -131,7 +134,8 @@ class Releaser:
         )
         if decision.effect is Effect.DENY:
             raise Lapse(f"Policy changed since this was asked, and forbids it now{_by(decision)}.")
-        self._check_means_the_same(envelope, mapped, max(decision.quorum, 1))
+        asked_of = max(decision.quorum, *(unit.approval.quorum for unit in mapped.units), 1)
+        self._check_means_the_same(envelope, mapped, asked_of)
         good = self._good_signatures(envelope, mapped, rules, await self.store.signatures(envelope.id))
         if len(good) < envelope.quorum:
             raise Lapse("A signature on this request no longer counts.")

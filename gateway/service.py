@@ -33,6 +33,7 @@ from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
+from gateway.history import History
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
 from gateway.keeping import Keeping
@@ -207,6 +208,7 @@ class Service:
         self.gateway = await self.store.meta("gateway", fresh) or fresh
         await self._configure(self._rules)
         self._assemble()
+        await self.history.load()
         await self.signing_in.load()
         if lost := await recover(self.store):
             log.warning("gateway.recovered", unknown=lost)
@@ -229,7 +231,10 @@ class Service:
 
     def _assemble(self) -> None:
         rp_id = urlsplit(self.settings.origin).hostname or "localhost"
-        self.releaser = Releaser(self.store, self.keys, self.directory, self.board, self._now_rules, rp_id)
+        self.history = History(self.store, self.keys, self.board)
+        self.releaser = Releaser(
+            self.store, self.keys, self.directory, self.board, self._now_rules, rp_id, self.history
+        )
         keeping = Keeping(self.store, self.keys, self.board, self.gateway)
         waiting = Waiting(
             self.store,
@@ -245,7 +250,14 @@ class Service:
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
         inside = Inside(self.store, self.board, keeping, self.ca.pem, self.gateway)
         self.pipeline = Pipeline(
-            self.store, self.directory, self._now_rules, waiting, inside, self.gateway, self.metrics
+            self.store,
+            self.directory,
+            self._now_rules,
+            waiting,
+            inside,
+            self.gateway,
+            self.metrics,
+            self.history,
         )
         self.signing_in = SigningIn(
             self.store,
@@ -285,6 +297,7 @@ class Service:
             self.metrics,
             self.last_change,
             self.operating,
+            self.history,
         )
         self.reloader = Reloader(
             self.store,

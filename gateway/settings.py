@@ -77,6 +77,14 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """An endpoint that is asked whether a write fits its stated purpose; nobody is asked without a URL."""
+
+    url: str | None = None
+    timeout: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One template as the operator uses it."""
 
@@ -103,6 +111,7 @@ class Settings:
     approvals: Approvals = Approvals()
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
+    judge: Judge = Judge()
     unknown_hosts: Literal["refuse", "watch"] = "refuse"
     trusted_hosts: tuple[str, ...] = ()
     ca_hosts: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from gateway.endings import denial, ended
 from gateway.envelopes import MAX_HELD_TTL, Envelope, State
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.gate import Answer, Release
+from gateway.history import Asking
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keeping import Keeping
 from gateway.keys import Keys
@@ -61,12 +62,13 @@ class Waiting:
         body: DecodedBody,
         rules: Rules,
         gone: asyncio.Event,
+        asking: Asking,
     ) -> Release | Answer:
         """The release of exactly this request, a promise of its answer, or a refusal that explains itself."""
         wait = wanted_wait(request)
         asked = how_to_ask(mapped.units, rules.settings, prefers_async=wait is not None)
         await self._refuse_if_denied(request, mapped, rules)
-        envelope, secret = await self._open_or_join(request, mapped, decision, body, rules)
+        envelope, secret = await self._open_or_join(request, mapped, decision, body, rules, asking)
         if asked.mode is Mode.ASYNC:
             return await self._promise(envelope, request, rules, gone, wait or 0)
         await self.keeping.check_not_kept(envelope)
@@ -102,7 +104,13 @@ class Waiting:
             raise denial(denied, retry_after=again)
 
     async def _open_or_join(
-        self, request: Request, mapped: Mapped, decision: Decision, body: DecodedBody, rules: Rules
+        self,
+        request: Request,
+        mapped: Mapped,
+        decision: Decision,
+        body: DecodedBody,
+        rules: Rules,
+        asking: Asking,
     ) -> tuple[Envelope, str | None]:
         """Identical requests meet in one envelope: the database decides which of them opened it."""
         live = await self.store.live_envelope(
@@ -112,19 +120,22 @@ class Waiting:
         )
         self._check_cosigner(request, live)
         if live is not None:
+            asking.joined()
             return live, None
         self._check_reachable(request, mapped, decision, rules)
         secret = secrets.token_urlsafe(24)
-        envelope = self._new(request, mapped, decision, body, rules, secret)
+        envelope = self._new(request, mapped, decision, body, rules, secret, asking)
         applied = await self.store.apply(
-            Open(envelope, rules.settings.limits.questions),
+            Open(envelope, rules.settings.limits.questions, asking.reserved),
             [_opened(envelope, request, decision, rules)],
         )
         match applied:
             case Done():
+                asking.opened(envelope)
                 self.board.changed(envelope)
                 return envelope, secret
             case Joined(existing):
+                asking.joined()
                 return existing, None
             case Lost(full=full):
                 raise too_many(full)
@@ -146,6 +157,7 @@ class Waiting:
         body: DecodedBody,
         rules: Rules,
         secret: str,
+        asking: Asking,
     ) -> Envelope:
         entropy = Entropy(
             make_id("env", secrets.token_bytes(ENTROPY_BYTES)),
@@ -158,6 +170,8 @@ class Waiting:
             mapped,
             decision,
             body,
+            asking.risk,
+            asking.observed,
             agent=self.directory.agents[request.caller.agent],
             gateway=self.gateway,
             rp_id=self.rp_id,

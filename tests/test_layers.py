@@ -42,6 +42,7 @@ LEVELS = (
             "preferences",
             "endings",
             "metrics",
+            "history",
         ),
     ),
     (
@@ -59,6 +60,7 @@ LEVELS = (
             "operating",
             "reloading",
             "desk",
+            "judge",
         ),
     ),
     ("sockets", ("proxy", "addons", "web", "playground", "playground_tls", "operator_socket")),

@@ -17,6 +17,7 @@ from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State, signed_by
 from gateway.errors import SecondsigError
+from gateway.history import History
 from gateway.metrics import Metrics
 from gateway.operating import Operating
 from gateway.payload import utc
@@ -45,6 +46,7 @@ class GatewayDesk:
     metrics_kept: Metrics
     last_change: LastChange
     operating: Operating
+    history: History
 
     async def state(self) -> dict[str, Any]:
         return {
@@ -246,7 +248,13 @@ class GatewayDesk:
     async def _row(self, envelope: Envelope) -> dict[str, Any]:
         agent = self.directory.agents.get(envelope.agent)
         signed = signed_by(await self.store.signatures(envelope.id))
-        return row_view(envelope, team=agent.team if agent else None, signed=len(signed))
+        waits = envelope.state is State.PENDING
+        return row_view(
+            envelope,
+            team=agent.team if agent else None,
+            signed=len(signed),
+            unusual=self.history.unusual(envelope.agent) if waits else None,
+        )
 
     def _may(self, session: Session, envelope: Envelope, *, signed: bool) -> dict[str, Any]:
         if envelope.state is not State.PENDING:

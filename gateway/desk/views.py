@@ -1,14 +1,18 @@
 """What people are shown of envelopes and rows: plain JSON, with nothing in it that is to stay hidden."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.audit import Entry
 from gateway.envelopes import Envelope
+from gateway.history import Unusual
 from gateway.payload import utc
 
 
-def row_view(envelope: Envelope, *, team: str | None, signed: int) -> dict[str, Any]:
+def row_view(
+    envelope: Envelope, *, team: str | None, signed: int, unusual: Unusual | None = None
+) -> dict[str, Any]:
     return {
         "id": envelope.id,
         "state": str(envelope.state),
@@ -26,6 +30,7 @@ def row_view(envelope: Envelope, *, team: str | None, signed: int) -> dict[str, 
         "signed": signed,
         "quorum": envelope.quorum,
         "address": envelope.address,
+        "unusual": asdict(unusual) if unusual is not None else None,
         "decided_by": envelope.decided_by,
         "decided_at": utc(envelope.decided_at) if envelope.decided_at else None,
         "decision_method": envelope.decision_method,

@@ -10,6 +10,7 @@ from cedarpy import Entities
 from gateway.model import EntityRef, Mapped, Unit
 from gateway.policy.facts import (
     GATEWAY_ATTRIBUTES,
+    PASSING,
     CannotTell,
     Facts,
     check_address,
@@ -60,7 +61,8 @@ class Asker:
             values = gateway_values(unit, facts, units, policies.reads)
             values |= {name: own[name] for name in policies.reads & own.keys()}
         entities = self._entities(principal, unit, policies)
-        memory = Memory(self._answers, _key(principal, unit))
+        passing = PASSING & values.keys()
+        memory = None if passing else Memory(self._answers, _key(principal, unit))
         question = Question(principal, unit.action, unit.resource, policies, entities, values, memory)
         self._check_shape(question, unit, facts, units, own)
         return question

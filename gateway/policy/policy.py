@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from gateway.policy.world import Entity
 
 _UNSIGNED = PolicyReason("default", "No policy allows this without a person's signature.")
 _UNALLOWED = PolicyReason("default", "No policy allows this.")
+_UNFITTING = PolicyReason("judge", "Nothing said that this request fits the purpose that the agent gave.")
 _FAILED = PolicyReason("policy-error", "A policy could not be evaluated, so nothing passes.")
 
 
@@ -152,6 +153,14 @@ class Policy:
         if refused:
             return Decision(Effect.DENY, _unique(_each(refused, _UNALLOWED)))
         return Decision(Effect.ALLOW, _told(answers), quorum=approvals)
+
+    def raise_to_people(self, agent: str, mapped: Mapped, facts: Facts) -> Decision:
+        """What policy allows, put before people all the same: as many as the templates ask for at least."""
+        least = _least(mapped)
+        signed = self.authorise(agent, mapped, replace(facts, cosigner=True, approvals=least))
+        if signed.effect is not Effect.ALLOW:
+            return signed
+        return Decision(Effect.STEP_UP, (_UNFITTING,), least)
 
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
         """Cedar lets this person approve every unit, and no template has narrowed the approvers to others."""

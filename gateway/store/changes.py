@@ -9,6 +9,7 @@ from gateway.audit import COLUMNS, Row
 from gateway.envelopes import ENDED, Envelope, IllegalStep, State, Step, after
 from gateway.passkeys import Credential
 from gateway.store import contract as c
+from gateway.store import tallies
 from gateway.store.caps import reached
 from gateway.store.epoch import begin
 from gateway.store.records import ENVELOPE_COLUMNS, challenge_from, envelope_columns, envelope_from
@@ -58,6 +59,7 @@ def _open(change: c.Open, db: sqlite3.Connection) -> c.Applied:
     if full is not None:
         return c.Lost("limit", full=full)
     db.execute(INSERT_ENVELOPE, envelope_columns(new))
+    tallies.reserve(db, change)
     return c.Done(envelope=new)
 
 
@@ -358,6 +360,12 @@ def _with_signature(change: c.WithSignature, db: sqlite3.Connection) -> c.Applie
         ),
     )
     return make(change.change, db) if isinstance(kept, c.Done) else kept
+
+
+@make.register
+def _forget(change: c.Forget, db: sqlite3.Connection) -> c.Applied:
+    tallies.forget(db, change.now)
+    return c.Done()
 
 
 @make.register

@@ -9,9 +9,9 @@
 - `now` is the one clock that decides; it never runs backwards.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from gateway.audit import Entry, Row
 from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
@@ -106,6 +106,40 @@ class SignedChange:
     at: int
 
 
+type What = Literal[
+    "requests", "action", "paid", "questions", "worked", "asked", "largest", "did", "touched", "used", "from"
+]
+
+
+class Tally(NamedTuple):
+    """Something of an agent that was counted in the step of time that begins with `slot`."""
+
+    agent: str
+    what: What
+    name: str
+    slot: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What a request would add to its agent's sums and habits; money by purse, names without their text."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    credential: str
+    address: str
+    money: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What the envelope of a request reserves, or has spent."""
+
+    envelope: Envelope
+    reserved: Reserved
+
+
 # What can change. Each is one conditional write.
 
 
@@ -118,6 +152,7 @@ class Open:
 
     envelope: Envelope
     caps: Caps
+    reserved: Reserved | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +392,13 @@ class Shred:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """What is remembered of agents is gone once it is too old to count."""
+
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Configure:
     """A configuration takes effect; `signed` keeps the files of one that was signed, "" forgets them."""
 
@@ -412,6 +454,7 @@ type Change = (
     | SignOut
     | Reveal
     | Shred
+    | Forget
     | Configure
     | WithSignature
     | NewEpoch
@@ -468,6 +511,10 @@ class Store(Protocol):
 
     async def apply(self, change: Change, rows: Sequence[Row] = ()) -> Applied: ...
     def note(self, row: Row) -> None: ...
+    def tally(self, tallies: Iterable[Tally]) -> None:
+        """Durable with the rows that are noted."""
+        ...
+
     def healthy(self) -> bool:
         """False after a write failed, until one works again: then nothing may be let through."""
         ...
@@ -492,6 +539,14 @@ class Store(Protocol):
 
     async def signatures(self, envelope_id: str) -> tuple[Signature, ...]: ...
     async def revealed(self, envelope_id: str, person: str) -> frozenset[str]: ...
+
+    async def tallies(self) -> list[Tally]:
+        """All that is not forgotten yet, oldest first."""
+        ...
+
+    async def reservations(self, since: int) -> list[Reservation]:
+        """Of every question that is open or on its way, and of those that were spent since then."""
+        ...
 
     async def agents(self) -> list[Agent]: ...
     async def tokens(self) -> list[Token]: ...

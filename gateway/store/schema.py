@@ -41,6 +41,13 @@ BEGIN UPDATE kept SET request = NULL WHERE envelope = NEW.id; END""",
 WHEN NEW.sealed IS NULL
 BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END""",
     EPOCH,
+    """CREATE TABLE tallies (
+    agent TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, slot INTEGER NOT NULL,
+    number INTEGER NOT NULL, PRIMARY KEY (agent, what, name, slot)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE reserved (
+    envelope TEXT PRIMARY KEY REFERENCES envelopes(id) ON DELETE CASCADE, what TEXT NOT NULL
+) STRICT""",
 )
 """Tables that the second version added, as a new database gets them too."""
 

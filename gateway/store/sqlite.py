@@ -8,7 +8,7 @@ import queue
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from gateway.store import contract as c
 from gateway.store import kept as _kept  # noqa: F401  # registers its changes
 from gateway.store import limits as _limits
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
-from gateway.store import records, schema
+from gateway.store import records, schema, tallies
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
 from gateway.store.epoch import Epoch, Mark
@@ -61,6 +61,7 @@ class SqliteStore:
         self._path, self._clock, self._reserve = path, clock or Clock(), reserve
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._notes: list[tuple[int, Row]] = []
+        self._tallies = tallies.Pending()
         self._notes_lock = threading.Lock()
         self._healthy = True
         self._db = open_database(path)
@@ -88,6 +89,10 @@ class SqliteStore:
     def note(self, row: Row) -> None:
         with self._notes_lock:
             self._notes.append((self._clock.now_ms(), row))
+
+    def tally(self, tallies: Iterable[c.Tally]) -> None:
+        with self._notes_lock:
+            self._tallies.add(tallies)
 
     async def apply(self, change: c.Change, rows: Sequence[Row] = ()) -> c.Applied:
         def write(db: sqlite3.Connection) -> c.Applied:
@@ -131,7 +136,7 @@ class SqliteStore:
         while running:
             asked, running = self._next_jobs()
             jobs = [job for job in asked if job.answer.set_running_or_notify_cancel()]
-            if any(job.writes for job in jobs) or self._notes:
+            if any(job.writes for job in jobs) or self._notes or self._tallies:
                 self._write(jobs)
             else:
                 for job in jobs:
@@ -164,17 +169,19 @@ class SqliteStore:
         """One transaction for all; each change is whole or absent; nothing is told before the commit."""
         with self._notes_lock:
             notes, self._notes = self._notes, []
+            pending, self._tallies = self._tallies, tallies.Pending()
         results: list[tuple[_Job, Any, Exception | None]] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for at, row in notes:
                 self._insert_note(at, row)
+            pending.write(self._db)
             results = [self._in_savepoint(job) for job in jobs]
             mark = self._count(results)
             self._check_space()
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # whatever it was: nobody waits for ever, nothing is believed
-            self._fail(jobs, notes, error)
+            self._fail(jobs, notes, pending, error)
             return
         try:
             self._epoch.keep(mark)
@@ -220,8 +227,10 @@ class SqliteStore:
         if shutil.disk_usage(self._path.parent).free < self._reserve:
             raise StoreError(f"The disk that holds {self._path.parent} is full: free some space.")
 
-    def _fail(self, jobs: list[_Job], notes: list[tuple[int, Row]], error: Exception) -> None:
-        """Nothing was written: say so to everybody, keep the notes for the next try."""
+    def _fail(
+        self, jobs: list[_Job], notes: list[tuple[int, Row]], pending: tallies.Pending, error: Exception
+    ) -> None:
+        """Nothing was written: say so to everybody, keep notes and tallies for the next try."""
         log.error("store.write_failed", error=str(error), path=str(self._path))
         self._healthy = False
         with contextlib.suppress(sqlite3.Error):
@@ -229,6 +238,7 @@ class SqliteStore:
                 self._db.execute("ROLLBACK")
         with self._notes_lock:
             self._notes = notes + self._notes
+            self._tallies.add(pending.all())
         for job in jobs:
             if job.writes:
                 job.answer.set_exception(_as_store_error(error))
@@ -333,6 +343,14 @@ class SqliteStore:
             "SELECT selector FROM reveals WHERE envelope = ? AND person = ?", (envelope_id, person)
         )
         return frozenset(row["selector"] for row in rows)
+
+    async def tallies(self) -> list[c.Tally]:
+        told: list[c.Tally] = await self._ask(lambda db: tallies.read(db, self._clock.now()))
+        return told
+
+    async def reservations(self, since: int) -> list[c.Reservation]:
+        found: list[c.Reservation] = await self._ask(lambda db: tallies.reservations(db, since))
+        return found
 
     async def agents(self) -> list[c.Agent]:
         rows = await self._all("SELECT * FROM agents WHERE removed_at IS NULL ORDER BY name")

@@ -52,6 +52,7 @@ ROW = _object(
     signed=NUMBER,
     quorum=NUMBER,
     address=TEXT,
+    unusual=_maybe(_object(in_10_min=NUMBER, usual_per_hour=NUMBER)),
     decided_by=_maybe(TEXT),
     decision_method=_maybe(TEXT),
     outcome=_maybe(TEXT),

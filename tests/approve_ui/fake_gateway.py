@@ -119,7 +119,7 @@ def payload(**changes: Any) -> Json:
         "expires_at": utc(now + timedelta(seconds=TTL)),
         "salt": digest_of("salt")[:32],
         "intent_risk": {"level": "low", "reasons": []},
-        "observed": None,
+        "observed": {"first_time": [], "address_requests_30_days": 96, "question_this_hour": 3},
         "checkpoint": None,
     }
     return {**sample, **changes}
@@ -173,6 +173,7 @@ def row_of(sample: Json, **changes: Any) -> Json:
         "signed": 0,
         "quorum": sample["quorum"],
         "address": sample["agent"]["address"],
+        "unusual": None,
         "decided_by": None,
         "decided_at": None,
         "cosigner_expires_at": None,

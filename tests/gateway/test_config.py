@@ -11,7 +11,7 @@ from gateway.envelopes import Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.installation import STARTER
 from gateway.model import Mode, ServiceMode
-from gateway.settings import Address, Approvals, Limits, Listen, PagesTls, Service, Settings, Upstream
+from gateway.settings import Address, Approvals, Judge, Limits, Listen, PagesTls, Service, Settings, Upstream
 
 EVERYTHING = """\
 state: data
@@ -165,6 +165,10 @@ def test_a_misspelt_setting_is_an_error_with_its_place_and_a_suggestion(
         ("public_url: https://\n", "https address"),
         ("public_url: sign.example\n", "https address"),
         ("public_url: javascript://sign.example\n", "https address"),
+        ("judge: {url: http://judge.example/fits}\n", "https, or http on this machine"),
+        ("judge: {url: 'https://me:secret@judge.example/fits'}\n", "https, or http on this machine"),
+        ("judge: {url: judge.example}\n", "https, or http on this machine"),
+        ("judge: {timeout: 2m}\n", "at most 1m"),
         ("pages_tls: {certificate: a}\n", 'needs "key"'),
         ("templates: [github]\n", "must be a mapping"),
         ("templates: {github: {mode: on}}\n", "cannot be"),
@@ -350,3 +354,11 @@ def test_overlays_stand_beside_the_settings(tmp_path: Path) -> None:
     path.write_text("templates: {playground: {overlays: [7]}}", encoding="utf-8")
     with pytest.raises(ConfigError, match="An overlay must be a text"):
         load_settings(path, {})
+
+
+def test_a_judge_is_an_address_and_a_time(tmp_path: Path) -> None:
+    assert load(tmp_path, "").judge == Judge()
+    assert load(tmp_path, "judge: {timeout: 9s}").judge == Judge(None, 9)
+    for url in ("https://judge.example/fits", "http://127.0.0.1:9000/", "http://localhost/x?y=1"):
+        assert load(tmp_path, f"judge: {{url: '{url}', timeout: 2s}}").judge == Judge(url, 2)
+    assert load(tmp_path, "", SECONDSIG_JUDGE_URL="https://j.test/").judge == Judge("https://j.test/", 3)

@@ -32,7 +32,9 @@ from tests.kit.clocks import START
 from tests.kit.things import (
     GATEWAY,
     KEYS,
+    OBSERVED,
     OTHER_KEYS,
+    RISK,
     RP_ID,
     a_caller,
     a_mapped,
@@ -65,6 +67,8 @@ def opened(
         mapped or a_mapped(),
         decision,
         body_of(wanted),
+        RISK,
+        OBSERVED,
         agent=an_agent(team="platform", owner="Mika"),
         gateway=GATEWAY,
         rp_id=RP_ID,

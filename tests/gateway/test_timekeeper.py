@@ -7,7 +7,7 @@ import pytest
 from gateway.envelopes import COSIGNER_LIFE, Envelope, State
 from gateway.errors import Refusal
 from gateway.inside import status
-from gateway.store.contract import Move
+from gateway.store.contract import Move, Record, Tally
 from gateway.timekeeper import SHRED_EVERY, Timekeeper, recover
 from tests.kit.stores import FailingStore
 from tests.kit.world import World
@@ -148,3 +148,20 @@ async def test_after_a_restart_time_that_ran_out_meanwhile_is_a_timeout_with_its
     assert (shown["error"], shown["decision_method"]) == ("ApprovalTimeout", "timeout")
     await keeper(world).tick()
     assert len(await world.said(kind="end")) == 1
+
+
+async def test_what_is_remembered_of_agents_is_forgotten_after_30_days(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.timekeeper.TICK", 0.001)
+    world.store.tally([Tally("ci-bot", "from", "home", world.store.now(), 1)])
+    await world.store.apply(Record())
+    world.time.advance(32 * 86_400)
+    running = asyncio.create_task(keeper(world).run())
+    for _ in range(500):
+        await asyncio.sleep(0.002)
+        if not await world.sqlite._all("SELECT * FROM tallies"):
+            break
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await world.sqlite._all("SELECT * FROM tallies") == []

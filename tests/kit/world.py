@@ -26,6 +26,7 @@ from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
 from gateway.gate import Answer, Carried, Outcome, Release
+from gateway.history import History
 from gateway.inside import Inside
 from gateway.keeping import Keeping
 from gateway.metrics import Metrics
@@ -169,7 +170,8 @@ class World:
         self.store = store
         self.board = Board()
         self.directory = Directory(store)
-        self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID)
+        self.history = History(store, KEYS, self.board)
+        self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID, self.history)
         self.sender = Sender(store, KEYS, self.directory, self.board, self.releaser, self.courier)
         self.keeping = Keeping(store, KEYS, self.board, GATEWAY)
         self.waiting = Waiting(
@@ -186,7 +188,14 @@ class World:
         self.inside = Inside(store, self.board, self.keeping, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()
         self.pipeline = Pipeline(
-            store, self.directory, self.rules, self.waiting, self.inside, GATEWAY, self.metrics
+            store,
+            self.directory,
+            self.rules,
+            self.waiting,
+            self.inside,
+            GATEWAY,
+            self.metrics,
+            self.history,
         )
         self.signing_in = SigningIn(
             store, KEYS, self.directory, self.rules, GATEWAY, RP_ID, self.directory.refresh
@@ -214,6 +223,7 @@ class World:
             self.metrics,
             self.last_change,
             self.operating,
+            self.history,
         )
 
     def rules(self) -> Rules:
@@ -313,14 +323,17 @@ class World:
     ) -> Release | Answer:
         wanted = request or a_request()
         rules = self.rules()
-        return await self.waiting.step_up(
-            wanted,
-            rules.library.map(wanted),
-            self.policy.decision,
-            rules.library.body(wanted),
-            rules,
-            gone or asyncio.Event(),
-        )
+        mapped = rules.library.map(wanted)
+        with self.history.holding(self.history.moment(wanted, mapped, rules)) as asking:
+            return await self.waiting.step_up(
+                wanted,
+                mapped,
+                self.policy.decision,
+                rules.library.body(wanted),
+                rules,
+                gone or asyncio.Event(),
+                asking,
+            )
 
     async def promised(self, request: Request | None = None) -> tuple[Envelope, dict[str, Any]]:
         """An async question, and what its agent was told with the 202."""

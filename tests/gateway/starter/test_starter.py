@@ -24,7 +24,9 @@ GROUPS = (
 )
 BASE = """cosigner: Bool, approvals: Long, delegate: Bool, break_glass: Bool, grant: Bool, risk: String,
   intent_risk: String, method: String, host: String, requester_ip: ipaddr, now: {epoch: Long, hour: Long,
-  day_of_week: Long}, purpose?: String, units: Long"""
+  day_of_week: Long}, purpose?: String, units: Long,
+  recent: {requests_hour: Long, requests_day: Long, action_hour: Long, action_day: Long,
+  questions_hour: Long}"""
 HEAD = """entity Limits tags Long; entity Team in [Team]; entity Agent in [Team] { limits?: Limits };
 entity Group; entity Person in [Group];
 entity Envelope { agent: Agent, service: String, risk: String, groups: Set<String> };
