@@ -22,6 +22,7 @@ class Kind(StrEnum):
     PERSON = "person"
     SESSION = "session"
     TUNNEL = "tunnel"
+    GRANT = "grant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Row:
     decision_method: str | None = None
     credential_id: str | None = None
     cosigner: str | None = None
+    grant_id: str | None = None
     outcome: str | None = None
     status: int | None = None
     config_digest: str | None = None

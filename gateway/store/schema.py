@@ -10,10 +10,47 @@ CREATE TABLE signed_changes (
 ) STRICT
 """
 
-ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES,)
-"""Tables that the second version added, as a new database gets them too."""
+GRANTS = """
+CREATE TABLE grants (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, agent TEXT NOT NULL, signer TEXT NOT NULL,
+    credential_id BLOB NOT NULL, signed_change TEXT NOT NULL UNIQUE, made_at INTEGER NOT NULL,
+    expires_at INTEGER, fingerprint TEXT NOT NULL, units TEXT NOT NULL, says TEXT NOT NULL, envelope TEXT,
+    intent_key TEXT, cedar TEXT, ended_at INTEGER, ended_why TEXT, ended_by TEXT
+) STRICT
+"""
 
-CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}
+GRANT_USES = """
+CREATE TABLE grant_uses (
+    id TEXT PRIMARY KEY, grant_id TEXT NOT NULL REFERENCES grants(id), at INTEGER NOT NULL,
+    action TEXT NOT NULL, resource TEXT NOT NULL, agent TEXT NOT NULL, run TEXT, address TEXT NOT NULL,
+    outcome TEXT, status INTEGER
+) STRICT
+"""
+
+CONSENTS = """
+CREATE TABLE consents (
+    agent TEXT PRIMARY KEY REFERENCES agents(name), form TEXT NOT NULL, cedar TEXT NOT NULL,
+    says TEXT NOT NULL, person TEXT NOT NULL, at INTEGER NOT NULL, expires_at INTEGER, withdrawn_at INTEGER
+) STRICT
+"""
+
+ADDED_IN_2: tuple[str, ...] = (
+    SIGNED_CHANGES,
+    GRANTS,
+    GRANT_USES,
+    "CREATE INDEX grant_uses_by_grant ON grant_uses(grant_id, at)",
+    "CREATE INDEX grant_uses_open ON grant_uses(at) WHERE outcome IS NULL",
+    CONSENTS,
+)
+"""Tables and indexes that the second version added, as a new database gets them too."""
+
+CHANGES = {
+    1: (
+        "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
+        "ALTER TABLE log ADD COLUMN grant_id TEXT",
+        *ADDED_IN_2,
+    )
+}
 """What brings a database of each older version to the next one."""
 
 TABLES = """
@@ -84,7 +121,8 @@ CREATE TABLE reveals (
 CREATE TABLE log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, decision TEXT,
     reason TEXT, agent TEXT, run TEXT, address TEXT, envelope TEXT, action TEXT, resource TEXT, method TEXT,
-    host TEXT, person TEXT, decision_method TEXT, credential_id TEXT, cosigner TEXT, outcome TEXT,
+    host TEXT, person TEXT, decision_method TEXT, credential_id TEXT, cosigner TEXT,
+    grant_id TEXT, outcome TEXT,
     status INTEGER, config_digest TEXT, detail TEXT
 ) STRICT;
 CREATE INDEX log_by_envelope ON log(envelope) WHERE envelope IS NOT NULL;

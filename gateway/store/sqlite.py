@@ -21,7 +21,11 @@ from gateway.envelopes import Envelope, Signature, State
 from gateway.errors import StoreError
 from gateway.passkeys import Credential
 from gateway.store import contract as c
-from gateway.store import records, schema
+from gateway.store import (
+    granting,  # noqa: F401  # registers its changes
+    records,
+    schema,
+)
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
 
@@ -280,8 +284,30 @@ class SqliteStore:
         return frozenset(row["selector"] for row in rows)
 
     async def agents(self) -> list[c.Agent]:
+        consents = {
+            row["agent"]: records.consent_from(row) for row in await self._all("SELECT * FROM consents")
+        }
         rows = await self._all("SELECT * FROM agents WHERE removed_at IS NULL ORDER BY name")
-        return [records.agent_from(row) for row in rows]
+        return [records.agent_from(row, consents.get(row["name"])) for row in rows]
+
+    async def grants(self) -> list[c.Grant]:
+        rows = await self._all("SELECT * FROM grants WHERE ended_at IS NULL ORDER BY made_at DESC, rowid DESC")
+        return [records.grant_from(row) for row in rows]
+
+    async def ended_grants(self, limit: int = 100) -> list[c.Grant]:
+        rows = await self._all(
+            "SELECT * FROM grants WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, rowid DESC LIMIT ?",
+            (limit,),
+        )
+        return [records.grant_from(row) for row in rows]
+
+    async def grant_uses(self) -> dict[str, c.Used]:
+        rows = await self._all("SELECT grant_id, count(*) AS n, max(at) AS last FROM grant_uses GROUP BY grant_id")
+        return {row["grant_id"]: c.Used(row["n"], row["last"]) for row in rows}
+
+    async def unfinished_uses(self) -> list[c.GrantUse]:
+        rows = await self._all("SELECT * FROM grant_uses WHERE outcome IS NULL ORDER BY at")
+        return [records.grant_use_from(row) for row in rows]
 
     async def tokens(self) -> list[c.Token]:
         return [
