@@ -13,10 +13,11 @@ from typing import Any
 from gateway.audit import Kind, Row, parse_filter
 from gateway.board import Board
 from gateway.canonical import sha256
-from gateway.desk.views import entry_view, row_view
+from gateway.desk.views import entry_view, grant_view, row_view
 from gateway.directory import Directory, new_token, token_hash
 from gateway.envelopes import Envelope, State, Step, signed_by
 from gateway.errors import UsageError
+from gateway.granting import Granting
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.pausing import By, Pausing
 from gateway.releasing import row_of
@@ -56,6 +57,7 @@ class Operating:
     rules: Callable[[], Rules]
     refreshed: Callable[[], Awaitable[None]]
     pausing: Pausing
+    granting: Granting
 
     async def agent_add(self, name: str, team: str | None = None, owner: str | None = None) -> dict[str, Any]:
         check_name(name, "An agent's name")
@@ -182,6 +184,18 @@ class Operating:
 
     async def envelope_cancel(self, envelope: str) -> dict[str, Any]:
         return await self._end(envelope, Step.CANCEL, "cancelled", None)
+
+    async def grant_list(self, *, everything: bool = False) -> dict[str, Any]:
+        uses = await self.store.grant_uses()
+        grants = await self.store.grants()
+        if everything:
+            grants += await self.store.ended_grants(1000)
+        return {"grants": [grant_view(grant, uses.get(grant.id)) for grant in grants]}
+
+    async def grant_revoke(self, grant: str) -> dict[str, Any]:
+        if await self.granting.revoke(grant, BY_OPERATOR) is None:
+            raise UsageError(f"There is no live grant {grant}: secondsig grant list shows them.")
+        return {"grant": grant, "revoked": True}
 
     async def stop_all(self) -> dict[str, Any]:
         """The kill switch: every agent paused, everything that waits denied."""

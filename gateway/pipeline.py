@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from gateway.audit import Kind, Row
+from gateway.consents import beyond
 from gateway.directory import Directory
 from gateway.errors import Reason, Refusal, SecondsigError
 from gateway.facts import facts_of
 from gateway.gate import Answer, Forward, Release
+from gateway.granting import Granting
 from gateway.inside import Inside
 from gateway.metrics import Metrics
 from gateway.model import Caller, Decision, Effect, Mapped, Request, ServiceMode
@@ -51,6 +53,7 @@ class Pipeline:
     directory: Directory
     rules: Callable[[], Rules]
     waiting: Waiting
+    granting: Granting
     inside: Inside
     gateway: str
     metrics: Metrics
@@ -128,16 +131,22 @@ class Pipeline:
             raise _denied(request, rules, mapped, decision)
         if decision.effect is not Effect.STEP_UP:
             raise TypeError(f"policy answered {decision.effect!r}, which is no decision")
-        body = rules.library.body(request)
         try:
+            granted = await self.granting.release(request, mapped, decision, rules)
+            if granted is not None:
+                return granted
+            body = rules.library.body(request)
             return await self.waiting.step_up(request, mapped, decision, body, rules, gone)
         except Refusal as refusal:
             raise _recorded(refusal, request, rules, mapped, decision) from refusal
 
     def _ask(self, request: Request, mapped: Mapped, rules: Rules) -> Decision:
         facts = facts_of(request, mapped, self.store.now())
-        asked = request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum
-        decision = rules.policy.decide(*asked)
+        agent = self.directory.agents.get(request.caller.agent)
+        outside = beyond(agent, mapped, facts, rules)
+        decision = rules.policy.decide(
+            request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum, outside
+        )
         self.metrics.decisions[str(decision.effect)] += 1
         return decision
 

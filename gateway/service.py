@@ -20,12 +20,16 @@ import structlog
 from gateway.audit import Kind, Row
 from gateway.board import Board
 from gateway.desk.acts.agents import ResumeAgent
+from gateway.desk.acts.consents import ChangeConsent
+from gateway.desk.acts.grants import GrantFromCedar, GrantFromEnvelope
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
+from gateway.granting import Granting, recover_uses
+from gateway.grants import Grants
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
 from gateway.keys import load_keys, load_token, private_folder, write_private
@@ -141,6 +145,7 @@ class Service:
         timekeeper = Timekeeper(self.store, self.board, self._now_rules)
         self._tasks.append(asyncio.create_task(timekeeper.run()))
         self._tasks.append(asyncio.create_task(self.reloader.watch()))
+        self._tasks.append(asyncio.create_task(self.granting.run()))
         log.info("gateway.started", proxy=str(self.settings.listen.proxy), pages=self.settings.origin)
 
     async def open(self) -> None:
@@ -157,13 +162,15 @@ class Service:
         self._undo.append(self._close_store)
         self.directory = Directory(self.store)
         await self.directory.refresh()
+        self.grants = Grants(self.store)
+        await self.grants.refresh()
         self._rules = load_rules(self.settings, self.directory)
         fresh = make_id("gw", secrets.token_bytes(ENTROPY_BYTES))
         self.gateway = await self.store.meta("gateway", fresh) or fresh
         await self._configure(self._rules)
         self._assemble()
         await self.signing_in.load()
-        if lost := await recover(self.store):
+        if lost := await recover(self.store) + await recover_uses(self.store):
             log.warning("gateway.recovered", unknown=lost)
 
     async def _configure(self, rules: Rules) -> None:
@@ -193,8 +200,24 @@ class Service:
         )
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
         inside = Inside(self.store, self.board, self.ca.pem, self.gateway)
+        self.granting = Granting(
+            self.store,
+            self.keys,
+            self.directory,
+            self.grants,
+            self._now_rules,
+            rp_id,
+            self.refresh_directory,
+        )
         self.pipeline = Pipeline(
-            self.store, self.directory, self._now_rules, waiting, inside, self.gateway, self.metrics
+            self.store,
+            self.directory,
+            self._now_rules,
+            waiting,
+            self.granting,
+            inside,
+            self.gateway,
+            self.metrics,
         )
         self.signing_in = SigningIn(
             self.store,
@@ -223,10 +246,11 @@ class Service:
             self._now_rules,
             self.signing_in,
             deciding,
-            self._changing(rp_id),
+            self._changing(rp_id, deciding),
             self.gateway,
             self.metrics,
             self.last_change,
+            self.granting,
         )
         self.reloader = Reloader(
             self.store,
@@ -238,12 +262,24 @@ class Service:
             self._stamps,
         )
         self.operating = Operating(
-            self.store, self.directory, self.board, self._now_rules, self.refresh_directory, pausing
+            self.store,
+            self.directory,
+            self.board,
+            self._now_rules,
+            self.refresh_directory,
+            pausing,
+            self.granting,
         )
 
-    def _changing(self, rp_id: str) -> Changing:
+    def _changing(self, rp_id: str, deciding: Deciding) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory
-        acts: dict[str, Act] = {"agent/resume": ResumeAgent(*known)}
+        granting = deciding, self.grants, self._now_rules
+        acts: dict[str, Act] = {
+            "agent/resume": ResumeAgent(*known),
+            "agent/consent": ChangeConsent(*known),
+            "grant/envelope": GrantFromEnvelope(*granting),
+            "grant/cedar": GrantFromCedar(*granting),
+        }
         return Changing(self.store, self.keys, self.signing_in, self.gateway, rp_id, acts)
 
     async def refresh_directory(self) -> None:
@@ -352,6 +388,7 @@ class Service:
     async def _close_store(self) -> None:
         if hasattr(self, "releaser"):
             await self.releaser.settle()
+            await self.granting.settle()
         await self.store.close()
 
 

@@ -25,7 +25,21 @@ LEVELS = (
         ),
     ),
     ("files and clocks", ("settings", "config", "keys", "store", "installation")),
-    ("the moment", ("directory", "board", "rules", "questions", "facts", "gate", "loading", "metrics")),
+    (
+        "the moment",
+        (
+            "directory",
+            "board",
+            "rules",
+            "questions",
+            "facts",
+            "gate",
+            "loading",
+            "metrics",
+            "grants",
+            "consents",
+        ),
+    ),
     (
         "one request",
         (
@@ -35,6 +49,7 @@ LEVELS = (
             "pipeline",
             "timekeeper",
             "pausing",
+            "granting",
             "operating",
             "reloading",
             "desk",

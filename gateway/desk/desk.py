@@ -10,11 +10,13 @@ from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, Session, SignedIn
 from gateway.desk.deciding import Deciding
 from gateway.desk.signing_in import SigningIn
-from gateway.desk.views import entry_view, row_view
+from gateway.desk.views import consent_view, entry_view, grant_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State, signed_by
+from gateway.granting import Granting
 from gateway.metrics import Metrics
+from gateway.pausing import By
 from gateway.payload import utc
 from gateway.rules import LastChange, Rules, approvers
 from gateway.store.contract import Store
@@ -38,6 +40,7 @@ class GatewayDesk:
     gateway: str
     metrics_kept: Metrics
     last_change: LastChange
+    granting: Granting
 
     async def state(self) -> dict[str, Any]:
         return {
@@ -143,6 +146,32 @@ class GatewayDesk:
         self, session: Session, challenge_id: str, credential: dict[str, Any]
     ) -> dict[str, Any]:
         return await self.changing.finish(session, challenge_id, credential)
+
+    async def grants(self, session: Session) -> dict[str, Any]:
+        uses = await self.store.grant_uses()
+        agents = self.directory.agents.values()
+        return {
+            "grants": [grant_view(grant, uses.get(grant.id)) for grant in await self.store.grants()],
+            "ended": [
+                grant_view(grant, uses.get(grant.id)) for grant in await self.store.ended_grants(RECENT)
+            ],
+            "consents": [consent_view(agent, agent.consent) for agent in agents if agent.consent],
+            "server_time": self._now(),
+        }
+
+    async def revoke_grant(self, session: Session, grant_id: str) -> dict[str, Any]:
+        grant = await self.granting.revoke(grant_id, self._by(session))
+        if grant is None:
+            raise DeskError(404, "absent", "There is no such grant, or it has ended already.")
+        return {"grant": grant.id}
+
+    async def withdraw_consent(self, session: Session, agent: str) -> dict[str, Any]:
+        if not await self.granting.withdraw_consent(agent, self._by(session)):
+            raise DeskError(404, "absent", "This agent has no consent that could be withdrawn.")
+        return {"agent": agent}
+
+    def _by(self, session: Session) -> By:
+        return By(session.person, "session", b64u(session.credential_id))
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, Any]:
         return dict(await self.deciding.reveal(session, envelope_id, selector))

@@ -30,7 +30,7 @@ class NoFragment(SecondsigError):
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """`actions` are those of the schema that it may speak of; `says` has one line for each of its policies."""
+    """`actions` are those of the schema that it may speak of; `says` has a line for each of its policies."""
 
     agent: str
     rules: tuple[Rule, ...]
@@ -47,7 +47,7 @@ def read_fragment(text: str, schemas: Schemas, vocabulary: Vocabulary) -> Fragme
     except ConfigErrors as errors:
         raise NoFragment(str(errors)) from errors
     if not rules:
-        raise NoFragment("It holds no policy: write permit (principal == Agent::\"NAME\", …);")
+        raise NoFragment('It holds no policy: write permit (principal == Agent::"NAME", …);')
     parsed = [_parsed(rule) for rule in rules]
     agents = {_agent(each) for each in parsed}
     if len(agents) > 1:
@@ -62,7 +62,7 @@ def read_fragment(text: str, schemas: Schemas, vocabulary: Vocabulary) -> Fragme
             for name in vocabulary.applying
             if name != "approve" and any(rule.may_apply(name, vocabulary.groups[name]) for rule in rules)
         ),
-        says=tuple(_words(rule, each) for rule, each in zip(rules, parsed, strict=True)),
+        says=tuple(_words(each) for each in parsed),
     )
 
 
@@ -93,7 +93,7 @@ def _check_reads(rule: Rule) -> None:
         raise NoFragment(f"It may not read context.{signed[0]}: it decides what needs no signature.")
 
 
-def _words(rule: Rule, parsed: Mapping[str, Any]) -> str:
+def _words(parsed: Mapping[str, Any]) -> str:
     conditions = [each["kind"] for each in parsed["conditions"]]
     only = ", under the conditions written in it" if conditions else ""
     return f"{_actions(parsed['action'])} on {_resource(parsed['resource'])}{only}"

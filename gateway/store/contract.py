@@ -17,7 +17,6 @@ from gateway.audit import Entry, Row
 from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
 from gateway.passkeys import Credential
 
-
 type GrantKind = Literal["intent", "resource", "cedar"]
 type GrantEnd = Literal["revoked", "expired", "agent_removed", "signer", "meaning"]
 type ConsentForm = Literal["read_only", "project", "until", "cedar"]
@@ -129,7 +128,8 @@ class GrantedUnit:
 class Grant:
     """A person's standing answer to one question. `fingerprint` names the templates that gave it its meaning.
 
-    Of the kind `intent` it has an intent key, of the kind `cedar` a policy text and no units.
+    One of an envelope is for its host; of the kind `intent` it has an intent key, of the kind `cedar` a
+    policy text and no units.
     """
 
     id: str
@@ -144,6 +144,7 @@ class Grant:
     units: tuple[GrantedUnit, ...]
     says: str
     envelope: str | None = None
+    host: str | None = None
     intent_key: str | None = None
     cedar: str | None = None
     ended_at: int | None = None
@@ -506,6 +507,7 @@ class Store(Protocol):
     async def invitation(self, token_hash: str) -> Invitation | None: ...
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
     async def sessions(self) -> list[StoredSession]: ...
+    async def signed_change(self, change_id: str) -> SignedChange | None: ...
     async def signed_changes(self, limit: int = 100) -> list[SignedChange]:
         """The newest first."""
         ...

@@ -1,4 +1,4 @@
-"""Grants and consents as SQL: what a person signed once stands here until it ends, and its uses are counted."""
+"""Grants and consents as SQL: what a person signed stands here until it ends, and its uses are counted."""
 
 import sqlite3
 
@@ -42,8 +42,8 @@ def _use_grant(change: c.UseGrant, db: sqlite3.Connection) -> c.Applied:
         "SELECT :id, :grant_id, :at, :action, :resource, :agent, :run, :address "
         "FROM grants g WHERE g.id = :grant_id AND g.agent = :agent AND g.ended_at IS NULL "
         "AND (g.expires_at IS NULL OR g.expires_at > :at) "
-        "AND EXISTS (SELECT 1 FROM credentials c JOIN people p ON p.name = c.person WHERE c.id = g.credential_id "
-        "            AND p.name = g.signer AND c.revoked_at IS NULL AND p.revoked_at IS NULL) "
+        "AND EXISTS (SELECT 1 FROM credentials c JOIN people p ON p.name = c.person "
+        "            WHERE c.id = g.credential_id AND p.name = g.signer AND c.revoked_at IS NULL AND p.revoked_at IS NULL) "
         "AND EXISTS (SELECT 1 FROM tokens t JOIN agents a ON a.name = t.agent WHERE t.id = :token "
         "            AND t.agent = g.agent AND t.revoked_at IS NULL "
         "            AND (t.expires_at IS NULL OR t.expires_at > :at) "

@@ -15,7 +15,7 @@ CREATE TABLE grants (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, agent TEXT NOT NULL, signer TEXT NOT NULL,
     credential_id BLOB NOT NULL, signed_change TEXT NOT NULL UNIQUE, made_at INTEGER NOT NULL,
     expires_at INTEGER, fingerprint TEXT NOT NULL, units TEXT NOT NULL, says TEXT NOT NULL, envelope TEXT,
-    intent_key TEXT, cedar TEXT, ended_at INTEGER, ended_why TEXT, ended_by TEXT
+    host TEXT, intent_key TEXT, cedar TEXT, ended_at INTEGER, ended_why TEXT, ended_by TEXT
 ) STRICT
 """
 

@@ -291,7 +291,9 @@ class SqliteStore:
         return [records.agent_from(row, consents.get(row["name"])) for row in rows]
 
     async def grants(self) -> list[c.Grant]:
-        rows = await self._all("SELECT * FROM grants WHERE ended_at IS NULL ORDER BY made_at DESC, rowid DESC")
+        rows = await self._all(
+            "SELECT * FROM grants WHERE ended_at IS NULL ORDER BY made_at DESC, rowid DESC"
+        )
         return [records.grant_from(row) for row in rows]
 
     async def ended_grants(self, limit: int = 100) -> list[c.Grant]:
@@ -302,7 +304,9 @@ class SqliteStore:
         return [records.grant_from(row) for row in rows]
 
     async def grant_uses(self) -> dict[str, c.Used]:
-        rows = await self._all("SELECT grant_id, count(*) AS n, max(at) AS last FROM grant_uses GROUP BY grant_id")
+        rows = await self._all(
+            "SELECT grant_id, count(*) AS n, max(at) AS last FROM grant_uses GROUP BY grant_id"
+        )
         return {row["grant_id"]: c.Used(row["n"], row["last"]) for row in rows}
 
     async def unfinished_uses(self) -> list[c.GrantUse]:
@@ -340,6 +344,10 @@ class SqliteStore:
     async def challenge(self, challenge_id: str) -> c.Challenge | None:
         row = await self._one("SELECT * FROM challenges WHERE id = ?", (challenge_id,))
         return records.challenge_from(row) if row else None
+
+    async def signed_change(self, change_id: str) -> c.SignedChange | None:
+        row = await self._one("SELECT * FROM signed_changes WHERE id = ?", (change_id,))
+        return records.signed_change_from(row) if row else None
 
     async def signed_changes(self, limit: int = 100) -> list[c.SignedChange]:
         rows = await self._all("SELECT * FROM signed_changes ORDER BY at DESC, rowid DESC LIMIT ?", (limit,))

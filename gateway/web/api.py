@@ -20,6 +20,8 @@ V1 = "/api/v1"
 ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
+GRANT = V1 + "/grants/{grant:grt_[0-9A-Z]{26}}"
+
 CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
 KIND = 64
 ROWS, MOST_ROWS = 50, 200
@@ -58,6 +60,9 @@ class Api:
             web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
+            web.post(AGENT + "/consent/withdraw", own(self._withdraw_consent)),
+            web.get(f"{V1}/grants", own(self._grants)),
+            web.post(GRANT + "/revoke", own(self._revoke_grant)),
             web.post(f"{V1}/changes/begin", own(self._change_begin)),
             web.post(f"{V1}/changes/finish", own(self._change_finish)),
             web.get(f"{V1}/rows", own(self._rows)),
@@ -153,6 +158,17 @@ class Api:
     async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.pause_agent(session, request.match_info["name"])
+
+    async def _withdraw_consent(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.withdraw_consent(session, request.match_info["name"])
+
+    async def _grants(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.grants(session)
+
+    async def _revoke_grant(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.revoke_grant(session, request.match_info["grant"])
 
     async def _change_begin(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "kind", "asked")

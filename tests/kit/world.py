@@ -23,6 +23,8 @@ from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
 from gateway.gate import Release
+from gateway.granting import Granting
+from gateway.grants import Grants
 from gateway.inside import Inside
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
@@ -30,6 +32,7 @@ from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
+from gateway.policy import Fragment, NoFragment
 from gateway.releasing import Releaser
 from gateway.rules import LastChange, Rules
 from gateway.settings import Settings
@@ -84,9 +87,21 @@ class PlayedPolicy:
     administrators: frozenset[str] = frozenset()
     spent_with: list[int] = field(default_factory=list)
     spent_for: list[str | None] = field(default_factory=list)
+    on_grant: Decision | None = None
+    permitting: frozenset[str] = frozenset()
+    beyond: Any = ()
 
-    def decide(self, agent: str, mapped: Mapped, facts: Any, max_quorum: int = 5) -> Decision:
-        return self.decision
+    def decide(
+        self, agent: str, mapped: Mapped, facts: Any, max_quorum: int = 5, beyond: Any = ()
+    ) -> Decision:
+        self.beyond = beyond
+        return self.on_grant if facts.grant and self.on_grant else self.decision
+
+    def fragment(self, text: str) -> Fragment:
+        raise NoFragment("The played policy reads no Cedar.")
+
+    def permits(self, text: str, agent: str, mapped: Mapped, facts: Any) -> bool:
+        return text in self.permitting
 
     def authorise(self, agent: str, mapped: Mapped, facts: Any) -> Decision:
         self.spent_with.append(facts.approvals)
@@ -135,8 +150,12 @@ class World:
         )
         self.inside = Inside(store, self.board, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()
+        self.grants = Grants(store)
+        self.granting = Granting(
+            store, KEYS, self.directory, self.grants, self.rules, RP_ID, self.directory.refresh
+        )
         self.pipeline = Pipeline(
-            store, self.directory, self.rules, self.waiting, self.inside, GATEWAY, self.metrics
+            store, self.directory, self.rules, self.waiting, self.granting, self.inside, GATEWAY, self.metrics
         )
         self.signing_in = SigningIn(
             store, KEYS, self.directory, self.rules, GATEWAY, RP_ID, self.directory.refresh
@@ -157,9 +176,16 @@ class World:
             GATEWAY,
             self.metrics,
             self.last_change,
+            self.granting,
         )
         self.operating = Operating(
-            store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing
+            store,
+            self.directory,
+            self.board,
+            self.rules,
+            self.directory.refresh,
+            self.pausing,
+            self.granting,
         )
 
     def rules(self) -> Rules:

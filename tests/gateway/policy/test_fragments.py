@@ -90,12 +90,18 @@ def test_a_fragment_is_told_in_words(policy):
         (READS, "every read on anything"),
         ('permit (principal == Agent::"ci", action, resource);', "everything on anything"),
         (
-            'permit (principal == Agent::"ci", action in [Action::"read", Action::"content"], '
-            'resource == Shop::Repo::"a") when { context.units == 1 };',
+            'permit (principal == Agent::"ci", action in [Action::"read", Action::"content"], resource == '
+            'Shop::Repo::"a") when { context.units == 1 };',
             'every read or every content on exactly Shop::Repo::"a", under the conditions written in it',
         ),
-        (f'permit (principal == Agent::"ci", action, resource in {ORG});', f"everything on {ORG} and all in it"),
-        ('permit (principal == Agent::"ci", action, resource is Shop::Repo);', "everything on any Shop::Repo"),
+        (
+            f'permit (principal == Agent::"ci", action, resource in {ORG});',
+            f"everything on {ORG} and all in it",
+        ),
+        (
+            'permit (principal == Agent::"ci", action, resource is Shop::Repo);',
+            "everything on any Shop::Repo",
+        ),
         (
             f'permit (principal == Agent::"ci", action, resource is Shop::Repo in {ORG});',
             "everything on any Shop::Repo in one place",

@@ -14,6 +14,7 @@ from gateway.web.app import Pages, build_app
 from gateway.web.sockets import loopback_sockets
 
 ENVELOPE = "env_" + "0123456789ABCDEFGHJKMNPQRS"
+GRANT = "grt_" + "0123456789ABCDEFGHJKMNPQRS"
 COOKIE, TAB = "cookie-of-mika-000000", "tab-of-mika-000000000"
 SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
 
@@ -28,6 +29,8 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
     "/api/v1/agents/ci-bot/pause": {},
+    "/api/v1/agents/ci-bot/consent/withdraw": {},
+    f"/api/v1/grants/{GRANT}/revoke": {},
     "/api/v1/changes/begin": {"kind": "agent/resume", "asked": {"agent": "ci-bot"}},
     "/api/v1/changes/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
@@ -35,9 +38,15 @@ BODIES: dict[str, JsonObject] = {
 }
 OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
 OWN_POSTS = [path for path in BODIES if path not in OPEN_POSTS]
-OWN_GETS = ["/api/v1/me", "/api/v1/envelopes", f"/api/v1/envelopes/{ENVELOPE}", "/api/v1/rows"]
+OWN_GETS = [
+    "/api/v1/me",
+    "/api/v1/envelopes",
+    f"/api/v1/envelopes/{ENVELOPE}",
+    "/api/v1/rows",
+    "/api/v1/grants",
+]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
-PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit"]
+PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit", "/app/grants"]
 
 
 @dataclass
@@ -111,6 +120,15 @@ class FakeDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
+
+    async def grants(self, session: Session) -> JsonObject:
+        return self._asked("grants", session)
+
+    async def revoke_grant(self, session: Session, grant_id: str) -> JsonObject:
+        return self._asked("revoke_grant", session, grant_id)
+
+    async def withdraw_consent(self, session: Session, agent: str) -> JsonObject:
+        return self._asked("withdraw_consent", session, agent)
 
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         return self._asked("change_begin", session, kind, asked)
