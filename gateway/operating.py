@@ -13,7 +13,7 @@ from typing import Any
 from gateway.audit import Kind, Row, parse_filter
 from gateway.board import Board
 from gateway.canonical import sha256
-from gateway.desk.views import entry_view, grant_view, row_view
+from gateway.desk.views import consent_view, entry_view, grant_view, row_view
 from gateway.directory import Directory, new_token, token_hash
 from gateway.envelopes import Envelope, State, Step, signed_by
 from gateway.errors import UsageError
@@ -79,7 +79,7 @@ class Operating:
 
     async def agent_list(self) -> dict[str, Any]:
         await self.directory.refresh()
-        return {"agents": [asdict(agent) for agent in self.directory.agents.values()]}
+        return {"agents": [_agent_view(agent) for agent in self.directory.agents.values()]}
 
     async def agent_rotate(self, name: str) -> dict[str, Any]:
         self._known(name)
@@ -280,6 +280,12 @@ class Operating:
             config_digest=self.rules().digest,
             detail=detail,
         )
+
+
+def _agent_view(agent: Agent) -> dict[str, Any]:
+    view = asdict(agent)
+    view["consent"] = consent_view(agent, agent.consent) if agent.consent else None
+    return view
 
 
 def check_name(name: str, what: str) -> None:

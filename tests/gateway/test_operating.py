@@ -101,7 +101,14 @@ async def test_an_agent_that_is_not_there_is_a_sentence(world: World, verb: str)
 async def test_the_list_of_agents_tells_no_token(world: World) -> None:
     told = await world.operating.agent_list()
     assert told["agents"] == [
-        {"name": "ci-bot", "team": "platform", "owner": None, "paused": False, "created_at": START}
+        {
+            "name": "ci-bot",
+            "team": "platform",
+            "owner": None,
+            "paused": False,
+            "created_at": START,
+            "consent": None,
+        }
     ]
 
 

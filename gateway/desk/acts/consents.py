@@ -38,7 +38,8 @@ class ChangeConsent:
             said = f"Lift the bounds of {agent.name}: policy alone decides what is asked of people."
             return Plan(said, {"agent": agent.name, "consent": {"from": before, "to": None}})
         after = self._wanted(agent, form, asked)
-        said = f"{agent.name} is meant for this, {how_long(after['seconds'])}: {after['says']}. All else is asked."
+        lasts = how_long(after["seconds"], "until it is withdrawn")
+        said = f"{agent.name} is meant for this, {lasts}: {after['says']}. All else is asked."
         return Plan(said, {"agent": agent.name, "consent": {"from": before, "to": after}})
 
     async def perform(self, plan: Plan, signed: Signed) -> JsonObject:

@@ -250,9 +250,9 @@ def seconds_of(asked: JsonObject, most: int) -> int | None:
     return seconds
 
 
-def how_long(seconds: int | None) -> str:
+def how_long(seconds: int | None, endless: str = "until it is revoked") -> str:
     if seconds is None:
-        return "until it is revoked"
+        return endless
     for size, word in ((HOUR, "hour"), (MINUTE, "minute"), (1, "second")):
         if seconds % size == 0:
             count = seconds // size

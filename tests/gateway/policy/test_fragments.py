@@ -9,6 +9,10 @@ from tests.gateway.policy.conftest import ORG, make_facts, make_mapped, make_uni
 
 PUT = "/shop/repo/put_file"
 FOR_CI = 'permit (principal == Agent::"ci", action == Action::"/shop/repo/put_file", resource);'
+TWO_GROUPS = (
+    'permit (principal == Agent::"ci", action in [Action::"read", Action::"content"], '
+    'resource == Shop::Repo::"a") when { context.units == 1 };'
+)
 READS = 'permit (principal == Agent::"ci", action in Action::"read", resource);'
 
 
@@ -90,8 +94,7 @@ def test_a_fragment_is_told_in_words(policy):
         (READS, "every read on anything"),
         ('permit (principal == Agent::"ci", action, resource);', "everything on anything"),
         (
-            'permit (principal == Agent::"ci", action in [Action::"read", Action::"content"], resource == '
-            'Shop::Repo::"a") when { context.units == 1 };',
+            TWO_GROUPS,
             'every read or every content on exactly Shop::Repo::"a", under the conditions written in it',
         ),
         (
