@@ -21,12 +21,14 @@ CSP = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 ENVELOPE = "env_01K9ZC7Q3V8M4T2N"
+GRANT = "grt_0123456789ABCDEFGHJKMNPQRS"
 PAGES = {
     "/login": "login",
     "/enrol": "enrol",
     "/approve/{id}": "approve",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
+    "/app/grants": "grants",
 }
 TTL = 101
 SITE = "\n".join(
@@ -181,6 +183,45 @@ def row_of(sample: Json, **changes: Any) -> Json:
     return {**row, **changes}
 
 
+SAYS = "Do not ask again about ci-bot, for 15 minutes: /github/repo/put_file, exactly this request."
+
+
+def grant_of(**changes: Any) -> Json:
+    now = utc(datetime.now(UTC))
+    grant: Json = {
+        "id": GRANT,
+        "agent": "ci-bot",
+        "covers": "intent",
+        "says": SAYS,
+        "units": [{"action": "/github/repo/put_file", "resource": 'GitHub::Repo::"acme/site"'}],
+        "cedar": None,
+        "signer": "mika",
+        "made_at": now,
+        "expires_at": None,
+        "envelope": ENVELOPE,
+        "uses": 0,
+        "last_used_at": None,
+        "ended_at": None,
+        "ended_why": None,
+        "ended_by": None,
+    }
+    return {**grant, **changes}
+
+
+def consent_of(**changes: Any) -> Json:
+    consent: Json = {
+        "agent": "ci-bot",
+        "form": "read_only",
+        "says": "every read on anything",
+        "cedar": 'permit (principal == Agent::"ci-bot", action in Action::"read", resource);',
+        "person": "mika",
+        "at": utc(datetime.now(UTC)),
+        "expires_at": None,
+        "withdrawn_at": None,
+    }
+    return {**consent, **changes}
+
+
 @dataclass
 class FakeGateway:
     """One test's gateway. A test changes its members at any time; `posted` is what the page sent."""
@@ -208,6 +249,10 @@ class FakeGateway:
     )
     approve_reply: Reply | None = None
     pause_reply: Reply = field(default_factory=dict)
+    grants: Json = field(default_factory=lambda: {"grants": [], "ended": [], "consents": []})
+    tamper_change: Callable[[Json], Json] = lambda change: change
+    change_reply: Reply | None = None
+    revoke_reply: Reply | None = None
     stream_breaks: int = 0
     posted: dict[str, list[Json]] = field(default_factory=dict)
     got: list[str] = field(default_factory=list)
@@ -289,6 +334,8 @@ class FakeGateway:
         if path == "/api/v1/envelopes":
             config = {"digest": digest_of("config"), "refused": self.refused_change}
             return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
+        if path == "/api/v1/grants":
+            return {**self.grants, "server_time": now}
         if path == "/api/v1/rows":
             return self.rows
         if path == f"/api/v1/envelopes/{ENVELOPE}":
@@ -311,8 +358,46 @@ class FakeGateway:
             "reveal": self._reveal,
             "mismatch": lambda _: {},
             "agents/ci-bot/pause": lambda _: self.pause_reply,
+            "agents/ci-bot/consent/withdraw": self._withdraw_consent,
+            f"grants/{GRANT}/revoke": self._revoke_grant,
+            "changes/begin": self._change_begin,
+            "changes/finish": self._change_finish,
         }
         return handlers[name](body)
+
+    def _change_begin(self, body: Json) -> Reply:
+        change = {
+            "type": "secondsig/administration",
+            "version": 1,
+            "gateway": "gw_7f3a",
+            "rp_id": "localhost",
+            "person": "mika",
+            "says": SAYS,
+            "change": {"agent": "ci-bot"},
+            **body,
+        }
+        raw = rfc8785.dumps(self.tamper_change(change))
+        return {
+            "challenge_id": "ch_c",
+            "payload": b64u(self.tamper_bytes(raw)),
+            "options": self.assertion_options(raw),
+        }
+
+    def _change_finish(self, body: Json) -> Reply:
+        return self.change_reply or {"grant": grant_of()}
+
+    def _revoke_grant(self, body: Json) -> Reply:
+        if self.revoke_reply is not None:
+            return self.revoke_reply
+        (live,) = self.grants["grants"]
+        ended = {**live, "ended_at": live["made_at"], "ended_why": "revoked", "ended_by": "mika"}
+        self.grants = {**self.grants, "grants": [], "ended": [ended]}
+        return {"grant": GRANT}
+
+    def _withdraw_consent(self, body: Json) -> Reply:
+        (consent,) = self.grants["consents"]
+        self.grants = {**self.grants, "consents": [{**consent, "withdrawn_at": consent["at"]}]}
+        return {"agent": "ci-bot"}
 
     def _session(self, kind: str) -> Reply:
         raw = rfc8785.dumps({"type": kind, "version": 1, "gateway": "gw_7f3a"})

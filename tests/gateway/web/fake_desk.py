@@ -227,7 +227,7 @@ class Server:
 def write_ui(folder: Path) -> Path:
     (folder / "pages").mkdir()
     (folder / "static" / "js").mkdir(parents=True)
-    for name in ("login", "enrol", "approve", "approvals", "audit"):
+    for name in ("login", "enrol", "approve", "approvals", "audit", "grants"):
         (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     (folder / "static" / "app.css").write_text("body{}")
     (folder / "static" / "js" / "main.js").write_text("export {}")
