@@ -17,10 +17,10 @@ from gateway.encoding import b64u
 from gateway.errors import StoreError
 from gateway.facts import facts_of
 from gateway.gate import Release
-from gateway.grants import Grants, covers, described, over
+from gateway.grants import Grants, covers, described, grantable, over
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
-from gateway.model import Decision, Effect, Mapped, Request
+from gateway.model import Decision, Mapped, Request
 from gateway.outcomes import answer_reader
 from gateway.pausing import By
 from gateway.policy import Facts
@@ -67,18 +67,18 @@ class Granting:
 
         It stands in for one person's answer to this very question, so it needs that
 
-        1. one signature would do, and the clock can be trusted;
+        1. the clock can be trusted;
         2. a grant of this agent is for every unit of the request, and its signer may still sign;
-        3. policy lets the request pass on a grant;
+        3. one signature would do, and policy lets the request pass on a grant;
         4. nobody denied the same lately, and no question about this very request is open;
         5. the signature under the grant verifies again;
         6. the use is durable.
         """
-        facts = replace(facts_of(request, mapped, self.store.now()), grant=True)
-        if decision.quorum != 1 or not self.store.steady() or request.header("Secondsig-Cosigner"):
+        agent, facts = request.caller.agent, facts_of(request, mapped, self.store.now())
+        if not self.store.steady() or request.header("Secondsig-Cosigner"):
             return None
         grant = self._covering(request, mapped, facts, rules)
-        if grant is None or not self._passes(grant, mapped, facts, rules):
+        if grant is None or not grantable(agent, mapped, facts, decision.quorum, rules):
             return None
         if await self._is_asked_or_denied(request, mapped, rules) or not await self._holds(grant, rules):
             return None
@@ -92,10 +92,6 @@ class Granting:
         return next(
             (each for each in grants if covers(each, mapped, facts, key, rules, self.directory)), None
         )
-
-    def _passes(self, grant: Grant, mapped: Mapped, facts: Facts, rules: Rules) -> bool:
-        decided = rules.policy.decide(grant.agent, mapped, facts, rules.settings.approvals.max_quorum)
-        return decided.effect is Effect.ALLOW
 
     async def _is_asked_or_denied(self, request: Request, mapped: Mapped, rules: Rules) -> bool:
         """A denial outlives a grant, and an identical request meets the question it belongs to."""

@@ -4,10 +4,11 @@ Kept in memory, so that a request of an agent without grants costs nothing more.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.canonical import jcs, sha256
-from gateway.model import Approval, EntityRef, Mapped, Risk, Unit
+from gateway.model import Approval, Effect, EntityRef, Mapped, Risk, Unit
 from gateway.policy import NoFragment
 from gateway.rules import Stake, is_administrator, standing
 from gateway.settings import GUARDED_GROUPS
@@ -53,11 +54,20 @@ def uncovered(unit: Unit, rules: "Rules") -> str | None:
     return None
 
 
+def grantable(agent: str, mapped: Mapped, facts: "Facts", quorum: int, rules: "Rules") -> bool:
+    """Whether a grant of one person would let this pass: what it is, and what policy says of grants."""
+    if quorum != 1 or any(uncovered(unit, rules) for unit in mapped.units):
+        return False
+    granted = replace(facts, grant=True)
+    decided = rules.policy.decide(agent, mapped, granted, rules.settings.approvals.max_quorum)
+    return decided.effect is Effect.ALLOW
+
+
 def covers(
     grant: "Grant", mapped: Mapped, facts: "Facts", intent_key: str, rules: "Rules", directory: "Directory"
 ) -> bool:
-    """Whether a grant is for every unit of this request, now. Its store asks again who may use it."""
-    if any(uncovered(unit, rules) for unit in mapped.units) or over(grant, rules, directory, facts.now_epoch):
+    """Whether a live grant is for every unit of this request, and its signer may still sign it."""
+    if over(grant, rules, directory, facts.now_epoch) is not None:
         return False
     stake = Stake(grant.agent, mapped, 1)
     return _is_for(grant, mapped, facts, intent_key, rules) and (

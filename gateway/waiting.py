@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway import ucan
 from gateway.audit import Kind, Row
@@ -13,7 +13,9 @@ from gateway.decoded import DecodedBody
 from gateway.directory import Directory
 from gateway.envelopes import Envelope, State
 from gateway.errors import About, Reason, Refusal, StoreError
+from gateway.facts import facts_of
 from gateway.gate import Release
+from gateway.grants import grantable
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
 from gateway.model import Decision, Mapped, Mode, Request
@@ -120,7 +122,8 @@ class Waiting:
             secrets.token_bytes(16),
             sha256(secret.encode()),
         )
-        return new_envelope(
+        facts = facts_of(request, mapped, self.store.now())
+        envelope = new_envelope(
             request,
             mapped,
             decision,
@@ -134,6 +137,8 @@ class Waiting:
             entropy=entropy,
             now=self.store.now(),
         )
+        may = grantable(request.caller.agent, mapped, facts, decision.quorum, rules)
+        return replace(envelope, grantable=may)
 
     def _check_cosigner(self, request: Request, live: Envelope | None) -> None:
         """An agent that brings a cosigner must bring the one of this very question; else nobody is asked."""

@@ -116,6 +116,7 @@ class GatewayDesk:
             "log_entry": await self._log_entry(envelope_id),
             "revealed": sorted(await self.store.revealed(envelope_id, session.person)),
             "repeats": await self._repeats(envelope),
+            "grantable": await self._grantable(session, envelope),
             "signed_by_me": mine is not None,
             "earlier_configuration": envelope.config_digest != self.rules().digest,
             "server_time": self._now(),
@@ -259,6 +260,17 @@ class GatewayDesk:
             return []
         stake = self.deciding.stake(envelope, self.deciding.opened(envelope))
         return approvers(self.rules(), self.directory, stake)
+
+    async def _grantable(self, session: Session, envelope: Envelope) -> bool:
+        """Whether this person may answer the same in advance, now."""
+        act = self.changing.acts.get("grant/envelope")
+        if act is None or not envelope.grantable:
+            return False
+        try:
+            await act.plan(session.person, {"envelope": envelope.id, "covers": "intent"})
+        except DeskError:
+            return False
+        return True
 
     async def _log_entry(self, envelope_id: str) -> int | None:
         entries = await self.store.rows_of([envelope_id])

@@ -37,6 +37,7 @@ def envelope_from(row: sqlite3.Row) -> Envelope:
     columns: dict[str, Any] = {name: row[name] for name in ENVELOPE_COLUMNS}
     columns["state"] = State(columns["state"])
     columns["list_summary"] = tuple(json.loads(columns["list_summary"]))
+    columns["grantable"] = bool(columns["grantable"])
     return Envelope(**columns)
 
 

@@ -48,6 +48,7 @@ CHANGES = {
     1: (
         "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
         "ALTER TABLE log ADD COLUMN grant_id TEXT",
+        "ALTER TABLE envelopes ADD COLUMN grantable INTEGER NOT NULL DEFAULT 0",
         *ADDED_IN_2,
     )
 }
@@ -100,7 +101,7 @@ CREATE TABLE envelopes (
     config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
     secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
     cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
-    spent_at INTEGER, outcome TEXT, status INTEGER
+    spent_at INTEGER, outcome TEXT, status INTEGER, grantable INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
     WHERE state IN ('pending', 'approved');

@@ -100,6 +100,7 @@ ENVELOPE = _object(
     log_entry=_maybe(NUMBER),
     revealed=_list(TEXT),
     repeats=_maybe(_object(state=TEXT, by=_maybe(TEXT), note=_maybe(TEXT), at=TIME)),
+    grantable=BOOLEAN,
     earlier_configuration=BOOLEAN,
     server_time=TIME,
 )

@@ -234,6 +234,7 @@ class FakeGateway:
     changes: Json = field(default_factory=dict)
     may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
     repeats: Json | None = None
+    grantable: bool = True
     signatures: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
@@ -276,6 +277,7 @@ class FakeGateway:
             "log_entry": 48211 if done else None,
             "revealed": [],
             "repeats": self.repeats,
+            "grantable": self.grantable,
             "earlier_configuration": self.earlier,
             "server_time": utc(datetime.now(UTC)),
         }

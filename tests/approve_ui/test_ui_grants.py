@@ -113,6 +113,12 @@ async def test_a_denied_question_offers_no_grant(page: Page, gateway: FakeGatewa
     await expect(page.locator("#again")).to_be_hidden()
 
 
+async def test_what_cannot_be_granted_is_not_offered(page: Page, gateway: FakeGateway) -> None:
+    gateway.grantable = False
+    await approved(page)
+    await expect(page.locator("#again")).to_be_hidden()
+
+
 async def test_grants_are_listed_with_their_uses_and_revoked_with_one_press(
     page: Page, gateway: FakeGateway
 ) -> None:

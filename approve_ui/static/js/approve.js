@@ -35,6 +35,7 @@ function enter(state) {
   page.state = state;
   if (!DECIDING.has(state)) closeDialog();
   showState(state);
+  one("#again").hidden ||= !page.view?.grantable;
   fill("verb", DECIDING.has(state) || state === "not-allowed" ? "asks to" : "asked to");
   document.body.classList.toggle("alarm-page", state === "mismatch");
   if (changed) guard.settle();

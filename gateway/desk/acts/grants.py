@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from gateway.audit import Kind
 from gateway.desk.changing import Plan, Signed, check_administrator, done, only, text_of
@@ -13,7 +13,6 @@ from gateway.desk.views import grant_view
 from gateway.envelopes import Envelope, State
 from gateway.grants import Grants, described, fingerprint, services_of, uncovered
 from gateway.ids import ENTROPY_BYTES, make_id
-from gateway.model import Approval, Unit
 from gateway.payload import asked_about
 from gateway.policy import Fragment, NoFragment, names_its_actions
 from gateway.policy.fragments import MAX_FRAGMENT
@@ -42,10 +41,13 @@ class GrantFromEnvelope:
         if envelope.state in NOT_FROM:
             raise DeskError(409, "not_grantable", f"This was {envelope.state}: it cannot be granted.")
         unsealed = self.deciding.opened(envelope)
+        if envelope.quorum > 1:
+            more = f"{envelope.quorum} people sign this, and a grant is signed by one: it cannot be granted."
+            raise DeskError(403, "not_grantable", more)
         self._check_standing(person, envelope, unsealed)
         await self._check_revealed(person, envelope, unsealed)
         units = granted_units(unsealed)
-        self._check_grantable(units, unsealed)
+        self._check_grantable(envelope, unsealed)
         draft = Grant(
             id="",
             kind=covers,
@@ -73,10 +75,7 @@ class GrantFromEnvelope:
         return f"{plan.says} Signed by the agent's owner (owner_may_approve)." if owner else plan.says
 
     def _check_standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
-        if envelope.quorum > 1:
-            more = f"{envelope.quorum} people sign this, and a grant is signed by one: it cannot be granted."
-            raise DeskError(403, "not_grantable", more)
-        stake = Stake(envelope.agent, asked_about(unsealed.shared), 1)
+        stake = Stake(envelope.agent, asked_about(unsealed.shared), envelope.quorum)
         stands = standing(self.rules(), self.deciding.directory, person, stake)
         if stands != "ok":
             raise DeskError(403, stands, WHY_NOT[stands])
@@ -89,12 +88,14 @@ class GrantFromEnvelope:
                 403, "not_revealed", f"Reveal what is redacted first: {', '.join(sorted(unseen))}."
             )
 
-    def _check_grantable(self, units: tuple[GrantedUnit, ...], unsealed: Unsealed) -> None:
+    def _check_grantable(self, envelope: Envelope, unsealed: Unsealed) -> None:
         rules = self.rules()
-        for unit in asked_about(unsealed.shared).units:
-            why = uncovered(_as_templates_say(unit, rules), rules)
-            if why is not None:
-                raise DeskError(403, "not_grantable", why)
+        whys = (uncovered(unit, rules) for unit in asked_about(unsealed.shared).units)
+        why = next((why for why in whys if why is not None), None)
+        if why is None and not envelope.grantable:
+            why = "Policy wants a person for each of these: a grant would change nothing."
+        if why is not None:
+            raise DeskError(403, "not_grantable", why)
 
     def _fingerprint(self, units: tuple[GrantedUnit, ...], unsealed: Unsealed) -> str:
         """A grant is for what was read then: under other templates it would be for something else."""
@@ -206,28 +207,6 @@ def granted_units(unsealed: Unsealed) -> tuple[GrantedUnit, ...]:
         for unit in unsealed.shared["units"]
     ]
     return tuple(dict.fromkeys(units))
-
-
-def _as_templates_say(unit: Unit, rules: Rules) -> Unit:
-    """With what a sheet does not tell: whether its template lets it be approved once at a time only."""
-    service = rules.library.services.get(unit.service)
-    actions: dict[str, Any] = {}
-    if service is not None:
-        actions = {each.name: each for each in (*service.actions, *service.unmatched.values())}
-    approval = actions[unit.action].asking.approval if unit.action in actions else Approval()
-    return Unit(
-        unit.service,
-        unit.action,
-        unit.title,
-        unit.groups,
-        unit.access,
-        unit.resource,
-        unit.parents,
-        unit.context,
-        unit.risk,
-        unit.summary,
-        approval=approval,
-    )
 
 
 def _covers(asked: JsonObject) -> Literal["intent", "resource"]:

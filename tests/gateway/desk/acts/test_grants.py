@@ -125,10 +125,26 @@ async def test_what_needs_a_person_each_time_is_not_offered_to_anybody(world: Wo
 
 
 async def test_a_single_use_action_cannot_be_granted(world: World) -> None:
-    asking = SimpleNamespace(approval=Approval(single_use=True))
-    once = SimpleNamespace(name=WRITE, asking=asking)
-    world.library.services = {"shop": SimpleNamespace(digest=DIGEST, actions=(once,), unmatched={})}
-    assert "single_use" in (await refusal_of(world)).detail
+    world.library.meaning = meaning(a_write(approval=Approval(single_use=True)))
+    assert (await refusal_of(world)).word == "not_grantable"
+
+
+async def test_what_policy_wants_a_person_for_each_time_is_not_granted_in_vain(world: World) -> None:
+    world.policy.on_grant = None
+    refused = await refusal_of(world)
+    assert (refused.word, "change nothing" in refused.detail) == ("not_grantable", True)
+
+
+async def test_the_page_is_told_whether_a_question_can_be_granted(world: World) -> None:
+    world.changing.acts["grant/envelope"] = act(world)
+    envelope = await world.opened()
+    assert (await world.desk.envelope(world.session("Mika"), envelope.id))["grantable"] is True
+    await world.desk.deny(world.session("Mika"), envelope.id, None)
+    assert (await world.desk.envelope(world.session("Mika"), envelope.id))["grantable"] is False
+    world.policy.on_grant = None
+    world.library.meaning = meaning(a_write(resource=EntityRef("Shop::Order", "a2")))
+    other = await world.opened(a_request(target="/other"))
+    assert (await world.desk.envelope(world.session("Mika"), other.id))["grantable"] is False
 
 
 async def test_what_was_read_under_other_templates_cannot_be_granted(world: World) -> None:
