@@ -19,12 +19,8 @@ def beyond(agent: "Agent | None", mapped: Mapped, facts: "Facts", rules: "Rules"
         return ()
     consent = agent.consent
     if not consent.holds(facts.now_epoch):
-        ended = (
-            "withdrew the consent"
-            if consent.withdrawn_at is not None
-            else "gave the consent for a time that is over"
-        )
-        return (PolicyReason("consent", f"{consent.person} {ended} for {agent.name}."),)
+        how = "withdrew" if consent.withdrawn_at is not None else "gave, for a time that is over,"
+        return (PolicyReason("consent", f"{consent.person} {how} the consent for {agent.name}."),)
     if rules.policy.permits(consent.cedar, agent.name, mapped, facts):
         return ()
     return (PolicyReason("consent", f"This is beyond what {consent.person} consented to for {agent.name}."),)
