@@ -14,14 +14,14 @@ from gateway.audit import Kind, Row, parse_filter
 from gateway.board import Board
 from gateway.canonical import sha256
 from gateway.desk.views import consent_view, entry_view, grant_view, row_view
-from gateway.directory import Directory, new_token, token_hash
+from gateway.directory import MAX_NAME, Directory, how_to_connect, is_name, issue
 from gateway.envelopes import Envelope, State, Step, signed_by
 from gateway.errors import UsageError
 from gateway.granting import Granting
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.pausing import By, Pausing
 from gateway.releasing import row_of
-from gateway.rules import Rules
+from gateway.rules import Rules, agent_facts
 from gateway.store.contract import (
     AddAgent,
     AddToken,
@@ -42,8 +42,6 @@ INVITATION_LIFE = 600
 RUN_LIFE = 86_400
 OPERATOR = "operator"
 BY_OPERATOR = By(OPERATOR, "operator")
-NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-MAX_NAME = 64
 FIRST_GROUPS = ("administrators", "approvers")
 
 
@@ -79,7 +77,19 @@ class Operating:
 
     async def agent_list(self) -> dict[str, Any]:
         await self.directory.refresh()
-        return {"agents": [_agent_view(agent) for agent in self.directory.agents.values()]}
+        facts = {
+            name: agent_facts(agent, self.directory.limits) for name, agent in self.directory.agents.items()
+        }
+        return {
+            "agents": [
+                {
+                    **_agent_view(agent),
+                    "limits": dict(facts[name].limits),
+                    "team_limits": dict(facts[name].team_limits),
+                }
+                for name, agent in self.directory.agents.items()
+            ]
+        }
 
     async def agent_rotate(self, name: str) -> dict[str, Any]:
         self._known(name)
@@ -128,8 +138,8 @@ class Operating:
         """The first link. Once somebody is enrolled, an invitation is a matter for passkeys."""
         if await self.store.people():
             raise UsageError(
-                "Somebody was enrolled already, so the command line may not invite: this version enrols one "
-                "approver (further invitations come with administration by passkey)."
+                "Somebody was enrolled already, so the command line may not invite: an administrator does, "
+                f"with a passkey, on {self.rules().settings.origin}/app/people."
             )
         token = secrets.token_urlsafe(32)
         expires = self.store.now() + INVITATION_LIFE
@@ -252,13 +262,10 @@ class Operating:
         return agent
 
     def _token(self, agent: str, run: str | None, expires_at: int | None) -> tuple[str, Token]:
-        token = new_token()
-        identifier = make_id("tok", secrets.token_bytes(ENTROPY_BYTES))
-        return token, Token(identifier, agent, run, token_hash(token), self.store.now(), expires_at)
+        return issue(agent, run, self.store.now(), expires_at)
 
     def _lines(self, name: str, token: str) -> dict[str, str]:
-        settings = self.rules().settings
-        return {"proxy": f"http://{name}:{token}@{settings.listen.proxy}", "pages": settings.origin}
+        return how_to_connect(name, token, self.rules().settings)
 
     def _row(
         self,
@@ -289,7 +296,7 @@ def _agent_view(agent: Agent) -> dict[str, Any]:
 
 
 def check_name(name: str, what: str) -> None:
-    if not name or len(name) > MAX_NAME or not set(name) <= NAME:
+    if not is_name(name):
         raise UsageError(
             f"{what} has 1 to {MAX_NAME} letters, digits, dots, dashes or underscores, not {name!r}."
         )

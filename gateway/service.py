@@ -19,12 +19,18 @@ import structlog
 
 from gateway.audit import Kind, Row
 from gateway.board import Board
-from gateway.desk.acts.agents import ResumeAgent
+from gateway.desk.acts.agents import AddAgent, ResumeAgent, RotateToken
+from gateway.desk.acts.agents import Known as KnownAgents
 from gateway.desk.acts.consents import ChangeConsent
 from gateway.desk.acts.grants import GrantFromCedar, GrantFromEnvelope
+from gateway.desk.acts.limits import LimitsAct
+from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
+from gateway.desk.acts.people import Known as KnownPeople
+from gateway.desk.agents import Agents
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
@@ -47,7 +53,7 @@ from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
 from gateway.reloading import Reloader, stamp
-from gateway.rules import LastChange, Rules, with_directory
+from gateway.rules import LastChange, Rules, digest_with_limits, with_directory
 from gateway.settings import LOOPBACK, Address, Listen, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
@@ -164,7 +170,9 @@ class Service:
         await self.directory.refresh()
         self.grants = Grants(self.store)
         await self.grants.refresh()
-        self._rules = load_rules(self.settings, self.directory)
+        rules = load_rules(self.settings, self.directory)
+        self._files_digest = rules.digest
+        self._rules = replace(rules, digest=self._digest())
         fresh = make_id("gw", secrets.token_bytes(ENTROPY_BYTES))
         self.gateway = await self.store.meta("gateway", fresh) or fresh
         await self._configure(self._rules)
@@ -172,6 +180,9 @@ class Service:
         await self.signing_in.load()
         if lost := await recover(self.store) + await recover_uses(self.store):
             log.warning("gateway.recovered", unknown=lost)
+
+    def _digest(self) -> str:
+        return digest_with_limits(self._files_digest, self.directory.limits)
 
     async def _configure(self, rules: Rules) -> None:
         """In the log first: what decides is what the log says decides."""
@@ -247,6 +258,8 @@ class Service:
             self.signing_in,
             deciding,
             self._changing(rp_id, deciding),
+            People(self.store, self.directory, self._now_rules, self.refresh_directory),
+            Agents(self.store, self.directory, self._now_rules),
             self.gateway,
             self.metrics,
             self.last_change,
@@ -274,8 +287,17 @@ class Service:
     def _changing(self, rp_id: str, deciding: Deciding) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory
         granting = deciding, self.grants, self._now_rules
+        people = KnownPeople(self.store, *known)
+        agents = KnownAgents(*known)
         acts: dict[str, Act] = {
-            "agent/resume": ResumeAgent(*known),
+            "agent/add": AddAgent(agents),
+            "agent/rotate": RotateToken(agents),
+            "agent/resume": ResumeAgent(agents),
+            "limits/set": LimitsAct(*known),
+            "person/invite": InvitePerson(people),
+            "person/confirm": ConfirmPerson(people),
+            "person/recover": RecoverPerson(people),
+            "key/add": AddKey(people),
             "agent/consent": ChangeConsent(*known),
             "grant/envelope": GrantFromEnvelope(*granting),
             "grant/cedar": GrantFromCedar(*granting),
@@ -287,7 +309,11 @@ class Service:
         await self.directory.refresh()
         rules = self._rules
         policy = with_directory(rules.policy, self.directory)
-        self._rules = Rules(rules.settings, rules.library, policy, rules.digest)
+        self._rules = Rules(rules.settings, rules.library, policy, self._digest())
+        if self._rules.digest != rules.digest:
+            row = Row(Kind.CONFIG, decision="in_force", reason="limits", config_digest=self._rules.digest)
+            await self.store.apply(Configure(self._rules.digest), [row])
+        self.board.configured()
 
     async def reload(self) -> str:
         """The files as they are now, whole; if anything is wrong in them, what was in force stays."""
@@ -299,7 +325,8 @@ class Service:
         if waiting:
             log.warning("config.needs_restart", settings=waiting)
         settings = replace(settings, **{name: getattr(self.settings, name) for name in RESTART})
-        rules = replace(rules, settings=settings)
+        self._files_digest = rules.digest
+        rules = replace(rules, settings=settings, digest=self._digest())
         await self._configure(rules)
         policy = with_directory(rules.policy, self.directory)
         self.settings, self._rules = settings, replace(rules, policy=policy)

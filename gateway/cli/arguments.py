@@ -73,6 +73,13 @@ def _gateway(commands: Any) -> None:
         "secondsig init --dir ./secondsig",
     )
     init.add_argument("--dir", metavar="FOLDER", help="where (default: ~/.secondsig)")
+    init.add_argument(
+        "--with",
+        dest="variation",
+        choices=("agentkeys",),
+        metavar="VARIATION",
+        help="a policy with thresholds: agentkeys",
+    )
     _add(
         commands,
         "stop-all",

@@ -57,7 +57,11 @@ class Desk(Protocol):
 
     async def enrol_begin(self, token: str, name: str) -> JsonObject: ...
 
-    async def enrol_finish(self, challenge_id: str, credential: JsonObject, token: str) -> SignedIn: ...
+    async def enrol_finish(
+        self, challenge_id: str, credential: JsonObject, token: str
+    ) -> SignedIn | JsonObject:
+        """Signed in, or told for whose confirmation the new key waits."""
+        ...
 
     def session(self, cookie_token: str, tab_token: str) -> Session | None:
         """The session of which these are the two halves, still valid; None for anything else."""
@@ -86,6 +90,16 @@ class Desk(Protocol):
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         """Nothing of this agent goes on, and what waits of it is cancelled."""
         ...
+
+    async def agents(self, session: Session) -> JsonObject: ...
+
+    async def people(self, session: Session) -> JsonObject: ...
+
+    async def revoke_person(self, session: Session, name: str) -> JsonObject: ...
+
+    async def revoke_key(self, session: Session, credential: str) -> JsonObject: ...
+
+    async def cancel_recovery(self, session: Session, name: str) -> JsonObject: ...
 
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         """The bytes to sign for a change of the gateway itself."""

@@ -6,9 +6,11 @@ from typing import Any
 
 from gateway.audit import Entry, parse_filter
 from gateway.board import Board
+from gateway.desk.agents import Agents
 from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, Session, SignedIn
 from gateway.desk.deciding import Deciding
+from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.desk.views import consent_view, entry_view, grant_view, row_view
 from gateway.directory import Directory
@@ -37,6 +39,8 @@ class GatewayDesk:
     signing_in: SigningIn
     deciding: Deciding
     changing: Changing
+    people_known: People
+    agents_known: Agents
     gateway: str
     metrics_kept: Metrics
     last_change: LastChange
@@ -59,7 +63,9 @@ class GatewayDesk:
     async def enrol_begin(self, token: str, name: str) -> dict[str, Any]:
         return await self.signing_in.enrol_begin(token, name)
 
-    async def enrol_finish(self, challenge_id: str, credential: dict[str, Any], token: str) -> SignedIn:
+    async def enrol_finish(
+        self, challenge_id: str, credential: dict[str, Any], token: str
+    ) -> SignedIn | dict[str, Any]:
         return await self.signing_in.enrol_finish(challenge_id, credential, token)
 
     def session(self, cookie_token: str, tab_token: str) -> Session | None:
@@ -139,6 +145,21 @@ class GatewayDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
         return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
+
+    async def agents(self, session: Session) -> dict[str, Any]:
+        return await self.agents_known.view(session)
+
+    async def people(self, session: Session) -> dict[str, Any]:
+        return await self.people_known.view(session)
+
+    async def revoke_person(self, session: Session, name: str) -> dict[str, Any]:
+        return await self.people_known.revoke_person(session, name)
+
+    async def revoke_key(self, session: Session, credential: str) -> dict[str, Any]:
+        return await self.people_known.revoke_key(session, credential)
+
+    async def cancel_recovery(self, session: Session, name: str) -> dict[str, Any]:
+        return await self.people_known.cancel_recovery(session, name)
 
     async def change_begin(self, session: Session, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
         return await self.changing.begin(session, kind, asked)

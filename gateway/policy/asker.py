@@ -135,6 +135,18 @@ class Asker:
         question = Question(someone, "approve", envelope.ref, policies, _parse(entities.values()), {})
         return question.ask_with(json.dumps({"owner": owner})).allowed
 
+    def limits(self, agent: str) -> dict[str, int]:
+        known = self._world.entities
+        found = known.get(EntityRef("Agent", agent))
+        attrs = found.attrs.get("limits") if found else None
+        return dict(known[EntityRef("Limits", attrs["__entity"]["id"])].tags) if attrs else {}
+
+    def groups(self) -> frozenset[str]:
+        known = self._world.entities
+        named = {ref for ref in known if ref.type == "Group"}
+        above = {ref for entity in known.values() for ref in entity.parents if ref.type == "Group"}
+        return frozenset(ref.id for ref in named | above)
+
     def belongs(self, person: str, group: str) -> bool:
         return EntityRef("Group", group) in self._world.above(EntityRef("Person", person))
 

@@ -6,7 +6,7 @@ in it are letters, never structure.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
@@ -43,9 +43,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class AgentFacts:
+    """With the limits that people set on the pages, for the agent and for its team."""
+
     name: str
     team: str | None = None
     owner: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    team_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

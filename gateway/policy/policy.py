@@ -209,6 +209,14 @@ class Policy:
             self._fragments[text] = fragment, asker
         return self._fragments[text]
 
+    def limits(self, agent: str) -> dict[str, int]:
+        """The limits of an agent as Cedar sees them."""
+        return self._asker.limits(agent)
+
+    def groups(self) -> frozenset[str]:
+        """Every group that the operator's entities name, or somebody is in."""
+        return self._asker.groups()
+
     def belongs(self, person: str, group: str) -> bool:
         """Whether a person is in a group, by the directory or by the operator's entities."""
         return self._asker.belongs(person, group)

@@ -68,10 +68,25 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
+    """Whoever comes by an inviter's link waits until the inviter has confirmed the new key.
+
+    Without a person the guest chooses a name. A person who invites themself adds a key of their own.
+    """
+
     token_hash: str
     person: str | None
     groups: tuple[str, ...]
     expires_at: int
+    inviter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Somebody lost their passkeys, and one administrator has said so."""
+
+    person: str
+    started_by: str
+    started_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +310,57 @@ class RevokePerson:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmKey:
+    """A key that waited counts from now on, if it waited for this person."""
+
+    credential_id: bytes
+    inviter: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeKey:
+    """The key and every session that it began are over."""
+
+    credential_id: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecovery:
+    recovery: Recovery
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRecovery:
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRecovery:
+    """The person's keys are revoked and a new invitation is made, if this very recovery is still open."""
+
+    recovery: Recovery
+    invitation: Invitation
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has limits of their own."""
+
+    kind: Literal["agent", "team"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimits:
+    """Some of a holder's limits are other ones now; None takes one away."""
+
+    holder: Holder
+    values: tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AddChallenge:
     challenge: Challenge
 
@@ -417,6 +483,12 @@ type Change = (
     | Invite
     | Enrol
     | RevokePerson
+    | ConfirmKey
+    | RevokeKey
+    | StartRecovery
+    | CancelRecovery
+    | FinishRecovery
+    | SetLimits
     | AddChallenge
     | UseChallenge
     | SignIn
@@ -504,6 +576,8 @@ class Store(Protocol):
     async def people(self) -> list[Person]: ...
     async def credentials(self, person: str | None = None) -> list[Credential]: ...
     async def credential(self, credential_id: bytes) -> Credential | None: ...
+    async def recoveries(self) -> list[Recovery]: ...
+    async def limits(self) -> dict[Holder, dict[str, int]]: ...
     async def invitation(self, token_hash: str) -> Invitation | None: ...
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
     async def sessions(self) -> list[StoredSession]: ...

@@ -44,7 +44,7 @@ def _use_grant(change: c.UseGrant, db: sqlite3.Connection) -> c.Applied:
         "AND (g.expires_at IS NULL OR g.expires_at > :at) "
         "AND EXISTS (SELECT 1 FROM credentials c JOIN people p ON p.name = c.person "
         "            WHERE c.id = g.credential_id AND p.name = g.signer "
-        "            AND c.revoked_at IS NULL AND p.revoked_at IS NULL) "
+        "            AND c.revoked_at IS NULL AND c.waits_for IS NULL AND p.revoked_at IS NULL) "
         "AND EXISTS (SELECT 1 FROM tokens t JOIN agents a ON a.name = t.agent WHERE t.id = :token "
         "            AND t.agent = g.agent AND t.revoked_at IS NULL "
         "            AND (t.expires_at IS NULL OR t.expires_at > :at) "

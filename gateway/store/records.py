@@ -99,11 +99,18 @@ def credential_from(row: sqlite3.Row) -> Credential:
         device_type=row["device_type"],
         backed_up=bool(row["backed_up"]),
         name=row["name"],
+        waits_for=row["waits_for"],
     )
 
 
 def invitation_from(row: sqlite3.Row) -> Invitation:
-    return Invitation(row["token_hash"], row["person"], tuple(json.loads(row["groups"])), row["expires_at"])
+    return Invitation(
+        row["token_hash"],
+        row["person"],
+        tuple(json.loads(row["groups"])),
+        row["expires_at"],
+        row["inviter"],
+    )
 
 
 def challenge_from(row: sqlite3.Row) -> Challenge:

@@ -10,6 +10,19 @@ CREATE TABLE signed_changes (
 ) STRICT
 """
 
+RECOVERIES = """
+CREATE TABLE recoveries (
+    person TEXT PRIMARY KEY REFERENCES people(name), started_by TEXT NOT NULL, started_at INTEGER NOT NULL
+) STRICT
+"""
+
+LIMITS = """
+CREATE TABLE limits (
+    kind TEXT NOT NULL CHECK (kind IN ('agent', 'team')), holder TEXT NOT NULL, name TEXT NOT NULL,
+    value INTEGER NOT NULL, PRIMARY KEY (kind, holder, name)
+) STRICT
+"""
+
 GRANTS = """
 CREATE TABLE grants (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, agent TEXT NOT NULL, signer TEXT NOT NULL,
@@ -36,6 +49,8 @@ CREATE TABLE consents (
 
 ADDED_IN_2: tuple[str, ...] = (
     SIGNED_CHANGES,
+    RECOVERIES,
+    LIMITS,
     GRANTS,
     GRANT_USES,
     "CREATE INDEX grant_uses_by_grant ON grant_uses(grant_id, at)",
@@ -49,6 +64,8 @@ CHANGES = {
         "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
         "ALTER TABLE log ADD COLUMN grant_id TEXT",
         "ALTER TABLE envelopes ADD COLUMN grantable INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE credentials ADD COLUMN waits_for TEXT",
+        "ALTER TABLE invitations ADD COLUMN inviter TEXT",
         *ADDED_IN_2,
     )
 }
@@ -74,12 +91,13 @@ CREATE TABLE people (
 CREATE TABLE credentials (
     id BLOB PRIMARY KEY, person TEXT NOT NULL REFERENCES people(name), public_key BLOB NOT NULL,
     sign_count INTEGER NOT NULL, transports TEXT NOT NULL, device_type TEXT NOT NULL,
-    backed_up INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER
+    backed_up INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER,
+    waits_for TEXT
 ) STRICT;
 
 CREATE TABLE invitations (
     token_hash TEXT PRIMARY KEY, person TEXT, groups TEXT NOT NULL, expires_at INTEGER NOT NULL,
-    used_at INTEGER
+    used_at INTEGER, inviter TEXT
 ) STRICT;
 
 CREATE TABLE challenges (

@@ -21,11 +21,10 @@ from gateway.envelopes import Envelope, Signature, State
 from gateway.errors import StoreError
 from gateway.passkeys import Credential
 from gateway.store import contract as c
-from gateway.store import (
-    granting,  # noqa: F401  # registers its changes
-    records,
-    schema,
-)
+from gateway.store import granting as _granting  # noqa: F401  # registers its changes with `make`
+from gateway.store import limits as _limits
+from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
+from gateway.store import records, schema
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
 
@@ -334,6 +333,13 @@ class SqliteStore:
             "SELECT * FROM credentials WHERE id = ? AND revoked_at IS NULL", (credential_id,)
         )
         return records.credential_from(row) if row else None
+
+    async def recoveries(self) -> list[c.Recovery]:
+        rows = await self._all("SELECT * FROM recoveries ORDER BY started_at")
+        return [c.Recovery(row["person"], row["started_by"], row["started_at"]) for row in rows]
+
+    async def limits(self) -> dict[c.Holder, dict[str, int]]:
+        return _limits.limits_from(await self._all(_limits.SELECT))
 
     async def invitation(self, token_hash: str) -> c.Invitation | None:
         row = await self._one(

@@ -182,6 +182,8 @@ def _paths() -> dict[str, Any]:
         "/api/v1/agents/{name}/consent/withdraw": _withdrawing(),
         "/api/v1/grants": {"get": _get("What was answered in advance", _grants())},
         "/api/v1/grants/{grant}/revoke": _revoking(),
+        "/api/v1/agents": {"get": _get("Every agent, with its limits", _agents())},
+        **_people(),
         "/api/v1/changes/begin": {
             "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
         },
@@ -262,6 +264,44 @@ def _revoking() -> Schema:
 def _withdrawing() -> Schema:
     withdrawn = _post("Has people asked about all that an agent does", _object(agent=TEXT))
     return {"parameters": [NAMED], "post": withdrawn}
+
+
+def _agents() -> Schema:
+    limits: Schema = {"type": "object", "additionalProperties": NUMBER}
+    agent = _object(
+        name=TEXT,
+        team=_maybe(TEXT),
+        owner=_maybe(TEXT),
+        paused=BOOLEAN,
+        since=TIME,
+        limits=limits,
+        in_force=limits,
+        waiting=NUMBER,
+    )
+    team = _object(name=TEXT, limits=limits)
+    people, agents, teams = _list(TEXT), _list(agent), _list(team)
+    return _object(me=TEXT, administrator=BOOLEAN, people=people, agents=agents, teams=teams)
+
+
+def _people() -> dict[str, Any]:
+    key = _object(id=BYTES, name=TEXT, fingerprint=TEXT, device_bound=BOOLEAN, waits_for=_maybe(TEXT))
+    one = _object(name=TEXT, groups=_list(TEXT), administrator=BOOLEAN, enrolled_at=TIME, keys=_list(key))
+    recovery = _object(person=TEXT, started_by=TEXT, started_at=TIME)
+    everybody = _object(
+        me=TEXT,
+        administrator=BOOLEAN,
+        groups=_list(TEXT),
+        people=_list(one),
+        recoveries=_list(recovery),
+    )
+    revoked = _object(person=TEXT, revoked=BOOLEAN)
+    cancelled = _object(person=TEXT, cancelled=BOOLEAN)
+    return {
+        "/api/v1/people": {"get": _get("Who is enrolled, with which passkeys", everybody)},
+        "/api/v1/people/revoke": {"post": _post("Ends all keys of somebody", revoked, person=TEXT)},
+        "/api/v1/people/cancel-recovery": {"post": _post("Stops a recovery", cancelled, person=TEXT)},
+        "/api/v1/keys/revoke": {"post": _post("Ends one key", revoked, credential=BYTES)},
+    }
 
 
 def _pausing() -> Schema:

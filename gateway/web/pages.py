@@ -18,6 +18,8 @@ SHELLS = {
     "/app/approvals": "approvals",
     "/app/audit": "audit",
     "/app/grants": "grants",
+    "/app/agents": "agents",
+    "/app/people": "people",
 }
 TYPES = {
     ".css": "text/css",

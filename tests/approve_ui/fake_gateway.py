@@ -29,6 +29,8 @@ PAGES = {
     "/app/approvals": "approvals",
     "/app/audit": "audit",
     "/app/grants": "grants",
+    "/app/people": "people",
+    "/app/agents": "agents",
 }
 TTL = 101
 SITE = "\n".join(
@@ -222,6 +224,38 @@ def consent_of(**changes: Any) -> Json:
     return {**consent, **changes}
 
 
+def a_key(name: str, fingerprint: str, **changes: Any) -> Json:
+    plain = {"id": b64u(name.encode()), "name": name, "fingerprint": fingerprint, "device_bound": True}
+    return {**plain, "waits_for": None, **changes}
+
+
+def a_member(name: str, *keys: Json, **changes: Any) -> Json:
+    plain: Json = {"name": name, "groups": ["approvers"], "administrator": False, "keys": list(keys)}
+    return {**plain, "enrolled_at": "2026-11-01T09:00:00Z", **changes}
+
+
+def an_agent(name: str, **changes: Any) -> Json:
+    plain: Json = {"name": name, "team": "platform", "owner": "mika", "paused": False, "waiting": 0}
+    return {**plain, "since": "2026-11-01T09:00:00Z", "limits": {}, "in_force": {}, **changes}
+
+
+def agents(*known: Json, **changes: Any) -> Json:
+    plain: Json = {"me": "mika", "administrator": True, "people": ["mika"], "agents": list(known)}
+    return {**plain, "teams": [{"name": "platform", "limits": {"jpy": 500}}], **changes}
+
+
+def people(*more: Json, **changes: Any) -> Json:
+    mika = a_member("mika", a_key("Pixel 9", "a71c 77d2 0b1e 9c44"), administrator=True)
+    return {
+        "me": "mika",
+        "administrator": True,
+        "groups": ["administrators", "approvers", "oncall"],
+        "people": [mika, *more],
+        "recoveries": [],
+        **changes,
+    }
+
+
 @dataclass
 class FakeGateway:
     """One test's gateway. A test changes its members at any time; `posted` is what the page sent."""
@@ -252,8 +286,14 @@ class FakeGateway:
     pause_reply: Reply = field(default_factory=dict)
     grants: Json = field(default_factory=lambda: {"grants": [], "ended": [], "consents": []})
     tamper_change: Callable[[Json], Json] = lambda change: change
-    change_reply: Reply | None = None
     revoke_reply: Reply | None = None
+    agents: Json = field(default_factory=lambda: agents(an_agent("ci-bot")))
+    people: Json = field(default_factory=people)
+    change: Json = field(default_factory=dict)
+    change_says: str = "Do this."
+    change_type: str = "secondsig/administration"
+    change_reply: Reply = field(default_factory=dict)
+    enrol_reply: Reply | None = None
     stream_breaks: int = 0
     posted: dict[str, list[Json]] = field(default_factory=dict)
     got: list[str] = field(default_factory=list)
@@ -336,10 +376,14 @@ class FakeGateway:
         if path == "/api/v1/envelopes":
             config = {"digest": digest_of("config"), "refused": self.refused_change}
             return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
-        if path == "/api/v1/grants":
-            return {**self.grants, "server_time": now}
-        if path == "/api/v1/rows":
-            return self.rows
+        lists = {
+            "/api/v1/grants": {**self.grants, "server_time": now},
+            "/api/v1/agents": self.agents,
+            "/api/v1/people": self.people,
+            "/api/v1/rows": self.rows,
+        }
+        if path in lists:
+            return lists[path]
         if path == f"/api/v1/envelopes/{ENVELOPE}":
             return self.view()
         return 404, {"error": "unknown_envelope", "detail": "There is no such question."}
@@ -352,7 +396,12 @@ class FakeGateway:
             "login/finish": self._login,
             "logout": self._logout,
             "enrol/begin": lambda _: self._session("secondsig/enrolment"),
-            "enrol/finish": self._login,
+            "enrol/finish": lambda body: self.enrol_reply or self._login(body),
+            "changes/begin": self._change,
+            "changes/finish": lambda _: self.change_reply,
+            "people/revoke": lambda _: {},
+            "people/cancel-recovery": lambda _: {},
+            "keys/revoke": lambda _: {},
             "sign": lambda _: self.signed(),
             "approve": self._approve,
             "deny": self._deny,
@@ -362,31 +411,29 @@ class FakeGateway:
             "agents/ci-bot/pause": lambda _: self.pause_reply,
             "agents/ci-bot/consent/withdraw": self._withdraw_consent,
             f"grants/{GRANT}/revoke": self._revoke_grant,
-            "changes/begin": self._change_begin,
-            "changes/finish": self._change_finish,
         }
         return handlers[name](body)
 
-    def _change_begin(self, body: Json) -> Reply:
-        change = {
-            "type": "secondsig/administration",
+    def _change(self, body: Json) -> Reply:
+        said = {
+            "type": self.change_type,
             "version": 1,
             "gateway": "gw_7f3a",
             "rp_id": "localhost",
             "person": "mika",
-            "says": SAYS,
-            "change": {"agent": "ci-bot"},
-            **body,
+            "kind": body["kind"],
+            "asked": body["asked"],
+            "says": self.change_says,
+            "change": self.change,
+            "asked_at": utc(datetime.now(UTC)),
+            "salt": "00" * 16,
         }
-        raw = rfc8785.dumps(self.tamper_change(change))
+        raw = rfc8785.dumps(self.tamper_change(said))
         return {
             "challenge_id": "ch_c",
             "payload": b64u(self.tamper_bytes(raw)),
             "options": self.assertion_options(raw),
         }
-
-    def _change_finish(self, body: Json) -> Reply:
-        return self.change_reply or {"grant": grant_of()}
 
     def _revoke_grant(self, body: Json) -> Reply:
         if self.revoke_reply is not None:

@@ -11,10 +11,26 @@ from tests.approve_ui.steps import approve, heading, open_ready
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
+SIGN = "dialog.change .sign"
+SAYS_IT = "dialog.change h2"
+BYTES = "dialog.change code"
+OFFER_PROBLEM = "#again-problem"
+
+
+@pytest.fixture(autouse=True)
+def grants(gateway: FakeGateway) -> None:
+    gateway.change_says = SAYS
+    gateway.change_reply = {"grant": grant_of()}
+
+
 async def approved(page: Page) -> None:
     await open_ready(page)
     await approve(page)
     await heading(page, "Approved and sent")
+
+
+async def ask(page: Page, name: str = "For 15 minutes") -> None:
+    await page.get_by_role("button", name=name).click()
 
 
 async def test_after_an_approval_the_page_offers_not_to_ask_again(page: Page, gateway: FakeGateway) -> None:
@@ -22,21 +38,18 @@ async def test_after_an_approval_the_page_offers_not_to_ask_again(page: Page, ga
     await expect(page.locator("#again")).to_be_hidden()
     await approve(page)
     await heading(page, "Approved and sent")
-    await page.get_by_role("button", name="For 15 minutes").click()
-    await expect(page.locator("[data-says]")).to_have_text(SAYS)
-    assert gateway.posted["changes/begin"] == [
-        {
-            "kind": "grant/envelope",
-            "asked": {"envelope": ENVELOPE, "covers": "intent", "seconds": 900},
-        }
-    ]
-    assert '"says":"' + SAYS in (await page.locator("[data-bytes]").inner_text())
+    await ask(page)
+    await expect(page.locator(SAYS_IT)).to_have_text(SAYS)
+    asked = {"envelope": ENVELOPE, "covers": "intent", "seconds": 900}
+    assert gateway.posted["changes/begin"] == [{"kind": "grant/envelope", "asked": asked}]
+    assert '"says":"' + SAYS in (await page.locator(BYTES).text_content() or "")
     assert "changes/finish" not in gateway.posted
-    await page.get_by_role("button", name="Sign with your passkey").click()
+    await page.click(SIGN)
     await expect(page.locator("#again-done")).to_contain_text("Signed. " + SAYS)
     (signed,) = gateway.posted["changes/finish"]
     assert signed["challenge_id"] == "ch_c"
     assert signed["credential"]["response"]["signature"]
+    await expect(page.get_by_role("button", name="For 15 minutes")).to_be_hidden()
 
 
 async def test_a_standing_grant_for_an_action_on_a_resource_is_asked_for_as_such(
@@ -44,12 +57,13 @@ async def test_a_standing_grant_for_an_action_on_a_resource_is_asked_for_as_such
 ) -> None:
     await approved(page)
     await page.get_by_label("This action on this resource").check()
-    await page.get_by_role("button", name="Until I revoke it").click()
-    await expect(page.locator("[data-says]")).to_be_visible()
+    await ask(page, "Until I revoke it")
+    await expect(page.locator(SAYS_IT)).to_be_visible()
     (asked,) = gateway.posted["changes/begin"]
     assert asked["asked"] == {"envelope": ENVELOPE, "covers": "resource"}
-    await page.get_by_role("button", name="Back", exact=True).click()
+    await page.locator("dialog.change").get_by_role("button", name="Back").click()
     await expect(page.get_by_role("button", name="Until I revoke it")).to_be_visible()
+    await expect(page.locator("#again-done")).to_be_hidden()
     assert "changes/finish" not in gateway.posted
 
 
@@ -70,9 +84,9 @@ async def test_another_change_than_the_one_that_was_asked_for_is_never_signed(
 ) -> None:
     gateway.tamper_change = lambda change: {**change, **lie}
     await approved(page)
-    await page.get_by_role("button", name="For 15 minutes").click()
-    await expect(page.locator("#again-problem")).to_contain_text("something else. Nothing was signed")
-    await expect(page.locator("#again-sign")).to_be_hidden()
+    await ask(page)
+    await expect(page.locator(OFFER_PROBLEM)).to_contain_text("something else. Nothing was signed")
+    await expect(page.locator(SIGN)).to_have_count(0)
 
 
 async def test_bytes_that_the_challenge_does_not_bind_are_never_signed(
@@ -80,29 +94,29 @@ async def test_bytes_that_the_challenge_does_not_bind_are_never_signed(
 ) -> None:
     await approved(page)
     gateway.tamper_bytes = lambda raw: raw.replace(b"15 minutes", b"60 minutes")
-    await page.get_by_role("button", name="For 15 minutes").click()
-    await expect(page.locator("#again-problem")).to_contain_text("something else. Nothing was signed")
+    await ask(page)
+    await expect(page.locator(OFFER_PROBLEM)).to_contain_text("something else. Nothing was signed")
 
 
-@pytest.mark.parametrize("part", ["[data-says]", "[data-bytes]"])
+@pytest.mark.parametrize("part", [SAYS_IT, BYTES])
 async def test_a_page_that_was_changed_before_the_signature_signs_nothing(
     page: Page, gateway: FakeGateway, part: str
 ) -> None:
     await approved(page)
-    await page.get_by_role("button", name="For 15 minutes").click()
-    await expect(page.locator("[data-says]")).to_be_visible()
+    await ask(page)
+    await expect(page.locator(SAYS_IT)).to_be_visible()
     await page.locator(part).evaluate("node => { node.textContent = 'Harmless.'; }")
-    await page.get_by_role("button", name="Sign with your passkey").click()
-    await expect(page.locator("#again-problem")).to_contain_text("does not show what would be signed")
+    await page.click(SIGN)
+    await expect(page.locator("dialog.change .caution")).to_contain_text("does not show what would be signed")
     assert "changes/finish" not in gateway.posted
 
 
 async def test_what_the_gateway_refuses_to_grant_is_told(page: Page, gateway: FakeGateway) -> None:
     gateway.change_reply = (403, {"error": "not_grantable", "detail": "Each payment needs a person."})
     await approved(page)
-    await page.get_by_role("button", name="For 15 minutes").click()
-    await page.get_by_role("button", name="Sign with your passkey").click()
-    await expect(page.locator("#again-problem")).to_contain_text("Each payment needs a person.")
+    await ask(page)
+    await page.click(SIGN)
+    await expect(page.locator("dialog.change .caution")).to_contain_text("Each payment needs a person.")
     await expect(page.locator("#again-done")).to_be_hidden()
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway.directory import token_hash
+from gateway.directory import MAX_NAME, token_hash
 from gateway.envelopes import State
 from gateway.errors import Refusal, UsageError
-from gateway.operating import INVITATION_LIFE, MAX_NAME, RUN_LIFE, Operating, check_name
+from gateway.operating import INVITATION_LIFE, RUN_LIFE, Operating, check_name
 from gateway.store.contract import Move
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore
@@ -101,14 +101,8 @@ async def test_an_agent_that_is_not_there_is_a_sentence(world: World, verb: str)
 async def test_the_list_of_agents_tells_no_token(world: World) -> None:
     told = await world.operating.agent_list()
     assert told["agents"] == [
-        {
-            "name": "ci-bot",
-            "team": "platform",
-            "owner": None,
-            "paused": False,
-            "created_at": START,
-            "consent": None,
-        }
+        {"name": "ci-bot", "team": "platform", "owner": None, "paused": False, "created_at": START}
+        | {"consent": None, "limits": {}, "team_limits": {}}
     ]
 
 

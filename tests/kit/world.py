@@ -14,10 +14,12 @@ from gateway.board import Board
 from gateway.canonical import sha256
 from gateway.decoded import DecodedBody
 from gateway.demo.authenticator import SoftPasskey
+from gateway.desk.agents import Agents
 from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
@@ -111,6 +113,12 @@ class PlayedPolicy:
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
         return self.approvers is None or person in self.approvers
 
+    def limits(self, agent: str) -> dict[str, int]:
+        return {"eur": 500}
+
+    def groups(self) -> frozenset[str]:
+        return frozenset({"administrators", "approvers"})
+
     def belongs(self, person: str, group: str) -> bool:
         return group == "administrators" and person in self.administrators
 
@@ -165,6 +173,7 @@ class World:
             store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
         )
         self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
+        self.people = People(store, self.directory, self.rules, self.directory.refresh)
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -173,6 +182,8 @@ class World:
             self.signing_in,
             self.deciding,
             self.changing,
+            self.people,
+            Agents(store, self.directory, self.rules),
             GATEWAY,
             self.metrics,
             self.last_change,
@@ -240,7 +251,9 @@ class World:
         device, made = self.new_passkey(name)
         values = (made.id, name, made.public_key, made.sign_count, "[]", made.device_type, 0, "Second", START)
         await self.sqlite._ask(
-            lambda db: db.execute("INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", values),
+            lambda db: db.execute(
+                "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)", values
+            ),
             writes=True,
         )
         await self.directory.refresh()

@@ -85,7 +85,7 @@ def test_every_request_of_a_har_file_is_explained(explained: Command) -> None:
     assert "\n\n1. Request\n" in out
 
 
-@pytest.mark.library
+@pytest.mark.whole
 def test_what_no_template_covers_is_said(explained: Command) -> None:
     Path("request.http").write_bytes(RAW)
     assert "No template" in explained("--raw", "request.http", "--scheme", "http")[1]

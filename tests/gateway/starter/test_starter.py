@@ -176,7 +176,7 @@ def test_the_starter_decides_what_a_real_template_maps(tmp_path, method, target,
     assert (decision.effect, decision.error) == (expected, None)
 
 
-@pytest.mark.library
+@pytest.mark.whole
 def test_the_starter_fits_every_template_that_ships():
     shipped = sorted((Path(gateway.__file__).parent.parent / "templates_yaml").glob("*.yaml"))
     assert load(Library.load(shipped, compiled=Compiled.usual()).cedar_schema()).digest
