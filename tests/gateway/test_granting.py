@@ -98,7 +98,7 @@ async def test_what_was_granted_passes_without_asking_and_is_counted(world: Worl
 
 async def test_its_use_is_durable_before_anything_is_sent(world: World) -> None:
     await granted(world)
-    world.granting.store = FailingUse(world.sqlite)  # type: ignore[assignment]  # fails where the test says
+    world.granting.store = FailingUse(world.sqlite)
     with pytest.raises(StoreError):
         await send(world)
     assert await world.sqlite.grant_uses() == {}
@@ -121,7 +121,7 @@ async def test_an_outcome_that_cannot_be_written_is_unknown_at_the_next_start(wo
     grant = await granted(world)
     sent = await send(world)
     assert isinstance(sent, Release)
-    world.granting.store = FailingUse(world.sqlite)  # type: ignore[assignment]  # fails where the test says
+    world.granting.store = FailingUse(world.sqlite)
     sent.done("completed", 200, "")
     await world.granting.settle()
     assert await recover_uses(world.sqlite) == 1
@@ -426,7 +426,7 @@ async def test_the_watch_over_grants_survives_a_store_that_fails(
     monkeypatch.setattr("gateway.granting.TICK", 0.001)
     await granted(world, seconds=1)
     world.time.advance(1)
-    world.granting.store = FailingEnd(world.sqlite)  # type: ignore[assignment]  # fails where the test says
+    world.granting.store = FailingEnd(world.sqlite)
     watch = asyncio.create_task(world.granting.run())
     async with asyncio.timeout(5):
         while await world.sqlite.grants():

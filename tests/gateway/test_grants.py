@@ -7,7 +7,6 @@ import pytest
 
 from gateway.grants import as_signed, described, fingerprint, grantable, services_of, uncovered
 from gateway.model import Approval, Risk
-from gateway.policy import Facts
 from gateway.rules import Rules
 from gateway.settings import Approvals
 from gateway.store.contract import Grant, GrantedUnit
@@ -82,7 +81,7 @@ def test_the_operator_may_list_a_group_and_only_that() -> None:
 
 
 def test_a_grant_answers_only_where_one_signature_would_and_policy_takes_it() -> None:
-    mapped, facts = make_mapped(make_unit()), cast("Facts", FACTS)
+    mapped, facts = make_mapped(make_unit()), FACTS
     assert grantable("ci", mapped, facts, 1, rules())
     assert not grantable("ci", mapped, facts, 2, rules())
     assert not grantable("ci", mapped, facts, 1, rules(ON_GRANT.replace(" || context.grant", "")))

@@ -94,7 +94,8 @@ async def test_the_agents_owner_may_not_grant_where_owners_may_not_approve(world
     envelope = await world.opened(request)
     assert (await refusal_of(world, envelope=envelope.id)).word == "own_request"
     world.set(owner_may_approve=True)
-    assert await act(world).plan("Mika", {"envelope": envelope.id, "covers": "intent"})
+    plan = await act(world).plan("Mika", {"envelope": envelope.id, "covers": "intent"})
+    assert "exactly this request" in plan.says
 
 
 async def test_somebody_who_may_not_approve_may_not_grant(world: World) -> None:
@@ -115,7 +116,8 @@ async def test_what_is_redacted_is_revealed_before_it_is_granted(world: World) -
     envelope = await world.opened()
     assert (await refusal_of(world, envelope=envelope.id)).word == "not_revealed"
     await world.desk.reveal(world.session("Mika"), envelope.id, "json:/to")
-    assert await act(world).plan("Mika", {"envelope": envelope.id, "covers": "intent"})
+    plan = await act(world).plan("Mika", {"envelope": envelope.id, "covers": "intent"})
+    assert "exactly this request" in plan.says
 
 
 @pytest.mark.parametrize("group", ["payment", "destructive", "credential", "unmatched"])
