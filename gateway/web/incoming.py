@@ -14,7 +14,7 @@ from gateway.errors import Refusal
 
 BODY_SECONDS = 20.0
 NUMBER = re.compile(r"[0-9]{1,18}")
-WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,14})")
+WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}")
 """Any reader of JSON has these exactly."""
 
 
