@@ -1,6 +1,7 @@
 """A grant stands in for one answer of people: every way to make it stand in for more."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from gateway.canonical import jcs
 from gateway.errors import Reason, Refusal, StoreError
 from gateway.gate import Release
 from gateway.granting import recover_uses
+from gateway.grants import described
 from gateway.model import Decision, Effect, EntityRef, Risk
 from gateway.pausing import By
 from gateway.store.contract import (
@@ -35,7 +38,7 @@ from tests.kit.granting import (
     only_grant,
     send,
 )
-from tests.kit.things import HOST, a_caller, a_request
+from tests.kit.things import HOST, KEYS, a_caller, a_request
 from tests.kit.world import ASK, DENY, World
 
 OPERATOR = By("operator", "operator")
@@ -484,12 +487,19 @@ async def test_a_signature_that_does_not_verify_any_more_carries_no_use(world: W
     assert not await passes(world)
 
 
-async def test_a_challenge_over_other_bytes_carries_no_use(world: World) -> None:
+async def test_a_grant_and_its_payload_altered_alike_are_not_what_the_passkey_signed(world: World) -> None:
+    """Whoever has the storage key can seal another payload, but not sign it."""
     await granted(world)
+    stored = await only_grant(world)
+    longer = replace(stored, expires_at=START + 90_000)
+    signed = await world.sqlite.signed_change(stored.signed_change)
+    assert signed is not None
+    said = json.loads(KEYS.unseal(signed.id, signed.sealed_payload))
+    sealed = KEYS.seal(signed.id, jcs({**said, "change": described(longer)}))
     await world.sqlite._ask(
-        lambda db: db.execute("UPDATE signed_changes SET challenge = zeroblob(64)"), writes=True
+        lambda db: db.execute("UPDATE signed_changes SET sealed_payload = ?", (sealed,)), writes=True
     )
-    assert not await passes(world)
+    assert not await world.granting._holds(longer, world.rules())
 
 
 async def test_a_played_decision_without_people_needs_no_grant(world: World) -> None:

@@ -103,6 +103,16 @@ async def test_a_use_by_a_grant_whose_passkey_is_gone_is_lost(store: TimedStore)
     assert await store.apply(use()) == Lost("changed")
 
 
+@pytest.mark.parametrize("what", ["revoked_at = 1", "waits_for = 'ada'"])
+async def test_a_use_by_a_grant_whose_passkey_alone_does_not_count_is_lost(
+    store: TimedStore, what: str
+) -> None:
+    """Its person may have another one: that one did not sign."""
+    await store.apply(AddGrant(grant()))
+    await store.sql(f"UPDATE credentials SET {what}")  # a test's own words
+    assert await store.apply(use()) == Lost("changed")
+
+
 async def test_a_use_by_a_grant_of_somebody_elses_passkey_is_lost(store: TimedStore) -> None:
     await store.apply(AddGrant(grant(signer="somebody")))
     assert await store.apply(use()) == Lost("changed")
