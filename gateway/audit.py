@@ -24,6 +24,7 @@ class Kind(StrEnum):
     SESSION = "session"
     TUNNEL = "tunnel"
     STORE = "store"
+    GRANT = "grant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Row:
     decision_method: str | None = None
     credential_id: str | None = None
     cosigner: str | None = None
+    grant_id: str | None = None
     outcome: str | None = None
     status: int | None = None
     config_digest: str | None = None

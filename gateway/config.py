@@ -12,9 +12,11 @@ from gateway.envelopes import MAX_TTL, Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.model import Mode, ServiceMode
 from gateway.settings import (
+    GUARDED_GROUPS,
     LOOPBACK,
     Address,
     Approvals,
+    GuardedGroup,
     Judge,
     Limits,
     Listen,
@@ -282,6 +284,8 @@ def _approvals(node: Yaml | None) -> Approvals:
             deny_for=_time(fields, "deny_for", start.deny_for, DAY),
             max_quorum=_number(fields, "max_quorum", start.max_quorum, 1, 5),
             owner_may_approve=bool(fields.flag("owner_may_approve")),
+            grant_for=_time(fields, "grant_for", start.grant_for, DAY),
+            grants_for=_guarded(fields.get("grants_for")),
             retention=_time(fields, "retention", start.retention, 365 * DAY),
             session=_time(fields, "session", start.session, DAY),
             max_ttl=most,
@@ -302,6 +306,11 @@ def _ttl(fields: Fields, start: int, most: int) -> int:
             'Set "max_ttl" as well, up to 24h: such long questions are for the modes reject and async.',
         )
     return ttl
+
+
+def _guarded(node: Yaml | None) -> tuple[GuardedGroup, ...]:
+    named = [word(item, "A group", GUARDED_GROUPS) for item in items(node)]
+    return tuple(group for group in GUARDED_GROUPS if group in named)
 
 
 def _hold_for(node: Yaml | None) -> int | Literal["auto"] | None:

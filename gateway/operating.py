@@ -14,11 +14,12 @@ from typing import Any
 from gateway.audit import Kind, Row, parse_filter
 from gateway.board import Board
 from gateway.canonical import sha256
-from gateway.desk.views import entry_view, row_view
+from gateway.desk.views import consent_view, entry_view, grant_view, row_view
 from gateway.directory import MAX_NAME, Directory, how_to_connect, is_name, issue
 from gateway.endings import who_won
 from gateway.envelopes import Envelope, State, Step, signed_by
 from gateway.errors import UsageError
+from gateway.granting import Granting
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.pausing import By, Pausing
 from gateway.releasing import row_of
@@ -57,6 +58,7 @@ class Operating:
     rules: Callable[[], Rules]
     refreshed: Callable[[], Awaitable[None]]
     pausing: Pausing
+    granting: Granting
     trust: Trust | None = None
     last_change: LastChange = field(default_factory=LastChange)
 
@@ -87,7 +89,7 @@ class Operating:
         return {
             "agents": [
                 {
-                    **asdict(agent),
+                    **_agent_view(agent),
                     "limits": dict(facts[name].limits),
                     "team_limits": dict(facts[name].team_limits),
                 }
@@ -228,6 +230,18 @@ class Operating:
     async def envelope_cancel(self, envelope: str) -> dict[str, Any]:
         return await self._end(envelope, Step.CANCEL, "cancelled", None)
 
+    async def grant_list(self, *, everything: bool = False) -> dict[str, Any]:
+        uses = await self.store.grant_uses()
+        grants = await self.store.grants()
+        if everything:
+            grants += await self.store.ended_grants(1000)
+        return {"grants": [grant_view(grant, uses.get(grant.id)) for grant in grants]}
+
+    async def grant_revoke(self, grant: str) -> dict[str, Any]:
+        if await self.granting.revoke(grant, BY_OPERATOR) is None:
+            raise UsageError(f"There is no live grant {grant}: secondsig grant list shows them.")
+        return {"grant": grant, "revoked": True}
+
     async def stop_all(self) -> dict[str, Any]:
         """The kill switch: every agent paused, everything that waits denied."""
         for name in list(self.directory.agents):
@@ -310,6 +324,12 @@ class Operating:
             config_digest=self.rules().digest,
             detail=detail,
         )
+
+
+def _agent_view(agent: Agent) -> dict[str, Any]:
+    view = asdict(agent)
+    view["consent"] = consent_view(agent, agent.consent) if agent.consent else None
+    return view
 
 
 def check_name(name: str, what: str) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from gateway.audit import Kind, Row
+from gateway.consents import beyond
 from gateway.directory import Directory
 from gateway.errors import Reason, Refusal, SecondsigError
 from gateway.facts import facts_of
 from gateway.gate import Answer, Forward, Release
+from gateway.granting import Granting
 from gateway.history import History, Moment
 from gateway.inside import Inside
 from gateway.judge import Judge, is_asked, judge_of
@@ -54,6 +56,7 @@ class Pipeline:
     directory: Directory
     rules: Callable[[], Rules]
     waiting: Waiting
+    granting: Granting
     inside: Inside
     gateway: str
     metrics: Metrics
@@ -191,16 +194,25 @@ class Pipeline:
         moment: Moment,
     ) -> Answer | Release:
         with self.history.holding(moment) as asking:
-            body = rules.library.body(request)
             try:
+                granted = await self.granting.release(
+                    request, mapped, decision, rules, self._facts(request, moment)
+                )
+                if granted is not None:
+                    asking.passed()
+                    return granted
+                body = rules.library.body(request)
                 return await self.waiting.step_up(request, mapped, decision, body, rules, gone, asking)
             except Refusal as refusal:
                 raise _recorded(refusal, request, rules, mapped, decision) from refusal
 
     def _ask(self, request: Request, mapped: Mapped, rules: Rules, moment: Moment) -> Decision:
         facts = self._facts(request, moment)
-        asked = request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum
-        decision = rules.policy.decide(*asked)
+        agent = self.directory.agents.get(request.caller.agent)
+        outside = beyond(agent, mapped, facts, rules)
+        decision = rules.policy.decide(
+            request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum, outside
+        )
         self.metrics.decisions[str(decision.effect)] += 1
         return decision
 

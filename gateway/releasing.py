@@ -15,6 +15,7 @@ from gateway import passkeys, ucan
 from gateway.audit import Kind, Row
 from gateway.board import Board
 from gateway.canonical import HOP_BY_HOP, covered, merge_binds, sends_approved
+from gateway.consents import beyond
 from gateway.directory import Directory
 from gateway.envelopes import Envelope, Signature, State, Step, signed_by
 from gateway.errors import About, Reason, Refusal, StoreError
@@ -131,6 +132,7 @@ class Releaser:
             mapped,
             facts,
             rules.settings.approvals.max_quorum,
+            beyond(self.directory.agents.get(envelope.agent), mapped, facts, rules),
         )
         if decision.effect is Effect.DENY:
             raise Lapse(f"Policy changed since this was asked, and forbids it now{_by(decision)}.")
@@ -310,7 +312,7 @@ class Releaser:
             body=body,
             method=request.method,
             target=request.target,
-            headers=tuple((name, value) for name, value in headers if _travels(name)),
+            headers=headers_to_send(headers),
             done=lambda outcome, status, detail: self._record_later(
                 envelope, Ending(outcome, status, detail, answer())
             ),
@@ -440,6 +442,11 @@ def _typed_as_approved(
     approved = [field for name, field in shared["request"]["headers"] if name.lower() == "content-type"]
     types = tuple(("Content-Type", field["text"]) for field in approved if "text" in field)
     return (*((name, value) for name, value in headers if name.lower() != "content-type"), *types)
+
+
+def headers_to_send(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Those that are the request's own: not this connection's, and not ours."""
+    return tuple((name, value) for name, value in headers if _travels(name))
 
 
 def _travels(header: str) -> bool:

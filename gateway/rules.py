@@ -62,6 +62,8 @@ def rules_digest(library: Library, policy: Policy, settings: Settings) -> str:
         "owner_may_approve": approvals.owner_may_approve,
         "max_quorum": approvals.max_quorum,
         "join": approvals.join,
+        "grant_for": approvals.grant_for,
+        "grants_for": sorted(approvals.grants_for),
         "unknown_hosts": settings.unknown_hosts,
         "trusted_hosts": list(settings.trusted_hosts),
         "modes": {name: str(service.mode) for name, service in settings.templates.items()},

@@ -22,6 +22,8 @@ from gateway.board import Board
 from gateway.desk.acts.agents import AddAgent, ResumeAgent, RotateToken
 from gateway.desk.acts.agents import Known as KnownAgents
 from gateway.desk.acts.config import ApplyConfig
+from gateway.desk.acts.consents import ChangeConsent
+from gateway.desk.acts.grants import GrantFromCedar, GrantFromEnvelope
 from gateway.desk.acts.limits import LimitsAct
 from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
 from gateway.desk.acts.people import Known as KnownPeople
@@ -33,6 +35,8 @@ from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
+from gateway.granting import Granting, recover_uses
+from gateway.grants import Grants
 from gateway.history import History
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
@@ -166,6 +170,7 @@ class Service:
         self._tasks.append(asyncio.create_task(self.sender.run()))
         self._tasks.append(asyncio.create_task(timekeeper.run()))
         self._tasks.append(asyncio.create_task(self.reloader.watch()))
+        self._tasks.append(asyncio.create_task(self.granting.run()))
         log.info("gateway.started", proxy=str(self.settings.listen.proxy), pages=self.settings.origin)
 
     async def _begin_trust(self) -> None:
@@ -201,6 +206,8 @@ class Service:
             log.error("store.restored", because=why, then="what was open ended; check agents and approvers")
         self.directory = Directory(self.store)
         await self.directory.refresh()
+        self.grants = Grants(self.store)
+        await self.grants.refresh()
         rules = load_rules(self.settings, self.directory)
         self._files_digest = rules.digest
         self._rules = replace(rules, digest=self._digest())
@@ -210,7 +217,7 @@ class Service:
         self._assemble()
         await self.history.load()
         await self.signing_in.load()
-        if lost := await recover(self.store):
+        if lost := await recover(self.store) + await recover_uses(self.store):
             log.warning("gateway.recovered", unknown=lost)
 
     def _digest(self) -> str:
@@ -249,11 +256,21 @@ class Service:
         )
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
         inside = Inside(self.store, self.board, keeping, self.ca.pem, self.gateway)
+        self.granting = Granting(
+            self.store,
+            self.keys,
+            self.directory,
+            self.grants,
+            self._now_rules,
+            rp_id,
+            self.refresh_directory,
+        )
         self.pipeline = Pipeline(
             self.store,
             self.directory,
             self._now_rules,
             waiting,
+            self.granting,
             inside,
             self.gateway,
             self.metrics,
@@ -280,7 +297,13 @@ class Service:
             pausing,
         )
         self.operating = Operating(
-            self.store, self.directory, self.board, self._now_rules, self.refresh_directory, pausing
+            self.store,
+            self.directory,
+            self.board,
+            self._now_rules,
+            self.refresh_directory,
+            pausing,
+            self.granting,
         )
         self.operating.trust, self.operating.last_change = self.trust, self.last_change
         self.desk = GatewayDesk(
@@ -290,7 +313,7 @@ class Service:
             self._now_rules,
             self.signing_in,
             deciding,
-            self._changing(rp_id),
+            self._changing(rp_id, deciding),
             People(self.store, self.directory, self._now_rules, self.refresh_directory),
             Agents(self.store, self.directory, self._now_rules),
             self.gateway,
@@ -298,6 +321,7 @@ class Service:
             self.last_change,
             self.operating,
             self.history,
+            self.granting,
         )
         self.reloader = Reloader(
             self.store,
@@ -309,8 +333,9 @@ class Service:
             self._stamps,
         )
 
-    def _changing(self, rp_id: str) -> Changing:
+    def _changing(self, rp_id: str, deciding: Deciding) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory
+        granting = deciding, self.grants, self._now_rules
         people = KnownPeople(self.store, *known)
         agents = KnownAgents(*known)
         acts: dict[str, Act] = {
@@ -325,6 +350,9 @@ class Service:
             "person/confirm": ConfirmPerson(people),
             "person/recover": RecoverPerson(people),
             "key/add": AddKey(people),
+            "agent/consent": ChangeConsent(*known),
+            "grant/envelope": GrantFromEnvelope(*granting),
+            "grant/cedar": GrantFromCedar(*granting),
         }
         return Changing(self.store, self.keys, self.signing_in, self.gateway, rp_id, acts)
 
@@ -457,6 +485,7 @@ class Service:
             await self.sender.settle()
         if hasattr(self, "releaser"):
             await self.releaser.settle()
+            await self.granting.settle()
         await self.store.close()
 
 

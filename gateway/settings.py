@@ -37,9 +37,17 @@ class PagesTls:
     key: Path
 
 
+type GuardedGroup = Literal["payment", "destructive", "credential"]
+GUARDED_GROUPS: tuple[GuardedGroup, ...] = ("payment", "destructive", "credential")
+"""What no grant covers, unless the operator says so and policy does as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """How people are asked, where a template does not say otherwise. Times are seconds."""
+    """How people are asked, where a template does not say otherwise. Times are seconds.
+
+    A grant with an end lasts `grant_for` at most.
+    """
 
     ttl: int = 60
     mode: Mode = Mode.HOLD
@@ -48,6 +56,8 @@ class Approvals:
     deny_for: int = 600
     max_quorum: int = 5
     owner_may_approve: bool = False
+    grant_for: int = 900
+    grants_for: tuple[GuardedGroup, ...] = ()
     retention: int = 86_400
     session: int = 28_800
     max_ttl: int = MAX_HELD_TTL

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway import ucan
 from gateway.audit import Kind, Row
@@ -14,7 +14,9 @@ from gateway.directory import Directory
 from gateway.endings import denial, ended
 from gateway.envelopes import MAX_HELD_TTL, Envelope, State
 from gateway.errors import About, Reason, Refusal, StoreError
+from gateway.facts import facts_of
 from gateway.gate import Answer, Release
+from gateway.grants import grantable
 from gateway.history import Asking
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keeping import Keeping
@@ -165,7 +167,8 @@ class Waiting:
             secrets.token_bytes(16),
             sha256(secret.encode()),
         )
-        return new_envelope(
+        facts = facts_of(request, mapped, self.store.now())
+        envelope = new_envelope(
             request,
             mapped,
             decision,
@@ -181,6 +184,8 @@ class Waiting:
             entropy=entropy,
             now=self.store.now(),
         )
+        may = grantable(request.caller.agent, mapped, facts, decision.quorum, rules)
+        return replace(envelope, grantable=may)
 
     def _check_cosigner(self, request: Request, live: Envelope | None) -> None:
         """An agent that brings a cosigner must bring the one of this very question; else nobody is asked."""

@@ -43,6 +43,8 @@ LEVELS = (
             "endings",
             "metrics",
             "history",
+            "grants",
+            "consents",
         ),
     ),
     (
@@ -61,6 +63,7 @@ LEVELS = (
             "reloading",
             "desk",
             "judge",
+            "granting",
         ),
     ),
     ("sockets", ("proxy", "addons", "web", "playground", "playground_tls", "operator_socket")),

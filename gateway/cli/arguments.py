@@ -21,6 +21,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _templates(commands)
     _config(commands)
     _envelopes(commands)
+    _grants(commands)
     _audit(commands)
     return parser
 
@@ -260,6 +261,22 @@ def _envelopes(commands: Any) -> None:
         command.add_argument("envelope", metavar="ENVELOPE")
         if verb == "deny":
             command.add_argument("--note", help="what the agent is told")
+
+
+def _grants(commands: Any) -> None:
+    group = _group(commands, "grant", "See and revoke what people answered in advance.")
+    listing = _add(
+        group, "list", "operator:grant_list", "List grants, with their uses.", "secondsig grant list"
+    )
+    listing.add_argument("--all", action="store_true", dest="everything", help="also what has ended")
+    revoke = _add(
+        group,
+        "revoke",
+        "operator:grant_revoke",
+        "End a grant at once: people are asked again.",
+        "secondsig grant revoke grt_…",
+    )
+    revoke.add_argument("grant", metavar="GRANT")
 
 
 def _audit(commands: Any) -> None:

@@ -201,6 +201,21 @@ def envelope_cancel(arguments: argparse.Namespace) -> int:
     return _show(arguments, answer, f"{arguments.envelope} is cancelled.")
 
 
+def grant_list(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "grant_list", everything=arguments.everything)
+    if arguments.json:
+        print_json(answer)
+    else:
+        columns = ("id", "agent", "signer", "expires_at", "uses", "last_used_at", "ended_why", "says")
+        print_table(answer["grants"], columns, "Nothing is granted.")
+    return 0
+
+
+def grant_revoke(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "grant_revoke", grant=arguments.grant)
+    return _show(arguments, answer, f"{arguments.grant} is revoked: people are asked again.")
+
+
 def audit_list(arguments: argparse.Namespace) -> int:
     answer = operate(
         arguments, "audit_list", chosen=arguments.filter, before=arguments.before, limit=arguments.limit

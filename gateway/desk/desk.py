@@ -12,14 +12,16 @@ from gateway.desk.contract import DeskError, Event, Session, SignedIn
 from gateway.desk.deciding import Deciding
 from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
-from gateway.desk.views import entry_view, row_view
+from gateway.desk.views import consent_view, entry_view, grant_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State, signed_by
 from gateway.errors import SecondsigError
+from gateway.granting import Granting
 from gateway.history import History
 from gateway.metrics import Metrics
 from gateway.operating import Operating
+from gateway.pausing import By
 from gateway.payload import utc
 from gateway.rules import LastChange, Rules, approvers, is_administrator
 from gateway.store.contract import Store
@@ -47,6 +49,7 @@ class GatewayDesk:
     last_change: LastChange
     operating: Operating
     history: History
+    granting: Granting
 
     async def state(self) -> dict[str, Any]:
         return {
@@ -125,6 +128,7 @@ class GatewayDesk:
             "revealed": sorted(await self.store.revealed(envelope_id, session.person)),
             "repeats": await self._repeats(envelope),
             "idempotency_key": self.deciding.sent_key(envelope),
+            "grantable": await self._grantable(session, envelope),
             "signed_by_me": mine is not None,
             "earlier_configuration": envelope.config_digest != self.rules().digest,
             "server_time": self._now(),
@@ -179,6 +183,32 @@ class GatewayDesk:
         self, session: Session, challenge_id: str, credential: dict[str, Any]
     ) -> dict[str, Any]:
         return await self.changing.finish(session, challenge_id, credential)
+
+    async def grants(self, session: Session) -> dict[str, Any]:
+        uses = await self.store.grant_uses()
+        agents = self.directory.agents.values()
+        return {
+            "grants": [grant_view(grant, uses.get(grant.id)) for grant in await self.store.grants()],
+            "ended": [
+                grant_view(grant, uses.get(grant.id)) for grant in await self.store.ended_grants(RECENT)
+            ],
+            "consents": [consent_view(agent, agent.consent) for agent in agents if agent.consent],
+            "server_time": self._now(),
+        }
+
+    async def revoke_grant(self, session: Session, grant_id: str) -> dict[str, Any]:
+        grant = await self.granting.revoke(grant_id, self._by(session))
+        if grant is None:
+            raise DeskError(404, "absent", "There is no such grant, or it has ended already.")
+        return {"grant": grant.id}
+
+    async def withdraw_consent(self, session: Session, agent: str) -> dict[str, Any]:
+        if not await self.granting.withdraw_consent(agent, self._by(session)):
+            raise DeskError(404, "absent", "This agent has no consent that could be withdrawn.")
+        return {"agent": agent}
+
+    def _by(self, session: Session) -> By:
+        return By(session.person, "session", b64u(session.credential_id))
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, Any]:
         return dict(await self.deciding.reveal(session, envelope_id, selector))
@@ -272,6 +302,17 @@ class GatewayDesk:
             return []
         stake = self.deciding.stake(envelope, self.deciding.opened(envelope))
         return approvers(self.rules(), self.directory, stake)
+
+    async def _grantable(self, session: Session, envelope: Envelope) -> bool:
+        """Whether this person may answer the same in advance, now."""
+        act = self.changing.acts.get("grant/envelope")
+        if act is None or not envelope.grantable:
+            return False
+        try:
+            await act.plan(session.person, {"envelope": envelope.id, "covers": "intent"})
+        except DeskError:
+            return False
+        return True
 
     async def _log_entry(self, envelope_id: str) -> int | None:
         entries = await self.store.rows_of([envelope_id])

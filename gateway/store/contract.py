@@ -17,6 +17,26 @@ from gateway.audit import Entry, Row
 from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
 from gateway.passkeys import Credential
 
+type GrantKind = Literal["intent", "resource", "cedar"]
+type GrantEnd = Literal["revoked", "expired", "agent_removed", "signer", "meaning"]
+type ConsentForm = Literal["read_only", "project", "until", "cedar"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What an agent was meant for, as Cedar. Withdrawn or over it permits nothing: everything is asked."""
+
+    form: ConsentForm
+    cedar: str
+    says: str
+    person: str
+    at: int
+    expires_at: int | None
+    withdrawn_at: int | None = None
+
+    def holds(self, now: int) -> bool:
+        return self.withdrawn_at is None and (self.expires_at is None or now < self.expires_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:
@@ -25,6 +45,7 @@ class Agent:
     owner: str | None
     paused: bool
     created_at: int
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +159,68 @@ class Reservation:
 
     envelope: Envelope
     reserved: Reserved
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedUnit:
+    """One thing that a grant lets an agent do, with what decides who may approve it."""
+
+    service: str
+    action: str
+    resource: str
+    groups: tuple[str, ...]
+    risk: str
+    approvers: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A person's standing answer to one question. `fingerprint` names the templates that gave it its meaning.
+
+    One of an envelope is for its host; of the kind `intent` it has an intent key, of the kind `cedar` a
+    policy text and no units.
+    """
+
+    id: str
+    kind: GrantKind
+    agent: str
+    signer: str
+    credential_id: bytes
+    signed_change: str
+    made_at: int
+    expires_at: int | None
+    fingerprint: str
+    units: tuple[GrantedUnit, ...]
+    says: str
+    envelope: str | None = None
+    host: str | None = None
+    intent_key: str | None = None
+    cedar: str | None = None
+    ended_at: int | None = None
+    ended_why: str | None = None
+    ended_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantUse:
+    """One request that a grant let pass; without an outcome it is still on its way."""
+
+    id: str
+    grant_id: str
+    at: int
+    action: str
+    resource: str
+    agent: str
+    run: str | None
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How often a grant was used, and when last."""
+
+    count: int
+    last: int | None
 
 
 # What can change. Each is one conditional write.
@@ -407,6 +490,53 @@ class Configure:
 
 
 @dataclass(frozen=True, slots=True)
+class AddGrant:
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class EndGrant:
+    """Revoked, over, or no longer what was signed: for good."""
+
+    grant_id: str
+    at: int
+    why: GrantEnd
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UseGrant:
+    """A request may go by a grant: if it, its signer, the agent's token and this configuration all stand."""
+
+    use: GrantUse
+    token_id: str
+    config_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishUse:
+    """How a request that went by a grant ended; only the first word counts."""
+
+    use: str
+    outcome: str
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetConsent:
+    """An agent's consent from now on; None leaves it without one."""
+
+    agent: str
+    consent: Consent | None
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawConsent:
+    agent: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class WithSignature:
     """A change that a passkey asked for: it happens with the signature on record, or not at all."""
 
@@ -456,6 +586,12 @@ type Change = (
     | Shred
     | Forget
     | Configure
+    | AddGrant
+    | EndGrant
+    | UseGrant
+    | FinishUse
+    | SetConsent
+    | WithdrawConsent
     | WithSignature
     | NewEpoch
     | Record
@@ -558,8 +694,25 @@ class Store(Protocol):
     async def invitation(self, token_hash: str) -> Invitation | None: ...
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
     async def sessions(self) -> list[StoredSession]: ...
+    async def signed_change(self, change_id: str) -> SignedChange | None: ...
     async def signed_changes(self, limit: int = 100) -> list[SignedChange]:
         """The newest first."""
+        ...
+
+    async def grants(self) -> list[Grant]:
+        """Those that have not ended, the newest first."""
+        ...
+
+    async def ended_grants(self, limit: int = 100) -> list[Grant]:
+        """The newest first."""
+        ...
+
+    async def grant_uses(self) -> dict[str, Used]:
+        """By grant; one that was never used is left out."""
+        ...
+
+    async def unfinished_uses(self) -> list[GrantUse]:
+        """What went by a grant, and of which nothing was heard since."""
         ...
 
     async def rows(self, where: Mapping[str, str], before: int | None, limit: int) -> list[Entry]: ...

@@ -21,6 +21,7 @@ from gateway.envelopes import Envelope, Signature, State
 from gateway.errors import StoreError
 from gateway.passkeys import Credential
 from gateway.store import contract as c
+from gateway.store import granting as _granting  # noqa: F401  # registers its changes with `make`
 from gateway.store import kept as _kept  # noqa: F401  # registers its changes
 from gateway.store import limits as _limits
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
@@ -353,8 +354,34 @@ class SqliteStore:
         return found
 
     async def agents(self) -> list[c.Agent]:
+        consents = {
+            row["agent"]: records.consent_from(row) for row in await self._all("SELECT * FROM consents")
+        }
         rows = await self._all("SELECT * FROM agents WHERE removed_at IS NULL ORDER BY name")
-        return [records.agent_from(row) for row in rows]
+        return [records.agent_from(row, consents.get(row["name"])) for row in rows]
+
+    async def grants(self) -> list[c.Grant]:
+        rows = await self._all(
+            "SELECT * FROM grants WHERE ended_at IS NULL ORDER BY made_at DESC, rowid DESC"
+        )
+        return [records.grant_from(row) for row in rows]
+
+    async def ended_grants(self, limit: int = 100) -> list[c.Grant]:
+        rows = await self._all(
+            "SELECT * FROM grants WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, rowid DESC LIMIT ?",
+            (limit,),
+        )
+        return [records.grant_from(row) for row in rows]
+
+    async def grant_uses(self) -> dict[str, c.Used]:
+        rows = await self._all(
+            "SELECT grant_id, count(*) AS n, max(at) AS last FROM grant_uses GROUP BY grant_id"
+        )
+        return {row["grant_id"]: c.Used(row["n"], row["last"]) for row in rows}
+
+    async def unfinished_uses(self) -> list[c.GrantUse]:
+        rows = await self._all("SELECT * FROM grant_uses WHERE outcome IS NULL ORDER BY at")
+        return [records.grant_use_from(row) for row in rows]
 
     async def tokens(self) -> list[c.Token]:
         return [
@@ -394,6 +421,10 @@ class SqliteStore:
     async def challenge(self, challenge_id: str) -> c.Challenge | None:
         row = await self._one("SELECT * FROM challenges WHERE id = ?", (challenge_id,))
         return records.challenge_from(row) if row else None
+
+    async def signed_change(self, change_id: str) -> c.SignedChange | None:
+        row = await self._one("SELECT * FROM signed_changes WHERE id = ?", (change_id,))
+        return records.signed_change_from(row) if row else None
 
     async def signed_changes(self, limit: int = 100) -> list[c.SignedChange]:
         rows = await self._all("SELECT * FROM signed_changes ORDER BY at DESC, rowid DESC LIMIT ?", (limit,))

@@ -20,6 +20,8 @@ V1 = "/api/v1"
 ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
+GRANT = V1 + "/grants/{grant:grt_[0-9A-Z]{26}}"
+
 CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
 KIND, CREDENTIAL = 64, 2_000
 ROWS, MOST_ROWS = 50, 200
@@ -59,6 +61,9 @@ class Api:
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
             web.get(f"{V1}/config", own(self._config)),
+            web.post(AGENT + "/consent/withdraw", own(self._withdraw_consent)),
+            web.get(f"{V1}/grants", own(self._grants)),
+            web.post(GRANT + "/revoke", own(self._revoke_grant)),
             web.get(f"{V1}/agents", own(self._agents)),
             web.get(f"{V1}/people", own(self._people)),
             web.post(f"{V1}/people/revoke", own(self._revoke_person)),
@@ -163,6 +168,17 @@ class Api:
     async def _config(self, _request: web.Request, session: Session) -> JsonObject:
         return await self._desk.config(session)
 
+    async def _withdraw_consent(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.withdraw_consent(session, request.match_info["name"])
+
+    async def _grants(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.grants(session)
+
+    async def _revoke_grant(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.revoke_grant(session, request.match_info["grant"])
+
     async def _agents(self, _request: web.Request, session: Session) -> JsonObject:
         return await self._desk.agents(session)
 
@@ -183,7 +199,7 @@ class Api:
 
     async def _change_begin(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "kind", "asked")
-        return await self._desk.change_begin(session, body.text("kind", KIND), body.object("asked"))
+        return await self._desk.change_begin(session, body.text("kind", KIND), body.plain("asked"))
 
     async def _change_finish(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "challenge_id", "credential")

@@ -18,6 +18,8 @@ ID: Schema = {
     "schema": {"type": "string", "pattern": "^env_[0-9A-Za-z]{16,40}$"},
 }
 
+NAMED: Schema = {"name": "name", "in": "path", "required": True, "schema": TEXT}
+
 
 def _object(**members: Schema) -> Schema:
     return {"type": "object", "properties": members, "required": list(members)}
@@ -78,6 +80,7 @@ AUDIT_ROW = _object(
             "decision_method",
             "credential_id",
             "cosigner",
+            "grant_id",
             "outcome",
         )
     },
@@ -101,15 +104,45 @@ ENVELOPE = _object(
         _object(state=TEXT, by=_maybe(TEXT), note=_maybe(TEXT), idempotency_key=_maybe(TEXT), at=TIME)
     ),
     idempotency_key=_maybe(TEXT),
+    grantable=BOOLEAN,
     earlier_configuration=BOOLEAN,
     server_time=TIME,
 )
 PERSON = _object(name=TEXT, display=TEXT, groups=_list(TEXT))
+GRANT = _object(
+    id=TEXT,
+    agent=TEXT,
+    covers={"enum": ["intent", "resource", "cedar"]},
+    says=TEXT,
+    units=_list(_object(action=TEXT, resource=TEXT)),
+    cedar=_maybe(TEXT),
+    signer=TEXT,
+    made_at=TIME,
+    expires_at=_maybe(TIME),
+    envelope=_maybe(TEXT),
+    uses=NUMBER,
+    last_used_at=_maybe(TIME),
+    ended_at=_maybe(TIME),
+    ended_why=_maybe({"enum": ["revoked", "expired", "agent_removed", "signer", "meaning"]}),
+    ended_by=_maybe(TEXT),
+)
+CONSENT = _object(
+    agent=TEXT,
+    form={"enum": ["read_only", "project", "until", "cedar"]},
+    says=TEXT,
+    cedar=TEXT,
+    person=TEXT,
+    at=TIME,
+    expires_at=_maybe(TIME),
+    withdrawn_at=_maybe(TIME),
+)
 SCHEMAS: dict[str, Schema] = {
     "Row": ROW,
     "AuditRow": AUDIT_ROW,
     "Envelope": ENVELOPE,
     "Person": PERSON,
+    "Grant": GRANT,
+    "Consent": CONSENT,
     "Error": _object(error=TEXT, detail=TEXT),
 }
 
@@ -151,6 +184,9 @@ def _paths() -> dict[str, Any]:
         **_envelopes(),
         "/api/v1/agents/{name}/pause": _pausing(),
         "/api/v1/config": {"get": _get("The configuration in force, and what waits to be signed", _config())},
+        "/api/v1/agents/{name}/consent/withdraw": _withdrawing(),
+        "/api/v1/grants": {"get": _get("What was answered in advance", _grants())},
+        "/api/v1/grants/{grant}/revoke": _revoking(),
         "/api/v1/agents": {"get": _get("Every agent, with its limits", _agents())},
         **_people(),
         "/api/v1/changes/begin": {
@@ -227,6 +263,21 @@ def _config() -> Schema:
     return shown
 
 
+def _grants() -> Schema:
+    grants = _list(_ref("Grant"))
+    return _object(grants=grants, ended=grants, consents=_list(_ref("Consent")), server_time=TIME)
+
+
+def _revoking() -> Schema:
+    named = {"name": "grant", "in": "path", "required": True, "schema": TEXT}
+    return {"parameters": [named], "post": _post("Ends a grant", _object(grant=TEXT))}
+
+
+def _withdrawing() -> Schema:
+    withdrawn = _post("Has people asked about all that an agent does", _object(agent=TEXT))
+    return {"parameters": [NAMED], "post": withdrawn}
+
+
 def _agents() -> Schema:
     limits: Schema = {"type": "object", "additionalProperties": NUMBER}
     agent = _object(
@@ -266,9 +317,8 @@ def _people() -> dict[str, Any]:
 
 
 def _pausing() -> Schema:
-    named = {"name": "name", "in": "path", "required": True, "schema": TEXT}
     paused = _object(agent=TEXT, paused=BOOLEAN, cancelled=_list(TEXT))
-    return {"parameters": [named], "post": _post("Stops an agent and cancels what waits of it", paused)}
+    return {"parameters": [NAMED], "post": _post("Stops an agent and cancels what waits of it", paused)}
 
 
 def _of_one(method: str, operation: Schema) -> Schema:

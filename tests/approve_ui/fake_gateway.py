@@ -21,12 +21,14 @@ CSP = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 ENVELOPE = "env_01K9ZC7Q3V8M4T2N"
+GRANT = "grt_0123456789ABCDEFGHJKMNPQRS"
 PAGES = {
     "/login": "login",
     "/enrol": "enrol",
     "/approve/{id}": "approve",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
+    "/app/grants": "grants",
     "/app/people": "people",
     "/app/agents": "agents",
     "/app/config": "config",
@@ -185,6 +187,45 @@ def row_of(sample: Json, **changes: Any) -> Json:
     return {**row, **changes}
 
 
+SAYS = "Do not ask again about ci-bot, for 15 minutes: /github/repo/put_file, exactly this request."
+
+
+def grant_of(**changes: Any) -> Json:
+    now = utc(datetime.now(UTC))
+    grant: Json = {
+        "id": GRANT,
+        "agent": "ci-bot",
+        "covers": "intent",
+        "says": SAYS,
+        "units": [{"action": "/github/repo/put_file", "resource": 'GitHub::Repo::"acme/site"'}],
+        "cedar": None,
+        "signer": "mika",
+        "made_at": now,
+        "expires_at": None,
+        "envelope": ENVELOPE,
+        "uses": 0,
+        "last_used_at": None,
+        "ended_at": None,
+        "ended_why": None,
+        "ended_by": None,
+    }
+    return {**grant, **changes}
+
+
+def consent_of(**changes: Any) -> Json:
+    consent: Json = {
+        "agent": "ci-bot",
+        "form": "read_only",
+        "says": "every read on anything",
+        "cedar": 'permit (principal == Agent::"ci-bot", action in Action::"read", resource);',
+        "person": "mika",
+        "at": utc(datetime.now(UTC)),
+        "expires_at": None,
+        "withdrawn_at": None,
+    }
+    return {**consent, **changes}
+
+
 def a_key(name: str, fingerprint: str, **changes: Any) -> Json:
     plain = {"id": b64u(name.encode()), "name": name, "fingerprint": fingerprint, "device_bound": True}
     return {**plain, "waits_for": None, **changes}
@@ -235,6 +276,7 @@ class FakeGateway:
     may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
     repeats: Json | None = None
     sent_key: str | None = None
+    grantable: bool = True
     signatures: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
@@ -251,6 +293,9 @@ class FakeGateway:
     approve_reply: Reply | None = None
     pause_reply: Reply = field(default_factory=dict)
     config: Json = field(default_factory=config)
+    grants: Json = field(default_factory=lambda: {"grants": [], "ended": [], "consents": []})
+    tamper_change: Callable[[Json], Json] = lambda change: change
+    revoke_reply: Reply | None = None
     agents: Json = field(default_factory=lambda: agents(an_agent("ci-bot")))
     people: Json = field(default_factory=people)
     change: Json = field(default_factory=dict)
@@ -282,6 +327,7 @@ class FakeGateway:
             "revealed": [],
             "repeats": self.repeats,
             "idempotency_key": self.sent_key,
+            "grantable": self.grantable,
             "earlier_configuration": self.earlier,
             "server_time": utc(datetime.now(UTC)),
         }
@@ -340,7 +386,13 @@ class FakeGateway:
         if path == "/api/v1/envelopes":
             config = {"digest": digest_of("config"), "refused": self.refused_change}
             return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
-        lists = {"people": self.people, "agents": self.agents, "config": self.config, "rows": self.rows}
+        lists = {
+            "grants": {**self.grants, "server_time": now},
+            "people": self.people,
+            "agents": self.agents,
+            "config": self.config,
+            "rows": self.rows,
+        }
         if path.removeprefix("/api/v1/") in lists:
             return lists[path.removeprefix("/api/v1/")]
         if path == f"/api/v1/envelopes/{ENVELOPE}":
@@ -368,6 +420,8 @@ class FakeGateway:
             "reveal": self._reveal,
             "mismatch": lambda _: {},
             "agents/ci-bot/pause": lambda _: self.pause_reply,
+            "agents/ci-bot/consent/withdraw": self._withdraw_consent,
+            f"grants/{GRANT}/revoke": self._revoke_grant,
         }
         return handlers[name](body)
 
@@ -385,12 +439,25 @@ class FakeGateway:
             "asked_at": utc(datetime.now(UTC)),
             "salt": "00" * 16,
         }
-        raw = rfc8785.dumps(said)
+        raw = rfc8785.dumps(self.tamper_change(said))
         return {
             "challenge_id": "ch_c",
             "payload": b64u(self.tamper_bytes(raw)),
             "options": self.assertion_options(raw),
         }
+
+    def _revoke_grant(self, body: Json) -> Reply:
+        if self.revoke_reply is not None:
+            return self.revoke_reply
+        (live,) = self.grants["grants"]
+        ended = {**live, "ended_at": live["made_at"], "ended_why": "revoked", "ended_by": "mika"}
+        self.grants = {**self.grants, "grants": [], "ended": [ended]}
+        return {"grant": GRANT}
+
+    def _withdraw_consent(self, body: Json) -> Reply:
+        (consent,) = self.grants["consents"]
+        self.grants = {**self.grants, "consents": [{**consent, "withdrawn_at": consent["at"]}]}
+        return {"agent": "ci-bot"}
 
     def _session(self, kind: str) -> Reply:
         raw = rfc8785.dumps({"type": kind, "version": 1, "gateway": "gw_7f3a"})

@@ -105,6 +105,8 @@ def test_the_commands_are_the_operators_and_none_approves() -> None:
     assert {
         "agent_add",
         "config_show",
+        "grant_list",
+        "grant_revoke",
         "config_diff",
         "agent_list",
         "agent_rotate",

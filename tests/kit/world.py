@@ -26,6 +26,8 @@ from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
 from gateway.gate import Answer, Carried, Outcome, Release
+from gateway.granting import Granting
+from gateway.grants import Grants
 from gateway.history import History
 from gateway.inside import Inside
 from gateway.keeping import Keeping
@@ -35,6 +37,7 @@ from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
+from gateway.policy import Fragment, NoFragment
 from gateway.releasing import Releaser
 from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, Rules
@@ -92,9 +95,21 @@ class PlayedPolicy:
     administrators: frozenset[str] = frozenset()
     spent_with: list[int] = field(default_factory=list)
     spent_for: list[str | None] = field(default_factory=list)
+    on_grant: Decision | None = None
+    permitting: frozenset[str] = frozenset()
+    beyond: Any = ()
 
-    def decide(self, agent: str, mapped: Mapped, facts: Any, max_quorum: int = 5) -> Decision:
-        return self.decision
+    def decide(
+        self, agent: str, mapped: Mapped, facts: Any, max_quorum: int = 5, beyond: Any = ()
+    ) -> Decision:
+        self.beyond = beyond
+        return self.on_grant if facts.grant and self.on_grant else self.decision
+
+    def fragment(self, text: str) -> Fragment:
+        raise NoFragment("The played policy reads no Cedar.")
+
+    def permits(self, text: str, agent: str, mapped: Mapped, facts: Any) -> bool:
+        return text in self.permitting
 
     def authorise(self, agent: str, mapped: Mapped, facts: Any) -> Decision:
         self.spent_with.append(facts.approvals)
@@ -187,11 +202,16 @@ class World:
         )
         self.inside = Inside(store, self.board, self.keeping, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()
+        self.grants = Grants(store)
+        self.granting = Granting(
+            store, KEYS, self.directory, self.grants, self.rules, RP_ID, self.directory.refresh
+        )
         self.pipeline = Pipeline(
             store,
             self.directory,
             self.rules,
             self.waiting,
+            self.granting,
             self.inside,
             GATEWAY,
             self.metrics,
@@ -207,7 +227,7 @@ class World:
         self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
         self.people = People(store, self.directory, self.rules, self.directory.refresh)
         self.operating = Operating(
-            store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing
+            store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing, self.granting
         )
         self.desk = GatewayDesk(
             store,
@@ -224,6 +244,7 @@ class World:
             self.last_change,
             self.operating,
             self.history,
+            self.granting,
         )
 
     def rules(self) -> Rules:

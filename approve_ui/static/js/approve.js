@@ -6,6 +6,7 @@ import { secondsUntil, setServerTime, startClock, tick, timeOfDay, when } from "
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
 import { listen } from "./events.js";
+import { offerGrants } from "./grant-offer.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { outcomeOf, tellOutcome } from "./outcome.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
@@ -34,6 +35,7 @@ function enter(state) {
   page.state = state;
   if (!DECIDING.has(state)) closeDialog();
   showState(state);
+  one("#again").hidden ||= !page.view?.grantable;
   fill("verb", DECIDING.has(state) || state === "not-allowed" ? "asks to" : "asked to");
   document.body.classList.toggle("alarm-page", state === "mismatch");
   if (changed) guard.settle();
@@ -367,6 +369,7 @@ onPress(one("#sign-in"), async () => {
 });
 addEventListener("offline", () => { if (DECIDING.has(page.state) && page.state !== "signing") offline(); });
 addEventListener("online", () => { if (page.state === "offline") load(); });
+offerGrants(id, () => page.me.name);
 fill("envelope", id);
 startClock({ aloud: true, onEnd: timeIsUp });
 signedIn();

@@ -3,30 +3,31 @@
 import { post } from "./api.js";
 import { decode, ends, hex, sha256, unbase64url } from "./bytes.js";
 import { el, icon, one } from "./dom.js";
+import { jcs } from "./jcs.js";
 import { boundDigest, sign, whyNotSigned } from "./passkey.js";
-import { written } from "./values.js";
+import { readText, written } from "./values.js";
 
 const TYPE = "secondsig/administration";
 
 /** Shows what would change and has it signed; answers what the gateway says, or null if the person went back. */
 export async function signChange(kind, asked, person) {
   const begun = await post("/api/v1/changes/begin", { kind, asked });
-  const { payload, bytes, digest } = await open(begun, { kind, person });
+  const { payload, bytes, digest } = await open(begun, { kind, asked, person });
   const dialog = show(payload, bytes, digest);
   document.body.append(dialog);
   try {
-    return await decide(dialog, begun);
+    return await decide(dialog, begun, () => check(dialog, payload, bytes));
   } finally {
     dialog.remove();
   }
 }
 
-async function open({ payload: encoded, options }, { kind, person }) {
+async function open({ payload: encoded, options }, { kind, asked, person }) {
   const bytes = unbase64url(encoded);
   const digest = hex(await sha256(bytes));
   const payload = JSON.parse(decode(bytes));
   const right = payload.type === TYPE && payload.version === 1 && payload.kind === kind && payload.person === person &&
-    payload.rp_id === options.rpId && boundDigest(options.challenge) === digest;
+    jcs(payload.asked) === jcs(asked) && payload.rp_id === options.rpId && boundDigest(options.challenge) === digest;
   if (!right) throw new Error("The gateway asked this device to sign something else. Nothing was signed.");
   return { payload, bytes, digest };
 }
@@ -63,7 +64,14 @@ function said(value) {
   return el("span", { class: words.includes("\n") ? "value lines" : "value" }, written(words, { lines: true }));
 }
 
-function decide(dialog, begun) {
+// What the dialog shows is what is signed: read back in the moment before the passkey.
+function check(dialog, payload, bytes) {
+  const [says, raw] = [one("h2", dialog), one("code", dialog)];
+  const seen = says.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  if (!seen || readText(says) !== payload.says || readText(raw) !== decode(bytes)) throw new Error("This page does not show what would be signed.");
+}
+
+function decide(dialog, begun, check) {
   const problem = one(".caution", dialog);
   const button = one(".sign", dialog);
   const ceremony = new AbortController();
@@ -76,6 +84,7 @@ function decide(dialog, begun) {
       button.setAttribute("aria-disabled", "true");
       problem.hidden = true;
       try {
+        check();
         const credential = await sign(begun.options, ceremony.signal);
         resolve(await post("/api/v1/changes/finish", { challenge_id: begun.challenge_id, credential }));
       } catch (error) {

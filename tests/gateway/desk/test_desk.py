@@ -14,6 +14,7 @@ from gateway.model import Decision, Effect
 from gateway.rules import RefusedChange
 from gateway.store.contract import Shred
 from tests.kit.clocks import START
+from tests.kit.granting import grantable, granted
 from tests.kit.things import GATEWAY, a_mapped, a_request, a_unit
 from tests.kit.world import World
 
@@ -381,3 +382,18 @@ async def test_metrics_count_the_envelopes_of_every_state(world: World) -> None:
     assert "secondsig_config_refused 0" in page
     world.last_change.refused = RefusedChange(START, ("Wrong.",))
     assert "secondsig_config_refused 1" in await world.desk.metrics("scrape")
+
+
+async def test_a_session_lists_and_revokes_grants_and_is_told_what_ended(world: World) -> None:
+    grantable(world)
+    made = await granted(world)
+    session = world.session("Mika")
+    told = await world.desk.grants(session)
+    assert [grant["id"] for grant in told["grants"]] == [made["id"]]
+    await world.desk.revoke_grant(session, made["id"])
+    told = await world.desk.grants(session)
+    assert (told["grants"], [grant["ended_by"] for grant in told["ended"]]) == ([], ["Mika"])
+    (row,) = await world.said(kind="grant", decision="revoked")
+    assert (row["person"], row["decision_method"]) == ("Mika", "session")
+    with pytest.raises(DeskError, match="no such grant"):
+        await world.desk.revoke_grant(session, made["id"])

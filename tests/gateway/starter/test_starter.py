@@ -1,5 +1,6 @@
 """The files that `secondsig init` writes: what passes, what waits and what is refused under them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,26 @@ def test_reads_pass_and_writes_wait(policy):
     assert effect(policy, "/s/unmatched/read") is Effect.ALLOW
     assert effect(policy, "/s/write") is Effect.STEP_UP
     assert effect(policy, "/s/unmatched/write") is Effect.STEP_UP
+
+
+GRANTED = replace(FACTS, grant=True)
+
+
+def test_a_write_that_was_granted_passes_without_a_cosigner(policy):
+    for action in ("/s/write", "/s/unmatched/write"):
+        assert policy.decide("default", mapped(action), GRANTED).effect is Effect.ALLOW
+
+
+@pytest.mark.parametrize("group", ["destructive", "payment", "credential", "access", "publish"])
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_a_grant_never_answers_for_what_is_grave(policy, group, access):
+    assert policy.decide("default", mapped(f"/s/{group}/{access}"), GRANTED).effect is Effect.STEP_UP
+
+
+def test_a_grant_answers_what_a_template_asks_and_never_what_it_forbids(policy):
+    assert policy.decide("default", mapped("/s/read", Risk.STEP_UP), GRANTED).effect is Effect.ALLOW
+    assert policy.decide("default", mapped("/s/write", Risk.STEP_UP), GRANTED).effect is Effect.ALLOW
+    assert policy.decide("default", mapped("/s/write", Risk.FORBID), GRANTED).effect is Effect.DENY
 
 
 def test_a_templates_floor_holds_over_the_starter(policy):

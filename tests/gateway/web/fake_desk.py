@@ -15,6 +15,7 @@ from gateway.web.pages import SHELLS
 from gateway.web.sockets import loopback_sockets
 
 ENVELOPE = "env_" + "0123456789ABCDEFGHJKMNPQRS"
+GRANT = "grt_" + "0123456789ABCDEFGHJKMNPQRS"
 COOKIE, TAB = "cookie-of-mika-000000", "tab-of-mika-000000000"
 SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
 
@@ -29,6 +30,8 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
     "/api/v1/agents/ci-bot/pause": {},
+    "/api/v1/agents/ci-bot/consent/withdraw": {},
+    f"/api/v1/grants/{GRANT}/revoke": {},
     "/api/v1/people/revoke": {"person": "tomo"},
     "/api/v1/people/cancel-recovery": {"person": "tomo"},
     "/api/v1/keys/revoke": {"credential": "AQ"},
@@ -47,6 +50,7 @@ OWN_GETS = [
     "/api/v1/envelopes",
     f"/api/v1/envelopes/{ENVELOPE}",
     "/api/v1/rows",
+    "/api/v1/grants",
 ]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
 PAGES = [
@@ -58,6 +62,7 @@ PAGES = [
     "/app/people",
     "/app/agents",
     "/app/config",
+    "/app/grants",
 ]
 
 
@@ -135,6 +140,15 @@ class FakeDesk:
 
     async def config(self, session: Session) -> JsonObject:
         return self._asked("config", session)
+
+    async def grants(self, session: Session) -> JsonObject:
+        return self._asked("grants", session)
+
+    async def revoke_grant(self, session: Session, grant_id: str) -> JsonObject:
+        return self._asked("revoke_grant", session, grant_id)
+
+    async def withdraw_consent(self, session: Session, agent: str) -> JsonObject:
+        return self._asked("withdraw_consent", session, agent)
 
     async def agents(self, session: Session) -> JsonObject:
         return self._asked("agents", session)
