@@ -13,7 +13,7 @@ from gateway.endings import ended, who_won
 from gateway.envelopes import Envelope, State, Step
 from gateway.gate import Answer
 from gateway.ids import is_id
-from gateway.keeping import Keeping
+from gateway.keeping import SECRET_HEADER, Keeping
 from gateway.kept import UpstreamAnswer
 from gateway.model import Request
 from gateway.payload import utc
@@ -22,7 +22,6 @@ from gateway.releasing import row_of
 from gateway.store.contract import Done, Lost, Move, Store
 
 ENVELOPES = "/v1/envelopes/"
-WRITE_HEADER = "Secondsig-Secret"
 
 
 @dataclass
@@ -66,9 +65,11 @@ class Inside:
 
     async def _cancel(self, request: Request, envelope: Envelope) -> Answer:
         """Taking back one's own question needs the secret that only the asker was given."""
-        given = request.header(WRITE_HEADER)
+        given = request.header(SECRET_HEADER)
         if len(given) != 1 or not hmac.compare_digest(sha256(given[0].encode()), envelope.secret_hash):
-            return _json(403, {"error": "secret", "detail": f"Send the envelope's secret in {WRITE_HEADER}."})
+            return _json(
+                403, {"error": "secret", "detail": f"Send its secret in {SECRET_HEADER}."}
+            )
         if envelope.state is not State.PENDING:
             return _json(409, status(envelope, self.store.now()))
         row = row_of(envelope, Kind.END, decision="step_up", reason="cancelled", detail="by the agent itself")

@@ -334,8 +334,8 @@ def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
         f"WHERE sealed IS NOT NULL AND state IN ({ENDED_SQL}) AND expires_at < ?",
         (change.ended_before,),
     )
-    db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.now,))
-    return c.Done() if shredded.rowcount else c.Lost("absent")
+    swept = db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.now,))
+    return c.Done() if shredded.rowcount or swept.rowcount else c.Lost("absent")
 
 
 @make.register
