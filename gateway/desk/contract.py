@@ -66,7 +66,11 @@ class Desk(Protocol):
 
     async def enrol_begin(self, token: str, name: str) -> JsonObject: ...
 
-    async def enrol_finish(self, challenge_id: str, credential: JsonObject, token: str) -> SignedIn: ...
+    async def enrol_finish(
+        self, challenge_id: str, credential: JsonObject, token: str
+    ) -> SignedIn | JsonObject:
+        """Signed in, or told for whose confirmation the new key waits."""
+        ...
 
     def session(self, cookie_token: str, tab_token: str) -> Session | None:
         """The session of which these are the two halves, still valid; None for anything else."""
@@ -95,6 +99,20 @@ class Desk(Protocol):
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         """Nothing of this agent goes on, and what waits of it is cancelled."""
         ...
+
+    async def config(self, session: Session) -> JsonObject:
+        """The configuration in force, and what the files say that it does not."""
+        ...
+
+    async def agents(self, session: Session) -> JsonObject: ...
+
+    async def people(self, session: Session) -> JsonObject: ...
+
+    async def revoke_person(self, session: Session, name: str) -> JsonObject: ...
+
+    async def revoke_key(self, session: Session, credential: str) -> JsonObject: ...
+
+    async def cancel_recovery(self, session: Session, name: str) -> JsonObject: ...
 
     async def stop_all(self, session: Session) -> JsonObject:
         """Every agent is paused, and everything that waits is denied."""
@@ -133,6 +151,16 @@ class Desk(Protocol):
     async def change_finish(
         self, session: Session, challenge_id: str, credential: JsonObject
     ) -> JsonObject: ...
+
+    async def grants(self, session: Session) -> JsonObject:
+        """What was answered in advance, and what agents are meant for."""
+        ...
+
+    async def revoke_grant(self, session: Session, grant_id: str) -> JsonObject: ...
+
+    async def withdraw_consent(self, session: Session, agent: str) -> JsonObject:
+        """From now on nothing of this agent's passes without a person."""
+        ...
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> JsonObject: ...
 

@@ -20,6 +20,7 @@ from gateway.encoding import b64u
 from gateway.envelopes import Envelope, Signature, State
 from gateway.facts import facts_again
 from gateway.glass import LONGEST, SHORTEST, clean_reason, enough, ever_enough
+from gateway.history import History
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.payload import challenge, for_signer
 from gateway.policy import Facts
@@ -46,6 +47,7 @@ class BreakingGlass:
     store: Store
     deciding: Deciding
     rules: Callable[[], Rules]
+    history: History
 
     async def may(self, person: str, envelope: Envelope) -> bool:
         """Whether a page offers it: this person may, policy would accept it, and approving is not enough."""
@@ -184,7 +186,8 @@ class BreakingGlass:
 
     def _facts(self, envelope: Envelope, unsealed: Unsealed) -> Facts:
         request = unsealed.shared["request"]
-        return facts_again(envelope, request["method"], request["host"], self.store.now())
+        past = self.history.while_waiting(envelope, unsealed.mapped)
+        return facts_again(envelope, request["method"], request["host"], self.store.now(), past)
 
     def _check(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
         stands = self.deciding.standing_to_break_glass(person, envelope, unsealed)

@@ -18,6 +18,7 @@ from gateway.desk.deciding import Deciding, clean_note
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State, Step
 from gateway.facts import facts_again
+from gateway.history import History
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.model import Effect
 from gateway.payload import challenge, for_signer, utc
@@ -61,6 +62,7 @@ class Programs:
     deciding: Deciding
     rules: Callable[[], Rules]
     gateway: str
+    history: History
 
     async def challenge(self, program: str, verb: str) -> dict[str, Any]:
         """A nonce for this program and this verb, stored before it is told."""
@@ -183,7 +185,8 @@ class Programs:
     ) -> Envelope:
         """It goes without a person, if policy names `context.delegate` and accepts it here."""
         rules, request = self.rules(), unsealed.shared["request"]
-        facts = facts_again(envelope, request["method"], request["host"], signature.at)
+        past = self.history.while_waiting(envelope, unsealed.mapped)
+        facts = facts_again(envelope, request["method"], request["host"], signature.at, past)
         decision = rules.policy.authorise(envelope.agent, unsealed.mapped, replace(facts, delegate=True))
         if decision.effect is not Effect.ALLOW:
             raise DeskError(

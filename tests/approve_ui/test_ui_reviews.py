@@ -33,14 +33,14 @@ async def fill(page: Page) -> None:
 
 
 async def test_a_second_person_reads_signs_and_closes_it(page: Page, gateway: FakeGateway) -> None:
-    gateway.reviews = [review()]
+    gateway.reviews, gateway.change_says = [review()], "Breaking glass was right."
+    gateway.change = {"review": {"envelope": ENVELOPE}, "verdict": "justified", "note": "I was on the call."}
     await page.goto(ADDRESS)
     await expect(page.locator(".review")).to_contain_text("Nobody <b>answers</b>")
     await fill(page)
-    await expect(page.locator("#sign-title")).to_have_text("Breaking glass was right.")
-    await expect(page.locator("#signs")).to_contain_text("I was on the call.")
-    await expect(page.locator("#sign-it")).to_have_attribute("aria-disabled", "false")
-    await page.click("#sign-it")
+    await expect(page.locator("dialog.change h2")).to_have_text("Breaking glass was right.")
+    await expect(page.locator("dialog.change .facts")).to_contain_text("I was on the call.")
+    await page.click("dialog.change .sign")
     await expect(page.locator(".review .tag")).to_contain_text("Was right")
     (begun,) = gateway.posted["changes/begin"]
     assert begun == {
@@ -51,12 +51,18 @@ async def test_a_second_person_reads_signs_and_closes_it(page: Page, gateway: Fa
 
 
 @pytest.mark.parametrize(
-    "lie", [{"kind": "agent/resume"}, {"person": "jonas"}, {"type": "secondsig/approval"}]
+    "lie",
+    [
+        {"kind": "agent/resume"},
+        {"person": "jonas"},
+        {"type": "secondsig/approval"},
+        {"asked": {"envelope": ENVELOPE, "verdict": "not_justified", "note": "I was on the call."}},
+    ],
 )
 async def test_another_change_in_its_place_is_not_signed(
-    page: Page, gateway: FakeGateway, lie: dict[str, str]
+    page: Page, gateway: FakeGateway, lie: dict[str, Any]
 ) -> None:
-    gateway.reviews, gateway.change_signed = [review()], lie
+    gateway.reviews, gateway.tamper_change = [review()], lambda said: {**said, **lie}
     await page.goto(ADDRESS)
     await fill(page)
     await expect(page.locator("#problem")).to_contain_text("Nothing was signed")

@@ -1,9 +1,9 @@
 import pytest
 
-from gateway.facts import facts_of
-from gateway.policy import Facts
+from gateway.facts import facts_again, facts_of
+from gateway.policy import Facts, FirstRequest
 from tests.kit.clocks import START
-from tests.kit.things import a_caller, a_mapped, a_request, a_unit, with_header
+from tests.kit.things import a_caller, a_mapped, a_request, a_unit, an_envelope, with_header
 
 
 def test_before_an_approval_nobody_has_cosigned() -> None:
@@ -16,7 +16,7 @@ def test_before_an_approval_nobody_has_cosigned() -> None:
         requester_ip="10.0.0.9",
         now_epoch=START,
         purpose="tea",
-        intent_risk="high",
+        remembered=FirstRequest("high"),
         delegate=False,
         break_glass=False,
         grant=False,
@@ -26,7 +26,7 @@ def test_before_an_approval_nobody_has_cosigned() -> None:
 @pytest.mark.parametrize("approvals", [1, 2, 5])
 def test_people_who_signed_are_counted_and_are_the_cosigner(approvals: int) -> None:
     facts = facts_of(a_request(), a_mapped(a_unit(groups=(), access="read")), START, approvals=approvals)
-    assert (facts.cosigner, facts.approvals, facts.intent_risk) == (True, approvals, "low")
+    assert (facts.cosigner, facts.approvals, facts.remembered.intent_risk()) == (True, approvals, "low")
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,10 @@ def test_no_header_of_an_agent_claims_an_approval(name: str) -> None:
 
 
 def test_a_question_that_waits_is_asked_again_with_what_was_known_then() -> None:
-    from gateway.facts import facts_again
-    from tests.kit.things import an_envelope
-
-    envelope = an_envelope(address="10.0.0.9", purpose="Pay the tea", intent_risk="high")
-    facts = facts_again(envelope, "POST", "api.shop.test", 77)
-    assert (facts.requester_ip, facts.purpose, facts.intent_risk) == ("10.0.0.9", "Pay the tea", "high")
+    envelope = an_envelope(address="10.0.0.9", purpose="Pay the tea")
+    past = FirstRequest("high")
+    facts = facts_again(envelope, "POST", "api.shop.test", 77, past)
+    assert (facts.requester_ip, facts.purpose, facts.remembered) == ("10.0.0.9", "Pay the tea", past)
     assert (facts.method, facts.host, facts.now_epoch) == ("POST", "api.shop.test", 77)
     assert (facts.cosigner, facts.approvals) == (False, 0)
     assert (facts.delegate, facts.break_glass, facts.grant) == (False, False, False)

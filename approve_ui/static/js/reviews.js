@@ -1,20 +1,17 @@
 // Reviews of broken glass: what is open, and a second person's verdict, signed with a passkey.
 
-import { get, post } from "./api.js";
-import { decode, hex, sha256, unbase64url } from "./bytes.js";
+import { get } from "./api.js";
+import { signChange } from "./change.js";
 import { setServerTime, when } from "./clock.js";
 import { el, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
-import { ARMS_AFTER_MS } from "./guard.js";
-import { boundDigest, sign, whyNotSigned } from "./passkey.js";
-import { leaves } from "./payload.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
 import { written } from "./values.js";
 
 const VERDICT = { justified: ["ok", "check", "Was right"], not_justified: ["stop", "cross", "Was wrong"] };
-const [asking, signing] = [one("#close-ask"), one("#sign-ask")];
-const page = { me: null, begun: null, asked: null };
+const asking = one("#close-ask");
+const page = { me: null, signing: false };
 
 async function refresh() {
   const { reviews, server_time } = await get("/api/v1/reviews");
@@ -37,66 +34,29 @@ function card(review) {
 }
 
 function ask(envelope) {
-  show(asking, () => {
-    const verdict = one("input:checked", asking).value;
-    prepare({ envelope, verdict, note: one("#close-note").value.trim() });
-  });
+  asking.returnValue = "";
+  asking.showModal();
+  one("h2", asking).focus();
+  asking.addEventListener("close", () => {
+    if (asking.returnValue) close({ envelope, verdict: one("input:checked", asking).value, note: one("#close-note").value.trim() });
+  }, { once: true });
 }
 
-function show(dialog, then) {
-  dialog.returnValue = "";
-  dialog.showModal();
-  one("h2", dialog).focus();
-  dialog.addEventListener("close", () => { if (dialog.returnValue) then(); }, { once: true });
-}
-
-async function prepare(asked) {
+async function close(asked) {
+  page.signing = true;
+  one("#problem").hidden = true;
   try {
-    page.begun = await post("/api/v1/changes/begin", { kind: "review/close", asked });
-    const payload = await opened(page.begun, asked);
-    one("h2", signing).replaceChildren(written(payload.says));
-    one("#signs").replaceChildren(...[...leaves(payload)].map(([path, value]) => el("div", {}, el("dt", {}, written(path.join(" › "))), el("dd", {}, written(String(value))))));
-    show(signing, () => {});
-    arm();
+    const closed = await signChange("review/close", asked, page.me.name);
+    if (closed !== null) say("The review is closed.");
   } catch (error) {
     problem(error);
   }
-}
-
-// What is signed hashes to the challenge, is this change, of this person, and says what was asked for.
-async function opened({ payload: encoded, options }, asked) {
-  const bytes = unbase64url(encoded);
-  const payload = JSON.parse(decode(bytes));
-  const right = boundDigest(options.challenge) === hex(await sha256(bytes)) && payload.type === "secondsig/administration" && payload.version === 1 &&
-    payload.kind === "review/close" && payload.person === page.me.name && payload.change.review.envelope === asked.envelope && payload.change.verdict === asked.verdict &&
-    options.rpId === payload.rp_id;
-  if (!right) throw new Error("The gateway asked this device to sign something else. Nothing was signed.");
-  return payload;
-}
-
-function arm() {
-  const button = one("#sign-it");
-  button.setAttribute("aria-disabled", "true");
-  setTimeout(() => button.setAttribute("aria-disabled", "false"), ARMS_AFTER_MS);
-}
-
-async function pressSign() {
-  if (one("#sign-it").getAttribute("aria-disabled") === "true") return;
-  one("#sign-it").setAttribute("aria-disabled", "true");
-  try {
-    const credential = await sign(page.begun.options);
-    await post("/api/v1/changes/finish", { challenge_id: page.begun.challenge_id, credential });
-    say("The review is closed.");
-    one("#problem").hidden = true;
-  } catch (error) {
-    problem(error);
-  }
-  signing.close("");
+  page.signing = false;
   await refresh().catch(problem);
 }
 
 function problem(error) {
-  one("#problem span").textContent = `${whyNotSigned(error)} The review is still open.`;
+  one("#problem span").textContent = `${error.message} The review is still open.`;
   one("#problem").hidden = false;
 }
 
@@ -110,9 +70,8 @@ async function start() {
     one("#problem").hidden = false;
     return;
   }
-  listen({ onEvent: () => { if (!asking.open && !signing.open) refresh().catch(() => {}); }, onLive: () => {}, onSignedOut: toLogin });
+  listen({ onEvent: () => { if (!asking.open && !page.signing) refresh().catch(() => {}); }, onLive: () => {}, onSignedOut: toLogin });
 }
 
-one("#sign-it").addEventListener("click", pressSign);
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
 start();

@@ -107,7 +107,7 @@ async def test_what_a_program_vouches_for_goes_where_policy_accepts_it(
 
 
 async def test_a_route_narrows_who_is_asked(world: World, program: SoftProgram) -> None:
-    world.policy.groups = {"finance": frozenset({"Noor", "Stranger"})}
+    world.policy.members = {"finance": frozenset({"Noor", "Stranger"})}
     envelope = await world.opened()
     await world.deciding.sign(world.session("Mika"), envelope.id)
     routed = await program.act(envelope, "route", group="finance")
@@ -120,7 +120,7 @@ async def test_a_route_narrows_who_is_asked(world: World, program: SoftProgram) 
 
 async def test_a_route_widens_nothing(world: World, program: SoftProgram) -> None:
     """A member of the group whom policy does not let approve may not for being named."""
-    world.policy.groups = {"finance": frozenset({"Mika", "Noor"})}
+    world.policy.members = {"finance": frozenset({"Mika", "Noor"})}
     world.policy.approvers = frozenset({"Noor"})
     envelope = await world.opened()
     await program.act(envelope, "route", group="finance")
@@ -129,7 +129,7 @@ async def test_a_route_widens_nothing(world: World, program: SoftProgram) -> Non
 
 
 async def test_a_route_is_not_a_way_to_deny_nor_to_route_again(world: World, program: SoftProgram) -> None:
-    world.policy.groups = {"finance": frozenset({"Noor"}), "board": frozenset({"Mika"})}
+    world.policy.members = {"finance": frozenset({"Noor"}), "board": frozenset({"Mika"})}
     envelope = await world.opened()
     await refused(program.act(envelope, "route", group="empty"), "nobody_there")
     await untouched(world, envelope)
@@ -140,7 +140,7 @@ async def test_a_route_is_not_a_way_to_deny_nor_to_route_again(world: World, pro
 async def test_a_signature_given_before_the_route_counts_no_more(world: World, program: SoftProgram) -> None:
     world.policy.decision = Decision(Effect.STEP_UP, quorum=2)
     await world.enrol("Sol")
-    world.policy.groups = {"finance": frozenset({"Noor", "Sol"})}
+    world.policy.members = {"finance": frozenset({"Noor", "Sol"})}
     envelope = await world.opened()
     await world.approve(envelope.id, "Mika")
     await program.act(await world.now(envelope), "route", group="finance")
@@ -208,7 +208,7 @@ async def test_a_programs_signature_put_among_those_of_people_counts_for_nobody(
 async def test_a_verb_that_was_not_registered_is_refused(world: World, verb: str) -> None:
     others = [known for known in ("deny", "route", "delegate") if known != verb]
     program = await SoftProgram(world).register(*others)  # type: ignore[arg-type]  # two of the three
-    world.policy.groups = {"finance": frozenset({"Noor"})}
+    world.policy.members = {"finance": frozenset({"Noor"})}
     envelope = await world.opened()
     said = {"group": "finance"} if verb == "route" else {}
     await refused(program.act(envelope, verb, **said), "not_allowed")
@@ -234,7 +234,7 @@ async def test_a_payload_of_another_envelope_decides_nothing(world: World, progr
 
 
 async def test_what_is_said_beside_the_verb_is_signed_too(world: World, program: SoftProgram) -> None:
-    world.policy.groups = {"finance": frozenset({"Noor"}), "board": frozenset({"Mika"})}
+    world.policy.members = {"finance": frozenset({"Noor"}), "board": frozenset({"Mika"})}
     envelope = await world.opened()
     answer = await program.answer("route", program.payload(envelope, "route", group="finance"))
     await refused(world.programs.act(answer, "route", envelope.id, {"group": "board"}), "bad_signature")
@@ -244,7 +244,7 @@ async def test_what_is_said_beside_the_verb_is_signed_too(world: World, program:
 
 
 async def test_a_replayed_nonce_of_a_program_is_refused(world: World, program: SoftProgram) -> None:
-    world.policy.groups = {"finance": frozenset({"Noor"})}
+    world.policy.members = {"finance": frozenset({"Noor"})}
     one, other = await world.opened(), await world.opened(a_request(target="/2"))
     answer = await program.answer("delegate", program.payload(one, "delegate"))
     await world.programs.act(answer, "delegate", one.id, {})
