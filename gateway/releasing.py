@@ -84,7 +84,6 @@ class Releaser:
 
     def __post_init__(self) -> None:
         self._recording: set[asyncio.Task[None]] = set()
-        self.backers = Backers(self.store, self.keys, self.directory, self.rp_id)
 
     async def release(
         self, envelope: Envelope, request: Request, answer: KeptAnswer | None = None
@@ -147,7 +146,8 @@ class Releaser:
             raise Lapse(f"Policy changed since this was asked, and forbids it now{_by(decision)}.")
         asked_of = max(decision.quorum, *(unit.approval.quorum for unit in mapped.units), 1)
         self._check_means_the_same(envelope, mapped, asked_of)
-        backing = await self.backers.of(envelope, mapped, rules)
+        backers = Backers(self.store, self.keys, self.directory, self.rp_id)
+        backing = await backers.of(envelope, mapped, rules)
         flags = backing.flags(envelope)
         if flags is None:
             raise Lapse("A signature on this request no longer counts.")

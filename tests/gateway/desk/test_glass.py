@@ -383,3 +383,17 @@ async def test_it_is_not_offered_twice_nor_beyond_the_day_nor_after_the_end(worl
     assert not await offered(world, await world.opened(a_request(target="/2")))
     await world.operating.envelope_cancel(envelope.id)
     assert not await offered(world, envelope, "Noor")
+
+
+async def test_a_kept_request_is_sent_once_when_glass_was_broken_and_counts_as_sent(world: World) -> None:
+    envelope, _ = await world.promised()
+    told = await world.break_glass(envelope.id)
+    assert world.history.while_waiting(told, a_mapped()).recent("tea")["requests_hour"] == 1
+    for _ in range(2):
+        await world.send()
+    (release,) = world.courier.sent
+    assert release.id == envelope.id
+    assert (await world.now(envelope)).state is State.COMPLETED
+    assert len(world.history._past("ci-bot").did) == 1
+    (row,) = await world.said(kind="authorised")
+    assert row["decision_method"] == "break_glass"
