@@ -67,9 +67,7 @@ class Inside:
         """Taking back one's own question needs the secret that only the asker was given."""
         given = request.header(SECRET_HEADER)
         if len(given) != 1 or not hmac.compare_digest(sha256(given[0].encode()), envelope.secret_hash):
-            return _json(
-                403, {"error": "secret", "detail": f"Send its secret in {SECRET_HEADER}."}
-            )
+            return _json(403, {"error": "secret", "detail": f"Send its secret in {SECRET_HEADER}."})
         if envelope.state is not State.PENDING:
             return _json(409, status(envelope, self.store.now()))
         row = row_of(envelope, Kind.END, decision="step_up", reason="cancelled", detail="by the agent itself")
