@@ -1,4 +1,4 @@
-"""Compiles the shipped templates once into the tests' cache: else each worker compiles all of them at once."""
+"""Compiles the shipped templates once into the tests' cache, where else each worker would compile them all."""
 
 import os
 import sys
