@@ -15,6 +15,7 @@ from gateway.settings import (
     LOOPBACK,
     Address,
     Approvals,
+    Escalation,
     Limits,
     Listen,
     PagesTls,
@@ -244,9 +245,27 @@ def _approvals(node: Yaml | None) -> Approvals:
             owner_may_approve=bool(fields.flag("owner_may_approve")),
             retention=_time(fields, "retention", start.retention, 365 * DAY),
             session=_time(fields, "session", start.session, DAY),
+            escalate=_escalate(fields.get("escalate")),
         )
 
     return _part(node, "approvals", Approvals(), build)
+
+
+def _escalate(node: Yaml | None) -> tuple[Escalation, ...]:
+    """The steps by their time; the same one twice is a mistake."""
+    steps = [_step(item) for item in items(node)]
+    for at, (step, place) in enumerate(steps):
+        if step in [earlier for earlier, _ in steps[:at]]:
+            raise ConfigError(f"this step to {step.to} is there twice.", place, "Remove one of them.")
+    return tuple(sorted((step for step, _ in steps), key=lambda step: (step.after, step.to)))
+
+
+def _step(node: Yaml) -> tuple[Escalation, Place]:
+    fields = Fields(node, "A step of the escalation")
+    after = duration(fields.need("after"), '"after"', DAY)
+    step = Escalation(after, text(fields.need("to"), '"to"'))
+    fields.finish()
+    return step, node.place
 
 
 def _hold_for(node: Yaml | None) -> int | Literal["auto"] | None:

@@ -28,6 +28,7 @@ from gateway.canonical import (
     sha256,
 )
 from gateway.decoded import DecodedBody, xml_leaves
+from gateway.delegations import Delegation
 from gateway.errors import Reason, Refusal, ambiguous
 from gateway.formats.git_push import Push
 from gateway.formats.multipart import Part
@@ -150,9 +151,14 @@ def make_sheet(
     return Sheet(shared, fields.hidden, digest)
 
 
-def for_signer(shared: Mapping[str, Any], *, decision: str, approver: str) -> bytes:
-    """The exact bytes that this person signs with this verb."""
-    return jcs({**shared, "decision": decision, "approver": approver})
+def for_signer(
+    shared: Mapping[str, Any], *, decision: str, approver: str, away: Delegation | None = None
+) -> bytes:
+    """The exact bytes that this person signs with this verb; for whom, where that person is away."""
+    said = {**shared, "decision": decision, "approver": approver}
+    if away is not None:
+        said["for"] = {"person": away.person, "until": utc(away.until_at), "delegation": away.id}
+    return jcs(said)
 
 
 def asked_about(shared: Mapping[str, Any]) -> Mapped:

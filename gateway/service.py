@@ -20,6 +20,7 @@ import structlog
 from gateway.audit import Kind, Row
 from gateway.board import Board
 from gateway.desk.acts.agents import ResumeAgent
+from gateway.desk.acts.delegations import SetAway
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
@@ -243,7 +244,10 @@ class Service:
 
     def _changing(self, rp_id: str) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory
-        acts: dict[str, Act] = {"agent/resume": ResumeAgent(*known)}
+        acts: dict[str, Act] = {
+            "agent/resume": ResumeAgent(*known),
+            "delegation/set": SetAway(self.directory, self._now_rules, self.board, self.store.now),
+        }
         return Changing(self.store, self.keys, self.signing_in, self.gateway, rp_id, acts)
 
     async def refresh_directory(self) -> None:

@@ -38,6 +38,14 @@ class PagesTls:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """After so many seconds without a decision the question goes to a further group."""
+
+    after: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Approvals:
     """How people are asked, where a template does not say otherwise. Times are seconds."""
 
@@ -50,6 +58,7 @@ class Approvals:
     owner_may_approve: bool = False
     retention: int = 86_400
     session: int = 28_800
+    escalate: tuple[Escalation, ...] = ()
 
 
 QUESTIONS = Caps(agent=Cap(20, 30, 60), team=Cap(60, 60, 300), everybody=Cap(200, 120, 1_000))

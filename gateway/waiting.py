@@ -15,12 +15,22 @@ from gateway.envelopes import Envelope, State
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.gate import Release
 from gateway.ids import ENTROPY_BYTES, make_id
+from gateway.intent_risk import intent_risk
 from gateway.keys import Keys
 from gateway.model import Decision, Mapped, Mode, Request
 from gateway.payload import utc
-from gateway.questions import Digests, Entropy, intent_key, join_key, join_scope, new_envelope, unnamed
+from gateway.questions import (
+    Digests,
+    Entropy,
+    how_to_ask,
+    intent_key,
+    join_key,
+    join_scope,
+    new_envelope,
+    unnamed,
+)
 from gateway.releasing import Releaser
-from gateway.rules import Rules, Stake, approvers
+from gateway.rules import Rules, Stake, reachable
 from gateway.store.contract import Done, Full, Joined, Lost, Open, Store
 
 PATIENCE = {"python-httpx": 4, "python-httpx2": 4, "got": 25, "okhttp": 9, "axios": 50}
@@ -97,8 +107,10 @@ class Waiting:
                 raise too_many(full)
 
     def _check_reachable(self, request: Request, mapped: Mapped, decision: Decision, rules: Rules) -> None:
-        stake = Stake(request.caller.agent, mapped, decision.quorum)
-        if len(approvers(rules, self.directory, stake)) < decision.quorum:
+        risk, _ = intent_risk(mapped)
+        stake = Stake(request.caller.agent, mapped, decision.quorum, self.store.now(), risk)
+        ttl = how_to_ask(mapped.units, rules.settings).ttl
+        if len(reachable(rules, self.directory, stake, ttl)) < decision.quorum:
             raise Refusal(
                 Reason.NO_APPROVER_REACHABLE,
                 "A person must approve this, and nobody who may is enrolled: ask your operator to enrol "

@@ -293,6 +293,11 @@ def _enrol(change: c.Enrol, db: sqlite3.Connection) -> c.Applied:
 def _revoke_person(change: c.RevokePerson, db: sqlite3.Connection) -> c.Applied:
     db.execute("UPDATE credentials SET revoked_at = ? WHERE person = ?", (change.at, change.person))
     db.execute("DELETE FROM sessions WHERE person = ?", (change.person,))
+    db.execute(
+        "UPDATE delegations SET ended_at = :at, ended_why = 'revoked' "
+        "WHERE ended_at IS NULL AND :person IN (person, delegate)",
+        {"at": change.at, "person": change.person},
+    )
     return _hit(
         db,
         "UPDATE people SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL",

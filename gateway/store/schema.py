@@ -10,7 +10,22 @@ CREATE TABLE signed_changes (
 ) STRICT
 """
 
-ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES,)
+DELEGATIONS = """
+CREATE TABLE delegations (
+    id TEXT PRIMARY KEY, person TEXT NOT NULL, delegate TEXT NOT NULL, service TEXT, action_group TEXT,
+    from_at INTEGER NOT NULL, until_at INTEGER NOT NULL, set_at INTEGER NOT NULL, ended_at INTEGER,
+    ended_why TEXT
+) STRICT
+"""
+
+ESCALATIONS = """
+CREATE TABLE escalations (
+    envelope TEXT NOT NULL REFERENCES envelopes(id), after INTEGER NOT NULL, to_group TEXT NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (envelope, after, to_group)
+) STRICT
+"""
+
+ADDED_IN_2: tuple[str, ...] = (SIGNED_CHANGES, DELEGATIONS, ESCALATIONS)
 """Tables that the second version added, as a new database gets them too."""
 
 CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}

@@ -18,6 +18,7 @@ from gateway.web.sessions import Sessions
 
 V1 = "/api/v1"
 ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
+DELEGATION = V1 + "/delegations/{id:del_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
 CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
@@ -58,6 +59,8 @@ class Api:
             web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
+            web.get(f"{V1}/delegations", own(self._delegations)),
+            web.post(f"{DELEGATION}/withdraw", own(self._withdraw_delegation)),
             web.post(f"{V1}/changes/begin", own(self._change_begin)),
             web.post(f"{V1}/changes/finish", own(self._change_finish)),
             web.get(f"{V1}/rows", own(self._rows)),
@@ -153,6 +156,13 @@ class Api:
     async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.pause_agent(session, request.match_info["name"])
+
+    async def _delegations(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.delegations(session)
+
+    async def _withdraw_delegation(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.withdraw_delegation(session, _id(request))
 
     async def _change_begin(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "kind", "asked")

@@ -83,15 +83,18 @@ AUDIT_ROW = _object(
     status=_maybe(NUMBER),
     detail=_maybe(TEXT),
 )
+AWAY = _object(person=TEXT, until=TIME)
 ENVELOPE = _object(
     row=_ref("Row"),
     may=_object(
         approve=BOOLEAN,
         deny=BOOLEAN,
-        why={"enum": ["ok", "not_allowed", "own_request", "decided", "expired", "no_passkey"]},
+        why={"enum": ["ok", "not_allowed", "own_request", "decided", "expired", "no_passkey", "counted"]},
     ),
     approvers=_list(TEXT),
-    signatures=_list(_object(person=TEXT, at=TIME, credential=TEXT)),
+    delegates=_list(_object(person=TEXT, **{"for": AWAY})),
+    escalation=_list(_object(to=TEXT, at=TIME, went_at=_maybe(TIME), people=_list(TEXT))),
+    signatures=_list(_object(person=TEXT, at=TIME, credential=TEXT, counts=BOOLEAN, **{"for": _maybe(AWAY)})),
     cosigner=_maybe(TEXT),
     credential_id=_maybe(BYTES),
     log_entry=_maybe(NUMBER),
@@ -146,12 +149,26 @@ def _paths() -> dict[str, Any]:
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
         "/api/v1/agents/{name}/pause": _pausing(),
+        **_delegations(),
         "/api/v1/changes/begin": {
             "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
         },
         "/api/v1/changes/finish": {
             "post": _post("Makes the change", ANY_OBJECT, challenge_id=TEXT, credential=ANY_OBJECT)
         },
+    }
+
+
+def _delegations() -> dict[str, Any]:
+    text = dict.fromkeys(("id", "person", "to", "what"), TEXT)
+    some = dict.fromkeys(("service", "group"), _maybe(TEXT))
+    when: dict[str, Schema] = {"from": TIME, "until": TIME, "live": BOOLEAN, "may_withdraw": BOOLEAN}
+    names = dict.fromkeys(("people", "services", "groups"), _list(TEXT))
+    listed = _object(delegations=_list(_object(**text, **some, **when)), **names, server_time=TIME)
+    withdrawn = _post("Ends a delegation before its time", _object(id=TEXT))
+    return {
+        "/api/v1/delegations": {"get": _get("Who signs for whom while they are away", listed)},
+        "/api/v1/delegations/{id}/withdraw": _of_one("post", withdrawn),
     }
 
 

@@ -17,6 +17,7 @@ SHELLS = {
     "/approve/{id:env_[0-9A-Za-z]{16,40}}": "approve",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
+    "/app/away": "away",
 }
 TYPES = {
     ".css": "text/css",

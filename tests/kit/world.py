@@ -30,6 +30,7 @@ from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
+from gateway.policy import Signing
 from gateway.releasing import Releaser
 from gateway.rules import LastChange, Rules
 from gateway.settings import Settings
@@ -93,7 +94,9 @@ class PlayedPolicy:
         self.spent_for.append(facts.purpose)
         return Decision(self.at_spend)
 
-    def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
+    def may_approve(
+        self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing | None = None
+    ) -> bool:
         return self.approvers is None or person in self.approvers
 
     def belongs(self, person: str, group: str) -> bool:

@@ -112,6 +112,12 @@ class FakeDesk:
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
 
+    async def delegations(self, session: Session) -> JsonObject:
+        return self._asked("delegations", session)
+
+    async def withdraw_delegation(self, session: Session, delegation_id: str) -> JsonObject:
+        return self._asked("withdraw_delegation", session, delegation_id)
+
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         return self._asked("change_begin", session, kind, asked)
 
