@@ -194,6 +194,8 @@ class FakeGateway:
     may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
     repeats: Json | None = None
     signatures: list[Json] = field(default_factory=list)
+    delegates: list[Json] = field(default_factory=list)
+    escalation: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
     session_type: str = "secondsig/login"
@@ -225,6 +227,8 @@ class FakeGateway:
             "row": self.row(),
             "may": {"approve": False, "deny": False, "why": "decided"} if done else self.may,
             "approvers": ["mika", "jonas", "priya"],
+            "delegates": self.delegates,
+            "escalation": self.escalation,
             "signatures": self.signatures,
             "cosigner": "bafyreiaiq5zybd35z2s3hvfrhg3nu2k5vuujbsy5jghcswjn7luppiylby" if done else None,
             "credential_id": b64u(self.credential_id) if done and self.signatures else None,
@@ -354,7 +358,7 @@ class FakeGateway:
         if self.approve_reply is not None:
             return self.approve_reply
         self.signatures.append(
-            {"person": "mika", "at": utc(datetime.now(UTC)), "credential": "passkey on Pixel 9"}
+            {"person": "mika", "at": utc(datetime.now(UTC)), "credential": "passkey on Pixel 9", "counts": True}
         )
         return self._move(
             {"decided_by": "mika", "decision_method": "passkey", "signed": 1, **self.after_approve}

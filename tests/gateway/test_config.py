@@ -11,7 +11,7 @@ from gateway.envelopes import Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.installation import STARTER
 from gateway.model import Mode, ServiceMode
-from gateway.settings import Address, Approvals, Limits, Listen, PagesTls, Service, Settings, Upstream
+from gateway.settings import Address, Approvals, Escalation, Limits, Listen, PagesTls, Service, Settings, Upstream
 
 EVERYTHING = """\
 state: data
@@ -34,6 +34,7 @@ approvals:
   deny_for: 5m
   max_quorum: 3
   owner_may_approve: true
+  escalate: [{after: 1m, to: managers}, {to: oncall, after: 30s}]
   retention: 48h
   session: 1h
 limits: {body: 1000, step_up_body: 500, denials_in_a_row: 3, disk_reserve: 0,
@@ -78,7 +79,16 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         },
         template_files=(tmp_path / "mine/shop.yaml", Path("/abs/other.yaml")),
         approvals=Approvals(
-            90, Mode.REJECT, 20, "run", 300, 3, owner_may_approve=True, retention=172_800, session=3600
+            90,
+            Mode.REJECT,
+            20,
+            "run",
+            300,
+            3,
+            owner_may_approve=True,
+            retention=172_800,
+            session=3600,
+            escalate=(Escalation(30, "oncall"), Escalation(60, "managers")),
         ),
         limits=Limits(
             1000,
@@ -168,6 +178,10 @@ def test_a_misspelt_setting_is_an_error_with_its_place_and_a_suggestion(
         ("approvals: {max_quorum: true}\n", "whole number from 1 to 5"),
         ("approvals: {owner_may_approve: 'yes'}\n", "must be true or false"),
         ("approvals: {hold_for: soon}\n", "a time of at most"),
+        ("approvals: {escalate: [{after: 30, to: oncall}]}\n", "a time of at most"),
+        ("approvals: {escalate: [{after: 30s}]}\n", '"to"'),
+        ("approvals: {escalate: [{after: 30s, to: a, group: b}]}\n", '"group"'),
+        ("approvals: {escalate: [{after: 30s, to: a}, {after: 30s, to: a}]}\n", "there twice"),
         ("limits: {step_up_body: 2000000}\n", "whole number"),
         ("limits: {disk_reserve: -1}\n", "whole number"),
         ("upstream: {allow: [everywhere]}\n", "'everywhere' is not a network"),

@@ -178,7 +178,7 @@ async def test_an_agent_named_like_a_person_stands_in_for_nobody(world: World) -
 )
 async def test_only_what_was_lent_is_lent(world: World, asked: dict[str, str], may: bool) -> None:
     world.library.services = {"shop": object(), "bank": object()}
-    await lend(world, **asked)
+    await lend(world, asked=asked)
     envelope = await world.opened()
     if may:
         await world.approve(envelope.id, "Tomo")
@@ -207,7 +207,7 @@ def test_a_delegation_lives_from_its_start_until_just_before_its_end() -> None:
 
 async def test_a_delegation_counts_for_nothing_before_its_start_and_after_its_end(world: World) -> None:
     starts = utc(world.store.now() + 30)
-    await lend(world, **{"from": starts})
+    await lend(world, asked={"from": starts})
     early = await world.opened()
     await refused(world.approve(early.id, "Tomo"), "not_allowed")
     world.time.advance(30)

@@ -15,9 +15,9 @@ def set_away(world: World) -> SetAway:
 
 
 async def lend(
-    world: World, person: str = "Mika", to: str = "Tomo", lasts: int = HOUR, **asked: Any
+    world: World, person: str = "Mika", to: str = "Tomo", lasts: int = HOUR, asked: dict[str, Any] | None = None
 ) -> Delegation:
     """The person signs that somebody else may sign for them, from now on."""
-    asked = {"to": to, "until": utc(world.store.now() + lasts), **asked}
-    made = await world.change("delegation/set", set_away(world), asked, person)
+    wanted = {"to": to, "until": utc(world.store.now() + lasts), **(asked or {})}
+    made = await world.change("delegation/set", set_away(world), wanted, person)
     return next(lent for lent in world.directory.delegations if lent.id == made["id"])

@@ -89,7 +89,7 @@ class Sheet {
       row("Held by", ...(held.length ? held : [this.put(["why"])])),
       purpose === null ? row("Purpose", this.put(["purpose"])) : this.claim(),
       row("From", this.mono("agent", "address")),
-      ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign")] : []),
+      ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign", el("div", { "data-moves": "", "data-slot": "progress" }))] : []),
       ...(agent.owner === null ? [] : [row("Acts for", this.put(["agent", "owner"]))])));
   }
 
@@ -138,7 +138,15 @@ class Sheet {
   contextRow(path) {
     const value = this.at(path);
     const content = typeof value === "object" && value !== null ? this.list(path) : this.mono(...path);
-    return marked(row(this.key(path), content), typeof value === "string" ? concerns(value) : []);
+    const money = this.exactly([...path.slice(0, 2), "money", path.at(-1)]);
+    return marked(row(this.key(path), content, money), typeof value === "string" ? concerns(value) : []);
+  }
+
+  // The amount as policy compares it: a text that reads like money has none.
+  exactly(path) {
+    if (this.payload.units[path[1]].money?.[path[3]] === undefined) return null;
+    const m = (name) => this.mono(...path, name);
+    return el("small", {}, "exactly ", m("minor"), " of the smallest unit of ", m("currency"), ", with ", m("exponent"), " decimal places");
   }
 
   list(path) {
@@ -243,6 +251,7 @@ class Sheet {
       time("expires_at", "Refused at"),
       row("Signatures", p("quorum")),
       row("You sign", "“", p("decision"), "”, as ", p("approver")),
+      ...this.forWhom(),
       row("Gateway", this.mono("gateway"), el("small", {}, "on ", this.mono("rp_id"))),
       ...(shown.length ? shown.map((selector) => row("Laid out", this.key(["show", selector]), " as ", this.put(["show", selector]))) : [row("Laid out", this.put(["show"]))]),
       row("Request digest", this.hex("digest")),
@@ -250,6 +259,14 @@ class Sheet {
       row("Form", this.mono("type"), ", version ", p("version")),
       row("Salt", this.hex("salt")),
     ];
+  }
+
+  // Whoever stands in reads for whom, and until when that person lets them.
+  forWhom() {
+    if (!("for" in this.payload)) return [];
+    const f = (name) => this.put(["for", name]);
+    const until = el("span", { "data-moves": "" }, when(this.payload.for.until));
+    return [row("For", el("b", {}, f("person")), ", who is away until ", until, el("small", {}, this.mono("for", "until"), ", by delegation ", this.mono("for", "delegation")))];
   }
 
   rest() {

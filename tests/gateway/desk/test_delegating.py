@@ -21,7 +21,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_everybody_sees_who_stands_in_for_whom_before_and_while_it_holds(world: World) -> None:
-    later = await lend(world, **{"from": utc(START + 60)})
+    later = await lend(world, asked={"from": utc(START + 60)})
     told = await world.desk.delegations(world.session("Noor"))
     assert told["delegations"] == [
         {

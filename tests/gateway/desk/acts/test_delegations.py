@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.desk.acts.delegations import moment
 from gateway.desk.contract import DeskError
 from gateway.encoding import b64u, from_b64u
+from gateway.errors import StoreError
 from gateway.payload import utc
 from gateway.store.contract import RevokePerson
 from tests.kit.away import DAY, HOUR, lend, set_away
@@ -54,7 +55,7 @@ async def test_a_person_signs_who_stands_in_for_them_and_until_when(world: World
 
 async def test_what_is_signed_says_all_of_it(world: World) -> None:
     world.changing.acts["delegation/set"] = set_away(world)
-    await lend(world, until=END)
+    await lend(world)
     asked = {"to": "Tomo", "from": utc(START + 60), "until": END, "service": "shop"}
     begun = await world.changing.begin(world.session("Mika"), "delegation/set", asked)
     said = json.loads(from_b64u(begun["payload"]))
@@ -149,8 +150,8 @@ async def test_what_could_not_be_written_lends_nothing(world: World) -> None:
     failing = FailingStore(world.sqlite)
     world.wire(failing)
     await world.directory.refresh()
-    failing.fails = lambda _number, name: name == "WithSignature"
-    with pytest.raises(Exception, match=r"."):
+    failing.fails = lambda _number, name: name == "apply WithSignature"
+    with pytest.raises(StoreError):
         await set_by(world, {"to": "Tomo", "until": END})
     await nothing_happened(world)
 
