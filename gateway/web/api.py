@@ -18,7 +18,7 @@ from gateway.web.sessions import Sessions
 
 V1 = "/api/v1"
 ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
-DELEGATION = V1 + "/delegations/{id:del_[0-9A-Za-z]{16,40}}"
+DELEGATION = V1 + "/delegations/{delegation:del_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
 CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
@@ -162,7 +162,7 @@ class Api:
 
     async def _withdraw_delegation(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
-        return await self._desk.withdraw_delegation(session, _id(request))
+        return await self._desk.withdraw_delegation(session, request.match_info["delegation"])
 
     async def _change_begin(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "kind", "asked")

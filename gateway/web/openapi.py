@@ -165,10 +165,11 @@ def _delegations() -> dict[str, Any]:
     when: dict[str, Schema] = {"from": TIME, "until": TIME, "live": BOOLEAN, "may_withdraw": BOOLEAN}
     names = dict.fromkeys(("people", "services", "groups"), _list(TEXT))
     listed = _object(delegations=_list(_object(**text, **some, **when)), **names, server_time=TIME)
+    named = {"name": "delegation", "in": "path", "required": True, "schema": TEXT}
     withdrawn = _post("Ends a delegation before its time", _object(id=TEXT))
     return {
         "/api/v1/delegations": {"get": _get("Who signs for whom while they are away", listed)},
-        "/api/v1/delegations/{id}/withdraw": _of_one("post", withdrawn),
+        "/api/v1/delegations/{delegation}/withdraw": {"parameters": [named], "post": withdrawn},
     }
 
 

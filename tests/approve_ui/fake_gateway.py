@@ -27,6 +27,7 @@ PAGES = {
     "/approve/{id}": "approve",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
+    "/app/away": "away",
 }
 TTL = 101
 SITE = "\n".join(
@@ -358,7 +359,12 @@ class FakeGateway:
         if self.approve_reply is not None:
             return self.approve_reply
         self.signatures.append(
-            {"person": "mika", "at": utc(datetime.now(UTC)), "credential": "passkey on Pixel 9", "counts": True}
+            {
+                "person": "mika",
+                "at": utc(datetime.now(UTC)),
+                "credential": "passkey on Pixel 9",
+                "counts": True,
+            }
         )
         return self._move(
             {"decided_by": "mika", "decision_method": "passkey", "signed": 1, **self.after_approve}

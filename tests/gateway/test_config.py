@@ -11,7 +11,17 @@ from gateway.envelopes import Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.installation import STARTER
 from gateway.model import Mode, ServiceMode
-from gateway.settings import Address, Approvals, Escalation, Limits, Listen, PagesTls, Service, Settings, Upstream
+from gateway.settings import (
+    Address,
+    Approvals,
+    Escalation,
+    Limits,
+    Listen,
+    PagesTls,
+    Service,
+    Settings,
+    Upstream,
+)
 
 EVERYTHING = """\
 state: data

@@ -15,7 +15,11 @@ def set_away(world: World) -> SetAway:
 
 
 async def lend(
-    world: World, person: str = "Mika", to: str = "Tomo", lasts: int = HOUR, asked: dict[str, Any] | None = None
+    world: World,
+    person: str = "Mika",
+    to: str = "Tomo",
+    lasts: int = HOUR,
+    asked: dict[str, Any] | None = None,
 ) -> Delegation:
     """The person signs that somebody else may sign for them, from now on."""
     wanted = {"to": to, "until": utc(world.store.now() + lasts), **(asked or {})}

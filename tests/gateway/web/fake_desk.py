@@ -17,6 +17,7 @@ ENVELOPE = "env_" + "0123456789ABCDEFGHJKMNPQRS"
 COOKIE, TAB = "cookie-of-mika-000000", "tab-of-mika-000000000"
 SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
 
+LENT = "del_" + "0" * 26
 BODIES: dict[str, JsonObject] = {
     "/api/v1/login/begin": {},
     "/api/v1/login/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
@@ -27,6 +28,7 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
+    f"/api/v1/delegations/{LENT}/withdraw": {},
     "/api/v1/agents/ci-bot/pause": {},
     "/api/v1/changes/begin": {"kind": "agent/resume", "asked": {"agent": "ci-bot"}},
     "/api/v1/changes/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
@@ -35,9 +37,15 @@ BODIES: dict[str, JsonObject] = {
 }
 OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
 OWN_POSTS = [path for path in BODIES if path not in OPEN_POSTS]
-OWN_GETS = ["/api/v1/me", "/api/v1/envelopes", f"/api/v1/envelopes/{ENVELOPE}", "/api/v1/rows"]
+OWN_GETS = [
+    "/api/v1/me",
+    "/api/v1/envelopes",
+    f"/api/v1/envelopes/{ENVELOPE}",
+    "/api/v1/rows",
+    "/api/v1/delegations",
+]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
-PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit"]
+PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit", "/app/away"]
 
 
 @dataclass
@@ -215,7 +223,7 @@ class Server:
 def write_ui(folder: Path) -> Path:
     (folder / "pages").mkdir()
     (folder / "static" / "js").mkdir(parents=True)
-    for name in ("login", "enrol", "approve", "approvals", "audit"):
+    for name in ("login", "enrol", "approve", "approvals", "audit", "away"):
         (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     (folder / "static" / "app.css").write_text("body{}")
     (folder / "static" / "js" / "main.js").write_text("export {}")

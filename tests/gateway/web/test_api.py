@@ -3,9 +3,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.gateway.web.fake_desk import BODIES, ENVELOPE, OPEN_POSTS, SESSION, Browser, FakeDesk, serve
+from tests.gateway.web.fake_desk import BODIES, ENVELOPE, LENT, OPEN_POSTS, SESSION, Browser, FakeDesk, serve
 
-LENT = "del_" + "0" * 26
 ONE = f"/api/v1/envelopes/{ENVELOPE}"
 
 
