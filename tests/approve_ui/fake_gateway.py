@@ -196,6 +196,9 @@ class FakeGateway:
     repeats: Json | None = None
     signatures: list[Json] = field(default_factory=list)
     delegates: list[Json] = field(default_factory=list)
+    lent: list[Json] = field(default_factory=list)
+    people: list[str] = field(default_factory=lambda: ["jonas", "priya"])
+    other_change: Json = field(default_factory=dict)
     escalation: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
@@ -294,6 +297,14 @@ class FakeGateway:
         if path == "/api/v1/envelopes":
             config = {"digest": digest_of("config"), "refused": self.refused_change}
             return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
+        if path == "/api/v1/delegations":
+            return {
+                "delegations": self.lent,
+                "people": self.people,
+                "services": ["github", "shop"],
+                "groups": ["payment"],
+                "server_time": now,
+            }
         if path == "/api/v1/rows":
             return self.rows
         if path == f"/api/v1/envelopes/{ENVELOPE}":
@@ -316,6 +327,9 @@ class FakeGateway:
             "reveal": self._reveal,
             "mismatch": lambda _: {},
             "agents/ci-bot/pause": lambda _: self.pause_reply,
+            "changes/begin": self._change,
+            "changes/finish": lambda _: {"id": "del_1"},
+            "delegations/del_1/withdraw": lambda _: {"id": "del_1"},
         }
         return handlers[name](body)
 
@@ -337,6 +351,24 @@ class FakeGateway:
                 "excludeCredentials": [],
             }
         return answer
+
+    def _change(self, body: Json) -> Reply:
+        asked = body["asked"]
+        said = {
+            "type": "secondsig/administration",
+            "version": 1,
+            "gateway": "gw_7f3a",
+            "rp_id": "localhost",
+            "person": "mika",
+            "kind": body["kind"],
+            "asked": asked,
+            "says": f"While mika is away, {asked['to']} may approve everything they may approve.",
+            "change": {"person": "mika", "until": asked["until"], "besides": []},
+            "asked_at": utc(datetime.now(UTC)),
+            "salt": "00" * 16,
+        } | self.other_change
+        raw = rfc8785.dumps(said)
+        return {"challenge_id": "chl_1", "payload": b64u(raw), "options": self.assertion_options(raw)}
 
     def _login(self, body: Json) -> Reply:
         self.signed_in = True

@@ -84,6 +84,7 @@ async function look(event) {
     return;
   }
   one("#shown").replaceChildren(changeSheet(page.opened));
+  one("#your-time").textContent = `That is until ${untilWhen(page.opened.payload.change.until)} by this device's clock.`;
   one("#sign-problem").hidden = true;
   one("#sign").setAttribute("aria-disabled", "true");
   show(true);

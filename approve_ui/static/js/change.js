@@ -28,13 +28,12 @@ export function changeSheet({ payload, digest }) {
     el("div", {}, el("dt", {}, written(path.join(" › "))), el("dd", {}, leaf(path, value, { class: "mono" }))));
   return el("div", {},
     el("p", { class: "lead" }, leaf(["says"], payload.says)),
-    el("details", {}, el("summary", {}, `Everything you sign, digest ${ends(digest)}`), el("dl", { class: "fields" }, ...rows)));
+    el("h3", {}, "Everything you sign ", el("small", { class: "quiet digest" }, ends(digest))),
+    el("dl", { class: "fields" }, ...rows));
 }
 
 /** Signs what `sheet` shows, and nothing else. */
 export async function finishChange(opened, sheet) {
-  const folded = sheet.querySelector("details");
-  folded.open = true;
   if (hex(await sha256(encode(jcs(readBack(sheet))))) !== opened.digest) throw new Mismatch("the page shows something else", opened.digest, "");
   const credential = await sign(opened.options);
   return post("/api/v1/changes/finish", { challenge_id: opened.challenge_id, credential });

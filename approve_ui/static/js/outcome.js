@@ -52,7 +52,9 @@ export function tellOutcome(view, me, payload) {
   for (const place of document.querySelectorAll("[data-note-place]")) place.hidden = !row.note;
   one("#receipt").replaceChildren(...receipt(view, me));
   one("#signatures").replaceChildren(...lines(view, me, others));
-  one("#escalation").replaceChildren(...view.escalation.map(step));
+  const open = row.state === "pending";
+  one("#standing-in").replaceChildren(...(open ? view.delegates : []).map((lent) => el("li", {}, written(`${lent.person}, for ${lent.for.person} until ${untilWhen(lent.for.until)}`))));
+  one("#escalation").replaceChildren(...view.escalation.filter(({ went_at }) => open || went_at).map(step));
   fill("progress", ...progress(view, me));
   fill("needed", needed(row));
   fill("log-entry", view.log_entry === null ? "See it in the log" : `See log entry ${view.log_entry.toLocaleString("en")}`);

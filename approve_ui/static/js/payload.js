@@ -87,9 +87,9 @@ class Sheet {
     const held = why.map((_, i) => [el("b", {}, this.put(["why", i, "policy"])), this.reason(i)]).flat();
     return el("section", { class: "facts", "aria-label": "In short" }, el("dl", { class: "fields" },
       row("Held by", ...(held.length ? held : [this.put(["why"])])),
+      ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign", el("div", { "data-moves": "", "data-slot": "progress" }))] : []),
       purpose === null ? row("Purpose", this.put(["purpose"])) : this.claim(),
       row("From", this.mono("agent", "address")),
-      ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign", el("div", { "data-moves": "", "data-slot": "progress" }))] : []),
       ...(agent.owner === null ? [] : [row("Acts for", this.put(["agent", "owner"]))])));
   }
 
