@@ -94,7 +94,7 @@ async def test_for_whom_and_the_exact_amount_are_shown_and_signed(page: Page, ga
     gateway.sample = payload(version=2, units=[one], **{"for": away})
     await open_ready(page)
     sheet = page.locator("#sheet")
-    await expect(sheet).to_contain_text("jonas, who is away until")
+    await expect(page.locator(".facts")).to_contain_text("jonas, who is away until")
     await expect(sheet).to_contain_text("exactly 1000001 of the smallest unit of eur")
     await expect(page.locator("h3", has_text="Also signed")).to_have_count(0)
     await approve(page)

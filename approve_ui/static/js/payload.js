@@ -88,6 +88,7 @@ class Sheet {
     return el("section", { class: "facts", "aria-label": "In short" }, el("dl", { class: "fields" },
       row("Held by", ...(held.length ? held : [this.put(["why"])])),
       ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign", el("div", { "data-moves": "", "data-slot": "progress" }))] : []),
+      ...this.forWhom(),
       purpose === null ? row("Purpose", this.put(["purpose"])) : this.claim(),
       row("From", this.mono("agent", "address")),
       ...(agent.owner === null ? [] : [row("Acts for", this.put(["agent", "owner"]))])));
@@ -251,7 +252,6 @@ class Sheet {
       time("expires_at", "Refused at"),
       row("Signatures", p("quorum")),
       row("You sign", "“", p("decision"), "”, as ", p("approver")),
-      ...this.forWhom(),
       row("Gateway", this.mono("gateway"), el("small", {}, "on ", this.mono("rp_id"))),
       ...(shown.length ? shown.map((selector) => row("Laid out", this.key(["show", selector]), " as ", this.put(["show", selector]))) : [row("Laid out", this.put(["show"]))]),
       row("Request digest", this.hex("digest")),
@@ -266,7 +266,7 @@ class Sheet {
     if (!("for" in this.payload)) return [];
     const f = (name) => this.put(["for", name]);
     const until = el("span", { "data-moves": "" }, when(this.payload.for.until));
-    return [row("For", el("b", {}, f("person")), ", who is away until ", until, el("small", {}, this.mono("for", "until"), ", by delegation ", this.mono("for", "delegation")))];
+    return [row("You sign for", el("b", {}, f("person")), ", who is away until ", until, el("small", {}, this.mono("for", "until"), ", by delegation ", this.mono("for", "delegation")))];
   }
 
   rest() {
