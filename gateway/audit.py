@@ -14,6 +14,7 @@ class Kind(StrEnum):
     AUTHORISED = "authorised"
     OUTCOME = "outcome"
     END = "end"
+    KEPT = "kept"
     REFUSED = "refused"
     REVEAL = "reveal"
     MISMATCH = "mismatch"
@@ -24,6 +25,8 @@ class Kind(StrEnum):
     ESCALATION = "escalation"
     SESSION = "session"
     TUNNEL = "tunnel"
+    STORE = "store"
+    GRANT = "grant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Row:
     decision_method: str | None = None
     credential_id: str | None = None
     cosigner: str | None = None
+    grant_id: str | None = None
     outcome: str | None = None
     status: int | None = None
     config_digest: str | None = None

@@ -11,6 +11,7 @@ from gateway.model import EntityRef, Mapped, Unit
 from gateway.policy.approving import Signing, amount_of, envelope_entity, signing_context
 from gateway.policy.facts import (
     GATEWAY_ATTRIBUTES,
+    PASSING,
     CannotTell,
     Facts,
     check_address,
@@ -61,7 +62,8 @@ class Asker:
             values = gateway_values(unit, facts, units, policies.reads)
             values |= {name: own[name] for name in policies.reads & own.keys()}
         entities = self._entities(principal, unit, policies)
-        memory = Memory(self._answers, _key(principal, unit))
+        passing = PASSING & values.keys()
+        memory = None if passing else Memory(self._answers, _key(principal, unit))
         question = Question(principal, unit.action, unit.resource, policies, entities, values, memory)
         self._check_shape(question, unit, facts, units, own)
         return question
@@ -148,6 +150,18 @@ class Asker:
             .allowed
             for envelope in self._envelopes(known[asker], mapped, signing)
         )
+
+    def limits(self, agent: str) -> dict[str, int]:
+        known = self._world.entities
+        found = known.get(EntityRef("Agent", agent))
+        attrs = found.attrs.get("limits") if found else None
+        return dict(known[EntityRef("Limits", attrs["__entity"]["id"])].tags) if attrs else {}
+
+    def groups(self) -> frozenset[str]:
+        known = self._world.entities
+        named = {ref for ref in known if ref.type == "Group"}
+        above = {ref for entity in known.values() for ref in entity.parents if ref.type == "Group"}
+        return frozenset(ref.id for ref in named | above)
 
     def belongs(self, person: str, group: str) -> bool:
         return EntityRef("Group", group) in self._world.above(EntityRef("Person", person))

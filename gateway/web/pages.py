@@ -17,6 +17,10 @@ SHELLS = {
     "/approve/{id:env_[0-9A-Za-z]{16,40}}": "approve",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
+    "/app/grants": "grants",
+    "/app/agents": "agents",
+    "/app/people": "people",
+    "/app/config": "config",
     "/app/away": "away",
 }
 TYPES = {

@@ -23,17 +23,18 @@ LENT = {
 }
 
 
-async def look(page: Page, what: str = "") -> None:
+SAYS = "While mika is away, priya may approve everything they may approve."
+SIGN = "dialog.change .sign"
+
+
+async def look(page: Page, gateway: FakeGateway, what: str = "") -> None:
+    gateway.change_says = SAYS
+    gateway.change = {"person": "mika", "to": "priya", "until": "2030-01-02T03:04:00Z", "besides": []}
     await page.goto("/app/away")
     await page.get_by_label("Who signs for me").select_option("priya")
     await page.get_by_label("What").select_option(what)
     await page.get_by_label("Until").fill("2030-01-02T03:04")
-    await page.get_by_role("button", name="Read what I would sign").click()
-
-
-async def sign(page: Page) -> None:
-    await expect(page.locator("#sign")).not_to_have_attribute("aria-disabled", "true")
-    await page.locator("#sign").click()
+    await page.get_by_role("button", name="Read and sign").click()
 
 
 @pytest.mark.parametrize(
@@ -43,15 +44,31 @@ async def sign(page: Page) -> None:
 async def test_what_was_asked_for_is_shown_whole_and_signed(
     page: Page, gateway: FakeGateway, what: str, scope: dict[str, str]
 ) -> None:
-    await look(page, what)
-    await expect(page.locator("#shown")).to_contain_text("While mika is away, priya may approve everything")
-    await expect(page.locator("#shown")).to_contain_text("asked › to")
-    asked = gateway.posted["changes/begin"][0]["asked"]
-    assert asked == {"to": "priya", "until": asked["until"], **scope}
-    await sign(page)
-    await expect(page.locator("#set")).to_be_visible()
+    await look(page, gateway, what)
+    dialog = page.locator("dialog.change")
+    await expect(dialog.locator("h2")).to_have_text(SAYS)
+    await expect(dialog).to_contain_text("2030-01-02T03:04:00Z")
+    (begun,) = gateway.posted["changes/begin"]
+    asked = begun["asked"]
+    assert (begun["kind"], asked) == (
+        "delegation/set",
+        {"to": "priya", "until": asked["until"], **scope},
+    )
+    assert "changes/finish" not in gateway.posted
+    gateway.lent = [LENT]
+    await page.click(SIGN)
+    await expect(page.locator("#lent li")).to_have_count(1)
+    await expect(dialog).to_have_count(0)
     (finished,) = gateway.posted["changes/finish"]
-    assert finished["challenge_id"] == "chl_1"
+    assert finished["challenge_id"] == "ch_c"
+
+
+async def test_who_goes_back_signs_nothing(page: Page, gateway: FakeGateway) -> None:
+    await look(page, gateway)
+    await page.locator("dialog.change").get_by_role("button", name="Back").click()
+    await expect(page.locator("dialog.change")).to_have_count(0)
+    await expect(page.locator("#problem")).to_be_hidden()
+    assert "changes/finish" not in gateway.posted
 
 
 @pytest.mark.parametrize(
@@ -68,26 +85,25 @@ async def test_what_was_asked_for_is_shown_whole_and_signed(
 async def test_a_gateway_that_answers_with_another_change_gets_no_signature(
     page: Page, gateway: FakeGateway, other: dict[str, Any]
 ) -> None:
-    gateway.other_change = other
-    await look(page)
+    gateway.tamper_change = lambda change: change | other
+    await look(page, gateway)
     await expect(page.locator("#problem")).to_contain_text("Nothing was signed")
-    await expect(page.locator("#confirm")).to_be_hidden()
+    await expect(page.locator("dialog.change")).to_have_count(0)
     assert "changes/finish" not in gateway.posted
 
 
 async def test_a_challenge_over_other_bytes_gets_no_signature(page: Page, gateway: FakeGateway) -> None:
     gateway.tamper_challenge = lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])
-    await look(page)
+    await look(page, gateway)
     await expect(page.locator("#problem")).to_contain_text("Nothing was signed")
+    assert "changes/finish" not in gateway.posted
 
 
 async def test_a_page_that_shows_something_else_signs_nothing(page: Page, gateway: FakeGateway) -> None:
-    await look(page)
-    await page.evaluate(
-        """document.querySelector('[data-at=\\'["says"]\\']').textContent = 'Nothing much.'"""
-    )
-    await sign(page)
-    await expect(page.locator("#sign-problem")).to_contain_text("Nothing was signed")
+    await look(page, gateway)
+    await page.evaluate("document.querySelector('dialog.change h2').textContent = 'Nothing much.'")
+    await page.click(SIGN)
+    await expect(page.locator("dialog.change [role=alert]")).to_contain_text("Nothing was changed")
     assert "changes/finish" not in gateway.posted
 
 
@@ -108,7 +124,7 @@ async def test_who_stands_in_is_listed_and_can_be_withdrawn(page: Page, gateway:
 async def test_where_nobody_else_is_enrolled_there_is_nothing_to_set(
     page: Page, gateway: FakeGateway
 ) -> None:
-    gateway.people = []
+    gateway.others = []
     await page.goto("/app/away")
     await expect(page.locator("#nobody")).to_be_visible()
     await expect(page.locator("#set")).to_be_hidden()

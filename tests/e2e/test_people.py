@@ -118,13 +118,12 @@ async def set_away(page: Page, house: Inside, shots: Path) -> None:
     await page.get_by_label("Who signs for me").select_option("Tomo")
     await page.get_by_label("Until").fill(await page.evaluate(TOMORROW))
     await pictures(page, shots, "away-form")
-    await page.get_by_role("button", name="Read what I would sign").click()
-    await expect(page.locator("#shown")).to_contain_text(
+    await page.get_by_role("button", name="Read and sign").click()
+    await expect(page.locator("dialog.change h2")).to_contain_text(
         "While Noor is away, Tomo may approve everything they may approve, from the moment this is signed"
     )
     await pictures(page, shots, "away-sign")
-    await expect(page.locator("#sign")).not_to_have_attribute("aria-disabled", "true")
-    await page.locator("#sign").click()
+    await page.locator("dialog.change .sign").click()
     await expect(page.locator("#lent")).to_contain_text("Tomo for Noor: everything they may approve")
     await pictures(page, shots, "away-set")
 

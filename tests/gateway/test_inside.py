@@ -72,6 +72,7 @@ async def test_an_agent_sees_its_own_envelope_and_nothing_of_what_it_holds(world
         "expires_at": "2027-01-15T08:01:00Z",
         "decided_at": None,
         "decision_method": None,
+        "error": None,
         "note": None,
         "outcome": None,
         "status": None,

@@ -1,18 +1,16 @@
 // “While I am away”: who signs for whom, and a form for one's own absence, signed with a passkey.
 
 import { get, post } from "./api.js";
-import { beginChange, changeSheet, finishChange } from "./change.js";
+import { signChange } from "./change.js";
 import { setServerTime, untilWhen } from "./clock.js";
-import { el, focusHeading, one, say } from "./dom.js";
+import { el, one, say } from "./dom.js";
 import { listen } from "./events.js";
 import { whyNotSigned } from "./passkey.js";
 import { onPress, signOut, toLogin, whoAmI } from "./session.js";
 import { written } from "./values.js";
-import { Mismatch } from "./verify.js";
 
-const ARMS_AFTER_MS = 700;
 const form = one("#set");
-const page = { me: null, opened: null };
+const page = { me: null };
 
 async function refresh() {
   let answer;
@@ -65,47 +63,21 @@ function asked() {
   return { to: one("#to").value, until: spelled(one("#until").value), ...(from && { from: spelled(from) }), ...(kind && { [kind]: name }) };
 }
 
-function complain(error) {
-  const words = error instanceof Mismatch ? "What the gateway wants signed is not what you asked for. Nothing was signed: tell your operator." : `${whyNotSigned(error)} Nothing was set.`;
-  const problem = one("#sign-problem");
-  one("span", problem).textContent = words;
+function tell(error) {
+  const problem = one("#problem");
+  one("span", problem).textContent = whyNotSigned(error);
   problem.hidden = false;
+  problem.scrollIntoView({ block: "center" });
 }
 
-async function look(event) {
+async function setAway(event) {
   event.preventDefault();
   one("#problem").hidden = true;
   try {
-    page.opened = await beginChange("delegation/set", asked(), page.me.name);
+    if (await signChange("delegation/set", asked(), page.me.name) === null) return;
   } catch (error) {
-    const problem = one("#problem");
-    one("span", problem).textContent = error instanceof Mismatch ? "The gateway answered with something else than you asked for. Nothing was signed: tell your operator." : error.message;
-    problem.hidden = false;
-    return;
+    return tell(error);
   }
-  one("#shown").replaceChildren(changeSheet(page.opened));
-  one("#your-time").textContent = `That is until ${untilWhen(page.opened.payload.change.until)} by this device's clock.`;
-  one("#sign-problem").hidden = true;
-  one("#sign").setAttribute("aria-disabled", "true");
-  show(true);
-  setTimeout(() => one("#sign").removeAttribute("aria-disabled"), ARMS_AFTER_MS);
-}
-
-function show(signing) {
-  form.hidden = signing;
-  one("#confirm").hidden = !signing;
-  focusHeading(one(signing ? "#confirm h2" : "#own h2"));
-}
-
-async function signIt() {
-  if (one("#sign").getAttribute("aria-disabled") === "true") return;
-  one("#sign").setAttribute("aria-disabled", "true");
-  try {
-    await finishChange(page.opened, one("#shown"));
-  } catch (error) {
-    return complain(error);
-  }
-  show(false);
   say("It is set.");
   await refresh();
 }
@@ -122,8 +94,6 @@ async function start() {
   listen({ onEvent: (name) => { if (name === "config") refresh(); }, onLive: () => {}, onSignedOut: toLogin });
 }
 
-form.addEventListener("submit", look);
-one("#sign").addEventListener("click", signIt);
-one("#back").addEventListener("click", () => show(false));
+form.addEventListener("submit", setAway);
 onPress(one("#sign-out"), () => signOut().then(toLogin));
 start();

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.desk.contract import DeskError, Event
 from gateway.desk.desk import MAX_ROWS
@@ -13,6 +14,7 @@ from gateway.model import Decision, Effect
 from gateway.rules import RefusedChange
 from gateway.store.contract import Shred
 from tests.kit.clocks import START
+from tests.kit.granting import grantable, granted
 from tests.kit.things import GATEWAY, a_mapped, a_request, a_unit
 from tests.kit.world import World
 
@@ -159,6 +161,7 @@ async def test_what_repeats_something_denied_says_so_first(world: World) -> None
         "state": "denied",
         "by": "Noor",
         "note": "No.",
+        "idempotency_key": None,
         "at": NOW,
     }
 
@@ -338,6 +341,24 @@ async def test_pages_hear_that_the_configuration_changed(world: World) -> None:
     assert await heard == Event(world.board.last, "config", {})
 
 
+async def test_an_unknown_outcome_is_counted_and_says_the_key_it_left_with(world: World) -> None:
+    envelope = await world.opened()
+    await world.approve(envelope.id)
+    keyed = a_request(headers=(*a_request().headers, ("Idempotency-Key", "k-1")))
+    release = await world.releaser.release(await world.now(envelope), keyed)
+    assert (await looked_at(world, envelope.id))["idempotency_key"] == "Idempotency-Key: k-1"
+    with structlog.testing.capture_logs() as logged:
+        release.done("unknown", None, "the connection broke")
+        await world.releaser.settle()
+    assert [line["event"] for line in logged if line["envelope"] == envelope.id] == ["outcome.unknown"]
+    assert 'secondsig_envelopes{state="unknown"} 1' in await world.desk.metrics("scrape")
+    again = await world.opened(keyed)
+    told = await looked_at(world, again.id)
+    assert told["repeats"]["state"] == "unknown"
+    assert told["repeats"]["idempotency_key"] == "Idempotency-Key: k-1"
+    assert told["idempotency_key"] is None
+
+
 async def test_a_question_opened_under_an_earlier_configuration_says_so(world: World) -> None:
     envelope = await world.opened()
     assert (await looked_at(world, envelope.id))["earlier_configuration"] is False
@@ -361,3 +382,18 @@ async def test_metrics_count_the_envelopes_of_every_state(world: World) -> None:
     assert "secondsig_config_refused 0" in page
     world.last_change.refused = RefusedChange(START, ("Wrong.",))
     assert "secondsig_config_refused 1" in await world.desk.metrics("scrape")
+
+
+async def test_a_session_lists_and_revokes_grants_and_is_told_what_ended(world: World) -> None:
+    grantable(world)
+    made = await granted(world)
+    session = world.session("Mika")
+    told = await world.desk.grants(session)
+    assert [grant["id"] for grant in told["grants"]] == [made["id"]]
+    await world.desk.revoke_grant(session, made["id"])
+    told = await world.desk.grants(session)
+    assert (told["grants"], [grant["ended_by"] for grant in told["ended"]]) == ([], ["Mika"])
+    (row,) = await world.said(kind="grant", decision="revoked")
+    assert (row["person"], row["decision_method"]) == ("Mika", "session")
+    with pytest.raises(DeskError, match="no such grant"):
+        await world.desk.revoke_grant(session, made["id"])

@@ -6,7 +6,7 @@ import pytest
 from gateway import __version__
 from gateway.web.app import build_app
 from gateway.web.openapi import describe
-from tests.gateway.web.fake_desk import BODIES, ENVELOPE, LENT, Browser, FakeDesk
+from tests.gateway.web.fake_desk import BODIES, ENVELOPE, GRANT, LENT, Browser, FakeDesk
 
 OPERATIONS = [
     (method, path, operation)
@@ -18,7 +18,10 @@ OPERATIONS = [
 
 def filled(path: str) -> str:
     """With names in the places of its parameters."""
-    return path.replace("{id}", ENVELOPE).replace("{name}", "ci-bot").replace("{delegation}", LENT)
+    names = {"{id}": ENVELOPE, "{name}": "ci-bot", "{grant}": GRANT, "{delegation}": LENT}
+    for parameter, name in names.items():
+        path = path.replace(parameter, name)
+    return path
 
 
 def test_described_routes_are_the_routes_there_are(desk: FakeDesk, ui: Path):
