@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.canonical import jcs, sha256
 from gateway.intent_risk import HIGH
-from gateway.model import Approval, Effect, EntityRef, Mapped, Risk, Unit
+from gateway.model import Approval, Effect, Mapped, Risk, Unit
+from gateway.payload import ref_from
 from gateway.policy import NoFragment
 from gateway.rules import Stake, is_administrator, standing
 from gateway.settings import GUARDED_GROUPS
@@ -126,7 +127,7 @@ def _unit(told: "GrantedUnit") -> Unit:
         title=told.action,
         groups=told.groups,
         access="write",
-        resource=EntityRef("", told.resource),
+        resource=ref_from(told.resource),
         parents={},
         context={},
         risk=Risk(told.risk),

@@ -189,7 +189,7 @@ def _unit_from(told: Mapping[str, Any], service: str) -> Unit:
         title=told["title"],
         groups=tuple(told["groups"]),
         access=told["access"],
-        resource=_ref_from(told["resource"]),
+        resource=ref_from(told["resource"]),
         parents={},
         context={name: _money_from(written) for name, written in told.get("money", {}).items()},
         risk=Risk(told["risk"]),
@@ -198,7 +198,7 @@ def _unit_from(told: Mapping[str, Any], service: str) -> Unit:
     )
 
 
-def _ref_from(text: str) -> EntityRef:
+def ref_from(text: str) -> EntityRef:
     """What `str` wrote of a reference, read back."""
     type_, _, name = text.partition('::"')
     return EntityRef(type_, re.sub(r"\\(.)", r"\1", name[:-1], flags=re.DOTALL))
