@@ -16,8 +16,9 @@ from gateway.audit import Kind, Row
 from gateway.board import Board
 from gateway.canonical import HOP_BY_HOP, covered, merge_binds, sends_approved
 from gateway.consents import beyond
+from gateway.delegations import counts_for, rests_on
 from gateway.directory import Directory
-from gateway.envelopes import Envelope, Signature, State, Step, signed_by
+from gateway.envelopes import Envelope, Signature, State, Step
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.facts import facts_of
 from gateway.gate import Release
@@ -27,7 +28,7 @@ from gateway.keys import Keys
 from gateway.model import Decision, Effect, Mapped, Request
 from gateway.outcomes import answer_reader
 from gateway.questions import fingerprint, unpack
-from gateway.rules import Rules, Stake, standing
+from gateway.rules import Rules, Stake, still_counts
 from gateway.store.contract import Answered, Done, Lost, Move, Spend, Store
 
 log = structlog.get_logger()
@@ -179,26 +180,39 @@ class Releaser:
     def _good_signatures(
         self, envelope: Envelope, mapped: Mapped, rules: Rules, signatures: tuple[Signature, ...]
     ) -> frozenset[str]:
-        """People whose stored assertion verifies again and who may still sign."""
-        stake = Stake(envelope.agent, mapped, envelope.quorum)
-        good = [
-            signature
-            for signature in signatures
-            if self._verifies(envelope, signature, rules)
-            and standing(rules, self.directory, signature.person, stake) == "ok"
-        ]
-        return signed_by(tuple(good))
+        """The people with whose right somebody signed whose stored assertion verifies again.
 
-    def _verifies(self, envelope: Envelope, signature: Signature, rules: Rules) -> bool:
+        Who signed for somebody else must still be let; two signatures with one right are one.
+        """
+        said = [
+            (signature, told)
+            for signature in signatures
+            if (told := self._verified(envelope, signature, rules)) is not None
+        ]
+        return frozenset(
+            counts_for(told)
+            for signature, told in said
+            if still_counts(
+                rules,
+                self.directory,
+                signature.person,
+                stake_of(envelope, mapped, self.store.now(), signature.at),
+                rests_on(told),
+            )
+        )
+
+    def _verified(self, envelope: Envelope, signature: Signature, rules: Rules) -> dict[str, Any] | None:
+        """What was signed, if the assertion is good and binds this envelope; else None."""
         known = self.directory.people.get(signature.person)
         credential = next(
             (c for c in (known.credentials if known else ()) if c.id == signature.credential_id), None
         )
         if credential is None:
-            return False
+            return None
         payload = self.keys.unseal(envelope.id, signature.sealed_payload)
-        if not _binds(signature, payload, envelope):
-            return False
+        said = json.loads(payload)
+        if not _binds(signature, payload, said, envelope):
+            return None
         try:
             passkeys.verify_assertion(
                 signature.assertion,
@@ -208,8 +222,8 @@ class Releaser:
                 credential=replace(credential, sign_count=0),
             )
         except passkeys.PasskeyError:
-            return False
-        return True
+            return None
+        return said  # type: ignore[no-any-return]  # our own payload is an object
 
     def _invoke(self, envelope: Envelope, now: int) -> ucan.Token:
         """The invocation that spends the cosigner, made only if the cosigner covers this very request."""
@@ -402,6 +416,12 @@ class Releaser:
             self.board.changed(applied.envelope)
 
 
+def stake_of(envelope: Envelope, mapped: Mapped, now: int, signed_at: int | None = None) -> Stake:
+    """Who may approve this envelope now; a signature is as long after the opening as it was given."""
+    waited = (now if signed_at is None else signed_at) - envelope.opened_at
+    return Stake(envelope.agent, mapped, envelope.quorum, now, envelope.intent_risk, max(0, waited))
+
+
 def row_of(envelope: Envelope, kind: Kind, **more: object) -> Row:
     """A row about this envelope."""
     known = Row(
@@ -420,9 +440,8 @@ def _by(decision: Decision) -> str:
     return f" ({decision.reasons[0].id})" if decision.reasons else ""
 
 
-def _binds(signature: Signature, payload: bytes, envelope: Envelope) -> bool:
+def _binds(signature: Signature, payload: bytes, said: dict[str, Any], envelope: Envelope) -> bool:
     """The signature is over this payload, and this payload is about this envelope, person and request."""
-    said = json.loads(payload)
     return (
         signature.challenge[32:] == hashlib.sha256(payload).digest()
         and said["envelope"] == envelope.id

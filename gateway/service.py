@@ -23,6 +23,7 @@ from gateway.desk.acts.agents import AddAgent, ResumeAgent, RotateToken
 from gateway.desk.acts.agents import Known as KnownAgents
 from gateway.desk.acts.config import ApplyConfig
 from gateway.desk.acts.consents import ChangeConsent
+from gateway.desk.acts.delegations import SetAway
 from gateway.desk.acts.grants import GrantFromCedar, GrantFromEnvelope
 from gateway.desk.acts.limits import LimitsAct
 from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
@@ -351,6 +352,7 @@ class Service:
             "person/recover": RecoverPerson(people),
             "key/add": AddKey(people),
             "agent/consent": ChangeConsent(*known),
+            "delegation/set": SetAway(self.directory, self._now_rules, self.board, self.store.now),
             "grant/envelope": GrantFromEnvelope(*granting),
             "grant/cedar": GrantFromCedar(*granting),
         }

@@ -35,7 +35,7 @@ from gateway.questions import (
     unnamed,
 )
 from gateway.releasing import Releaser
-from gateway.rules import Rules, Stake, approvers
+from gateway.rules import Rules, Stake, reachable
 from gateway.store.contract import Done, Full, Joined, Lost, Open, Store
 
 PATIENCE = {"python-httpx": 4, "python-httpx2": 4, "got": 25, "okhttp": 9, "axios": 50}
@@ -124,7 +124,7 @@ class Waiting:
         if live is not None:
             asking.joined()
             return live, None
-        self._check_reachable(request, mapped, decision, rules)
+        self._check_reachable(request, mapped, decision, rules, asking.risk[0])
         secret = secrets.token_urlsafe(24)
         envelope = self._new(request, mapped, decision, body, rules, secret, asking)
         applied = await self.store.apply(
@@ -142,9 +142,13 @@ class Waiting:
             case Lost(full=full):
                 raise too_many(full)
 
-    def _check_reachable(self, request: Request, mapped: Mapped, decision: Decision, rules: Rules) -> None:
-        stake = Stake(request.caller.agent, mapped, decision.quorum)
-        if len(approvers(rules, self.directory, stake)) < decision.quorum:
+    def _check_reachable(
+        self, request: Request, mapped: Mapped, decision: Decision, rules: Rules, risk: str
+    ) -> None:
+        stake = Stake(request.caller.agent, mapped, decision.quorum, self.store.now(), risk)
+        prefers_async = wanted_wait(request) is not None
+        ttl = how_to_ask(mapped.units, rules.settings, prefers_async=prefers_async).ttl
+        if len(reachable(rules, self.directory, stake, ttl)) < decision.quorum:
             raise Refusal(
                 Reason.NO_APPROVER_REACHABLE,
                 "A person must approve this, and nobody who may is enrolled: ask your operator to enrol "

@@ -14,6 +14,7 @@ LEVELS = (
         (
             "canonical",
             "envelopes",
+            "delegations",
             "audit",
             "templates",
             "intent_risk",

@@ -1,14 +1,16 @@
 """How a person decides: the payload is shown, a passkey signs it, the quorum mints the cosigner."""
 
+import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway import passkeys, ucan
 from gateway.audit import Kind, Row
 from gateway.board import Board
 from gateway.canonical import sha256
+from gateway.delegations import counts_for, rests_on
 from gateway.desk.contract import DeskError, Session
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
@@ -20,8 +22,8 @@ from gateway.keys import Keys
 from gateway.pausing import By, Pausing
 from gateway.payload import asked_about, challenge, for_signer
 from gateway.questions import Unsealed, unpack
-from gateway.releasing import row_of
-from gateway.rules import Rules, Stake, Standing, standing
+from gateway.releasing import row_of, stake_of
+from gateway.rules import Right, Rules, Stake, right_of, still_counts
 from gateway.store.contract import (
     AddChallenge,
     Applied,
@@ -42,7 +44,34 @@ WHY_NOT = {
     "not_allowed": "Policy does not let you approve this: somebody else must sign.",
     "own_request": "This request came from an agent that acts for you: somebody else must sign.",
     "no_passkey": "No passkey of yours is enrolled.",
+    "counted": "Somebody signed with this right already, you or who stands in: another person must sign.",
 }
+
+
+MAY_DENY = frozenset({"ok", "own_request", "counted"})
+"""Whom a denial is taken from: it can only make things safer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A signature, and what was said in it."""
+
+    signature: Signature
+    said: dict[str, Any]
+
+    @property
+    def by(self) -> str:
+        return self.signature.person
+
+    @property
+    def right_of(self) -> str:
+        return counts_for(self.said)
+
+    @property
+    def for_whom(self) -> str | None:
+        """For whom this was signed, in the words of rows and pages."""
+        away = self.said.get("for")
+        return f"for {away['person']}, who is away until {away['until']}" if away else None
 
 
 @dataclass
@@ -73,18 +102,33 @@ class Deciding:
             return None
         return self.keys.unseal(envelope.id, envelope.sent_key).decode()
 
-    def stake(self, envelope: Envelope, unsealed: Unsealed) -> Stake:
-        return Stake(envelope.agent, asked_about(unsealed.shared), envelope.quorum)
+    def stake(self, envelope: Envelope, unsealed: Unsealed, signed_at: int | None = None) -> Stake:
+        return stake_of(envelope, asked_about(unsealed.shared), self.store.now(), signed_at)
 
-    def standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Standing:
-        return standing(self.rules(), self.directory, person, self.stake(envelope, unsealed))
+    async def right(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Right:
+        """What this person would sign with, if at all, beside those who signed already."""
+        others = [given for given in await self.counting(envelope, unsealed) if given.by != person]
+        taken = frozenset(given.right_of for given in others)
+        return right_of(self.rules(), self.directory, person, self.stake(envelope, unsealed), taken)
+
+    async def counting(self, envelope: Envelope, unsealed: Unsealed) -> tuple["Given", ...]:
+        """The signatures that count now, each with the person whose right it uses."""
+        given = [self.given(signature) for signature in await self.store.signatures(envelope.id)]
+        return tuple(one for one in given if self._counts(one, envelope, unsealed))
+
+    def given(self, signature: Signature) -> "Given":
+        return Given(signature, json.loads(self.keys.unseal(signature.envelope, signature.sealed_payload)))
+
+    def _counts(self, given: "Given", envelope: Envelope, unsealed: Unsealed) -> bool:
+        stake = self.stake(envelope, unsealed, given.signature.at)
+        return still_counts(self.rules(), self.directory, given.by, stake, rests_on(given.said))
 
     async def sign(self, session: Session, envelope_id: str) -> dict[str, Any]:
         """The exact bytes to be signed by this person, and the challenge that binds them."""
         envelope = await self._open(envelope_id)
         unsealed = self.opened(envelope)
-        self._check_standing(session.person, envelope, unsealed)
-        payload = for_signer(unsealed.shared, decision="approve", approver=session.person)
+        right = await self._check_right(session.person, envelope, unsealed)
+        payload = for_signer(unsealed.shared, decision="approve", approver=session.person, away=right.away)
         asked = Challenge(
             make_id("chl", secrets.token_bytes(ENTROPY_BYTES)),
             "approval",
@@ -110,7 +154,7 @@ class Deciding:
         1. the challenge was asked, of this person, about this envelope, and not yet answered;
         2. the envelope is still open;
         3. the credential that signed is this person's own;
-        4. this person may sign, and has seen what was redacted;
+        4. this person may sign with just the right that the payload names, and has seen what was redacted;
         5. the assertion verifies, over exactly the payload that was shown.
         """
         used = await self.store.apply(UseChallenge(challenge_id, self.store.now()))
@@ -126,14 +170,15 @@ class Deciding:
         if credential.person != session.person:
             raise DeskError(403, "other_person", "The passkey that signed belongs to somebody else.")
         unsealed = self.opened(envelope)
-        self._check_standing(session.person, envelope, unsealed)
+        await self._check_right(session.person, envelope, unsealed)
         await self._check_revealed(session.person, envelope, unsealed)
         verified = self.signing_in.verify(response, asked, credential)
-        return await self._sign(envelope, asked, verified, response)
+        return await self._sign(envelope, unsealed, asked, verified, response)
 
     async def _sign(
         self,
         envelope: Envelope,
+        unsealed: Unsealed,
         asked: Challenge,
         credential: passkeys.Credential,
         response: dict[str, Any],
@@ -149,13 +194,11 @@ class Deciding:
             response,
             self.store.now(),
         )
-        unsealed = self.opened(envelope)
-        before = tuple(
-            given
-            for given in await self.store.signatures(envelope.id)
-            if self.standing(given.person, envelope, unsealed) == "ok"
-        )
-        people = signed_by((*before, signature))
+        now = Given(signature, json.loads(payload))
+        before = await self.counting(envelope, unsealed)
+        rights = {given.right_of for given in before}
+        if now.right_of in rights or not self._counts(now, envelope, unsealed):
+            raise DeskError(409, "changed", "What you would sign with changed meanwhile: reload the page.")
         row = row_of(
             envelope,
             Kind.SIGNATURE,
@@ -164,19 +207,28 @@ class Deciding:
             person=credential.person,
             decision_method="passkey",
             credential_id=b64u(credential.id),
-            detail=self._said_of_owner(envelope, credential.person),
+            detail=self._said_of_signer(envelope, now),
         )
         change = Sign(envelope.version, signature, credential)
-        rows = [row]
-        if len(people) >= envelope.quorum:
-            token, expires = self._mint(envelope, (*before, signature))
+        rows = [row, *self._use_rows(row, now)]
+        if len(rights) + 1 >= envelope.quorum:
+            token, expires = self._mint(envelope, (*(given.signature for given in before), signature))
             change = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
             rows.append(self._mint_row(row, token))
         return await self._settle(await self.store.apply(change, rows))
 
-    def _said_of_owner(self, envelope: Envelope, person: str) -> str | None:
+    def _said_of_signer(self, envelope: Envelope, given: "Given") -> str | None:
         agent = self.directory.agents.get(envelope.agent)
-        return "signed by the agent's owner (owner_may_approve)" if agent and agent.owner == person else None
+        if agent and agent.owner == given.by:
+            return "signed by the agent's owner (owner_may_approve)"
+        return given.for_whom
+
+    def _use_rows(self, signed: Row, given: "Given") -> list[Row]:
+        """A right that was lent and used has a row of its own, which names both."""
+        if given.for_whom is None:
+            return []
+        detail = f"{rests_on(given.said)}: {given.for_whom}"
+        return [replace(signed, kind=Kind.DELEGATION, decision="used", reason=None, detail=detail)]
 
     def _mint_row(self, signed: Row, token: ucan.Token) -> Row:
         columns = {**signed.columns(), "kind": Kind.MINT, "reason": "minted", "cosigner": token.cid}
@@ -205,7 +257,7 @@ class Deciding:
     async def deny(self, session: Session, envelope_id: str, note: str | None) -> Envelope:
         envelope = await self._open(envelope_id)
         unsealed = self.opened(envelope)
-        if self.standing(session.person, envelope, unsealed) not in {"ok", "own_request"}:
+        if (await self.right(session.person, envelope, unsealed)).standing not in MAY_DENY:
             raise DeskError(403, "not_allowed", "Policy does not let you decide this.")
         row = row_of(
             envelope,
@@ -298,7 +350,7 @@ class Deciding:
         """Shows a redacted value to somebody who may sign; the row is durable first."""
         envelope = await self.envelope(envelope_id)
         unsealed = self.opened(envelope)
-        self._check_standing(session.person, envelope, unsealed)
+        await self._check_right(session.person, envelope, unsealed)
         hidden = unsealed.hidden.get(selector)
         if hidden is None:
             raise DeskError(404, "absent", "There is no such redacted value.")
@@ -334,10 +386,11 @@ class Deciding:
             raise self._decided(envelope)
         return envelope
 
-    def _check_standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
-        stands = self.standing(person, envelope, unsealed)
-        if stands != "ok":
-            raise DeskError(403, stands, WHY_NOT[stands])
+    async def _check_right(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Right:
+        right = await self.right(person, envelope, unsealed)
+        if right.standing != "ok":
+            raise DeskError(403, right.standing, WHY_NOT[right.standing])
+        return right
 
     async def _check_revealed(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
         unseen = set(unsealed.hidden) - await self.store.revealed(envelope.id, person)

@@ -6,16 +6,18 @@ from typing import Any
 
 from gateway.audit import Entry, parse_filter
 from gateway.board import Board
+from gateway.delegations import Delegation
 from gateway.desk.agents import Agents
 from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, Session, SignedIn
-from gateway.desk.deciding import Deciding
+from gateway.desk.deciding import MAY_DENY, Deciding
+from gateway.desk.delegating import Delegating
 from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.desk.views import consent_view, entry_view, grant_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
-from gateway.envelopes import Envelope, State, signed_by
+from gateway.envelopes import Envelope, Signature, State, signed_by
 from gateway.errors import SecondsigError
 from gateway.granting import Granting
 from gateway.history import History
@@ -23,7 +25,7 @@ from gateway.metrics import Metrics
 from gateway.operating import Operating
 from gateway.pausing import By
 from gateway.payload import utc
-from gateway.rules import LastChange, Rules, approvers, is_administrator
+from gateway.rules import LastChange, Rules, Stake, approvers, brought_by, delegates, is_administrator
 from gateway.store.contract import Store
 
 DAY = 86_400
@@ -50,6 +52,9 @@ class GatewayDesk:
     operating: Operating
     history: History
     granting: Granting
+
+    def __post_init__(self) -> None:
+        self._delegating = Delegating(self.store, self.directory, self.board, self.rules)
 
     async def state(self) -> dict[str, Any]:
         return {
@@ -113,15 +118,11 @@ class GatewayDesk:
         envelope = await self.deciding.envelope(envelope_id)
         signatures = await self.store.signatures(envelope_id)
         mine = next((s for s in signatures if s.person == session.person), None)
-        known = {c.id: c.name for c in await self.store.credentials()}
         return {
             "row": await self._row(envelope),
-            "may": self._may(session, envelope, signed=mine is not None),
-            "approvers": self._approvers(envelope),
-            "signatures": [
-                {"person": s.person, "at": utc(s.at), "credential": known.get(s.credential_id, "")}
-                for s in signatures
-            ],
+            "may": await self._may(session, envelope, signed=mine is not None),
+            **await self._who(envelope),
+            "signatures": await self._signatures(envelope, signatures),
             "cosigner": envelope.cosigner,
             "credential_id": b64u(signatures[-1].credential_id) if signatures else None,
             "log_entry": await self._log_entry(envelope_id),
@@ -151,6 +152,12 @@ class GatewayDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
         return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
+
+    async def delegations(self, session: Session) -> dict[str, Any]:
+        return self._delegating.listed(session)
+
+    async def withdraw_delegation(self, session: Session, delegation_id: str) -> dict[str, Any]:
+        return await self._delegating.withdraw(session, delegation_id)
 
     async def config(self, session: Session) -> dict[str, Any]:
         shown = await self.operating.config_show()
@@ -277,7 +284,7 @@ class GatewayDesk:
 
     async def _row(self, envelope: Envelope) -> dict[str, Any]:
         agent = self.directory.agents.get(envelope.agent)
-        signed = signed_by(await self.store.signatures(envelope.id))
+        signed = await self._counting(envelope)
         waits = envelope.state is State.PENDING
         return row_view(
             envelope,
@@ -286,22 +293,64 @@ class GatewayDesk:
             unusual=self.history.unusual(envelope.agent) if waits else None,
         )
 
-    def _may(self, session: Session, envelope: Envelope, *, signed: bool) -> dict[str, Any]:
+    async def _counting(self, envelope: Envelope) -> frozenset[str]:
+        """Whose signatures count now; once it is decided, those of all who signed."""
+        if envelope.state is State.PENDING and envelope.sealed is not None:
+            given = await self.deciding.counting(envelope, self.deciding.opened(envelope))
+            return frozenset(one.by for one in given)
+        return signed_by(await self.store.signatures(envelope.id))
+
+    async def _signatures(
+        self, envelope: Envelope, signatures: tuple[Signature, ...]
+    ) -> list[dict[str, Any]]:
+        known = {c.id: c.name for c in await self.store.credentials()}
+        counting = await self._counting(envelope)
+        return [
+            {
+                "person": signature.person,
+                "for": _without_id(self.deciding.given(signature).said.get("for")),
+                "at": utc(signature.at),
+                "credential": known.get(signature.credential_id, ""),
+                "counts": signature.person in counting,
+            }
+            for signature in signatures
+        ]
+
+    async def _may(self, session: Session, envelope: Envelope, *, signed: bool) -> dict[str, Any]:
         if envelope.state is not State.PENDING:
             why = "expired" if envelope.state is State.EXPIRED else "decided"
             return {"approve": False, "deny": False, "why": why}
-        standing = self.deciding.standing(session.person, envelope, self.deciding.opened(envelope))
+        right = await self.deciding.right(session.person, envelope, self.deciding.opened(envelope))
         return {
-            "approve": standing == "ok" and not signed,
-            "deny": standing in {"ok", "own_request"},
-            "why": standing,
+            "approve": right.standing == "ok" and not signed,
+            "deny": right.standing in MAY_DENY,
+            "why": right.standing,
         }
 
-    def _approvers(self, envelope: Envelope) -> list[str]:
+    async def _who(self, envelope: Envelope) -> dict[str, Any]:
+        """Who may sign now, who may for somebody who is away, and to whom it goes if nobody does."""
         if envelope.sealed is None:
-            return []
+            return {"approvers": [], "delegates": [], "escalation": []}
         stake = self.deciding.stake(envelope, self.deciding.opened(envelope))
-        return approvers(self.rules(), self.directory, stake)
+        lent = delegates(self.rules(), self.directory, stake)
+        return {
+            "approvers": approvers(self.rules(), self.directory, stake),
+            "delegates": [{"person": one.delegate, "for": _away(one)} for one in lent],
+            "escalation": await self._escalation(envelope, stake),
+        }
+
+    async def _escalation(self, envelope: Envelope, stake: Stake) -> list[dict[str, Any]]:
+        rules, went = self.rules(), await self.store.escalated(envelope.id)
+        return [
+            {
+                "to": step.to,
+                "at": utc(envelope.opened_at + step.after),
+                "went_at": utc(went[step.after, step.to]) if (step.after, step.to) in went else None,
+                "people": brought_by(rules, self.directory, stake, step),
+            }
+            for step in rules.settings.approvals.escalate
+            if envelope.opened_at + step.after < envelope.expires_at
+        ]
 
     async def _grantable(self, session: Session, envelope: Envelope) -> bool:
         """Whether this person may answer the same in advance, now."""
@@ -351,3 +400,11 @@ class GatewayDesk:
             if envelope is not None:
                 error.extra["row"] = await self._row(envelope)
             raise
+
+
+def _without_id(away: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {"person": away["person"], "until": away["until"]} if away else None
+
+
+def _away(lent: Delegation) -> dict[str, Any]:
+    return {"person": lent.person, "until": utc(lent.until_at)}

@@ -8,6 +8,7 @@ from typing import Any
 from cedarpy import Entities
 
 from gateway.model import EntityRef, Mapped, Unit
+from gateway.policy.approving import Signing, amount_of, envelope_entity, signing_context
 from gateway.policy.facts import (
     GATEWAY_ATTRIBUTES,
     PASSING,
@@ -22,7 +23,7 @@ from gateway.policy.questions import Answer, Memory, Question, doubt
 from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slice, Slices
 from gateway.policy.vocabulary import Vocabulary
-from gateway.policy.world import Entity, World, uid
+from gateway.policy.world import Entity, World
 
 _REMEMBERED = 4096
 """Agents, resources and shapes of requests are few; the cap is for those who make up new ones."""
@@ -123,19 +124,32 @@ class Asker:
             self._known[key] = known
         return known
 
-    def may_approve(self, person: str, *, agent: str, owner: bool, unit: Unit) -> bool:
-        """Cedar's answer to whether a person may approve one unit, within what its template leaves."""
+    def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing) -> bool:
+        """Cedar's answer to whether a person may approve every unit, within what the templates leave."""
         someone, asker = EntityRef("Person", person), EntityRef("Agent", agent)
-        if someone not in self._world.entities or asker not in self._world.entities:
+        signer = EntityRef("Person", signing.signer or person)
+        if not {someone, asker, signer} <= self._world.entities.keys():
             return False
-        if unit.approval.approvers is not None and not self._belongs(someone, unit.approval.approvers):
+        narrowed = {unit.approval.approvers for unit in mapped.units} - {None}
+        if not all(self._belongs(someone, approvers) for approvers in narrowed if approvers is not None):
             return False
         policies = self._slice("approve")
-        envelope = self._envelope(asker, unit)
-        roots = [someone, asker, EntityRef("Action", "approve"), *policies.literals]
-        entities = self._world.reachable(roots, {}) | {envelope.ref: envelope}
-        question = Question(someone, "approve", envelope.ref, policies, _parse(entities.values()), {})
-        return question.ask_with(json.dumps({"owner": owner})).allowed
+        roots = [someone, asker, signer, EntityRef("Action", "approve"), *policies.literals]
+        known = self._world.reachable(roots, {})
+        context = json.dumps(signing_context(someone, signing, owner=owner))
+        return all(
+            Question(
+                someone,
+                "approve",
+                envelope.ref,
+                policies,
+                _parse((known | {envelope.ref: envelope}).values()),
+                {},
+            )
+            .ask_with(context)
+            .allowed
+            for envelope in self._envelopes(known[asker], mapped, signing)
+        )
 
     def limits(self, agent: str) -> dict[str, int]:
         known = self._world.entities
@@ -156,17 +170,22 @@ class Asker:
         """Whether a template's approvers, as it writes them, are this person or a group above."""
         return any(str(ref) == approvers for ref in self._world.above(person))
 
-    def _envelope(self, agent: EntityRef, unit: Unit) -> Entity:
+    def _envelopes(self, agent: Entity, mapped: Mapped, signing: Signing) -> list[Entity]:
+        """The question as Cedar sees it, once for each unit; the amount is that of the whole request."""
+        groups = [self._groups(unit) for unit in mapped.units]
+        may_move = any("payment" in names for names in groups) or any(
+            self._schemas.takes_money(unit.action) for unit in mapped.units
+        )
+        amount = amount_of(mapped, may_move=may_move)
+        return [
+            envelope_entity(agent, unit, names, amount, signing)
+            for unit, names in zip(mapped.units, groups, strict=True)
+        ]
+
+    def _groups(self, unit: Unit) -> frozenset[str]:
         if unit.action not in self._vocabulary.groups:
             raise CannotTell(f'No action "{unit.action}" is known.')
-        groups = self._vocabulary.groups[unit.action].union(unit.groups)
-        attrs = {
-            "agent": {"__entity": uid(agent)},
-            "service": unit.service,
-            "risk": unit.risk.value,
-            "groups": sorted(groups),
-        }
-        return Entity(EntityRef("Envelope", "envelope"), attrs=attrs)
+        return self._vocabulary.groups[unit.action].union(unit.groups)
 
 
 def _key(principal: EntityRef, unit: Unit) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from gateway.audit import Entry, Row
+from gateway.delegations import Delegation, EndedWhy
 from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
 from gateway.passkeys import Credential
 
@@ -383,6 +384,32 @@ class RevokePerson:
 
 
 @dataclass(frozen=True, slots=True)
+class SetDelegation:
+    """Somebody else may sign for a person, if both of them are enrolled."""
+
+    delegation: Delegation
+
+
+@dataclass(frozen=True, slots=True)
+class EndDelegation:
+    """Over, once; by itself only when its time has come."""
+
+    id: str
+    at: int
+    why: EndedWhy
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """An envelope that nobody decided goes to the next group, once."""
+
+    envelope: str
+    after: int
+    to: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmKey:
     """A key that waited counts from now on, if it waited for this person."""
 
@@ -572,6 +599,9 @@ type Change = (
     | Invite
     | Enrol
     | RevokePerson
+    | SetDelegation
+    | EndDelegation
+    | Escalate
     | ConfirmKey
     | RevokeKey
     | StartRecovery
@@ -694,6 +724,18 @@ class Store(Protocol):
     async def invitation(self, token_hash: str) -> Invitation | None: ...
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
     async def sessions(self) -> list[StoredSession]: ...
+    async def delegations(self) -> list[Delegation]:
+        """Those that nobody ended and no clock has ended yet, the oldest first."""
+        ...
+
+    async def waiting_since(self, after: int, to: str, now: int) -> list[Envelope]:
+        """Pending envelopes that are older than `after` seconds and have not gone to this group yet."""
+        ...
+
+    async def escalated(self, envelope_id: str) -> dict[tuple[int, str], int]:
+        """When an envelope went to which group, by the step's seconds and its group."""
+        ...
+
     async def signed_change(self, change_id: str) -> SignedChange | None: ...
     async def signed_changes(self, limit: int = 100) -> list[SignedChange]:
         """The newest first."""

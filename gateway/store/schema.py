@@ -10,6 +10,21 @@ CREATE TABLE signed_changes (
 ) STRICT
 """
 
+DELEGATIONS = """
+CREATE TABLE delegations (
+    id TEXT PRIMARY KEY, person TEXT NOT NULL, delegate TEXT NOT NULL, service TEXT, action_group TEXT,
+    from_at INTEGER NOT NULL, until_at INTEGER NOT NULL, set_at INTEGER NOT NULL, ended_at INTEGER,
+    ended_why TEXT
+) STRICT
+"""
+
+ESCALATIONS = """
+CREATE TABLE escalations (
+    envelope TEXT NOT NULL REFERENCES envelopes(id), after INTEGER NOT NULL, to_group TEXT NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (envelope, after, to_group)
+) STRICT
+"""
+
 RECOVERIES = """
 CREATE TABLE recoveries (
     person TEXT PRIMARY KEY REFERENCES people(name), started_by TEXT NOT NULL, started_at INTEGER NOT NULL
@@ -77,6 +92,8 @@ BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END
     "CREATE INDEX grant_uses_by_grant ON grant_uses(grant_id, at)",
     "CREATE INDEX grant_uses_open ON grant_uses(at) WHERE outcome IS NULL",
     CONSENTS,
+    DELEGATIONS,
+    ESCALATIONS,
 )
 """Tables and indexes that the second version added, as a new database gets them too."""
 

@@ -18,6 +18,7 @@ from gateway.web.sessions import Sessions
 
 V1 = "/api/v1"
 ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
+DELEGATION = V1 + "/delegations/{delegation:del_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
 GRANT = V1 + "/grants/{grant:grt_[0-9A-Z]{26}}"
@@ -60,6 +61,8 @@ class Api:
             web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
+            web.get(f"{V1}/delegations", own(self._delegations)),
+            web.post(f"{DELEGATION}/withdraw", own(self._withdraw_delegation)),
             web.get(f"{V1}/config", own(self._config)),
             web.post(AGENT + "/consent/withdraw", own(self._withdraw_consent)),
             web.get(f"{V1}/grants", own(self._grants)),
@@ -164,6 +167,13 @@ class Api:
     async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.pause_agent(session, request.match_info["name"])
+
+    async def _delegations(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.delegations(session)
+
+    async def _withdraw_delegation(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.withdraw_delegation(session, request.match_info["delegation"])
 
     async def _config(self, _request: web.Request, session: Session) -> JsonObject:
         return await self._desk.config(session)

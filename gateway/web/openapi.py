@@ -87,15 +87,18 @@ AUDIT_ROW = _object(
     status=_maybe(NUMBER),
     detail=_maybe(TEXT),
 )
+AWAY = _object(person=TEXT, until=TIME)
 ENVELOPE = _object(
     row=_ref("Row"),
     may=_object(
         approve=BOOLEAN,
         deny=BOOLEAN,
-        why={"enum": ["ok", "not_allowed", "own_request", "decided", "expired", "no_passkey"]},
+        why={"enum": ["ok", "not_allowed", "own_request", "decided", "expired", "no_passkey", "counted"]},
     ),
     approvers=_list(TEXT),
-    signatures=_list(_object(person=TEXT, at=TIME, credential=TEXT)),
+    delegates=_list(_object(person=TEXT, **{"for": AWAY})),
+    escalation=_list(_object(to=TEXT, at=TIME, went_at=_maybe(TIME), people=_list(TEXT))),
+    signatures=_list(_object(person=TEXT, at=TIME, credential=TEXT, counts=BOOLEAN, **{"for": _maybe(AWAY)})),
     cosigner=_maybe(TEXT),
     credential_id=_maybe(BYTES),
     log_entry=_maybe(NUMBER),
@@ -183,6 +186,7 @@ def _paths() -> dict[str, Any]:
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
         "/api/v1/agents/{name}/pause": _pausing(),
+        **_delegations(),
         "/api/v1/config": {"get": _get("The configuration in force, and what waits to be signed", _config())},
         "/api/v1/agents/{name}/consent/withdraw": _withdrawing(),
         "/api/v1/grants": {"get": _get("What was answered in advance", _grants())},
@@ -195,6 +199,20 @@ def _paths() -> dict[str, Any]:
         "/api/v1/changes/finish": {
             "post": _post("Makes the change", ANY_OBJECT, challenge_id=TEXT, credential=ANY_OBJECT)
         },
+    }
+
+
+def _delegations() -> dict[str, Any]:
+    text = dict.fromkeys(("id", "person", "to", "what"), TEXT)
+    some = dict.fromkeys(("service", "group"), _maybe(TEXT))
+    when: dict[str, Schema] = {"from": TIME, "until": TIME, "live": BOOLEAN, "may_withdraw": BOOLEAN}
+    names = dict.fromkeys(("people", "services", "groups"), _list(TEXT))
+    listed = _object(delegations=_list(_object(**text, **some, **when)), **names, server_time=TIME)
+    named = {"name": "delegation", "in": "path", "required": True, "schema": TEXT}
+    withdrawn = _post("Ends a delegation before its time", _object(id=TEXT))
+    return {
+        "/api/v1/delegations": {"get": _get("Who signs for whom while they are away", listed)},
+        "/api/v1/delegations/{delegation}/withdraw": {"parameters": [named], "post": withdrawn},
     }
 
 

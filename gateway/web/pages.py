@@ -21,6 +21,7 @@ SHELLS = {
     "/app/agents": "agents",
     "/app/people": "people",
     "/app/config": "config",
+    "/app/away": "away",
 }
 TYPES = {
     ".css": "text/css",

@@ -32,6 +32,7 @@ PAGES = {
     "/app/people": "people",
     "/app/agents": "agents",
     "/app/config": "config",
+    "/app/away": "away",
 }
 TTL = 101
 SITE = "\n".join(
@@ -278,6 +279,10 @@ class FakeGateway:
     sent_key: str | None = None
     grantable: bool = True
     signatures: list[Json] = field(default_factory=list)
+    delegates: list[Json] = field(default_factory=list)
+    lent: list[Json] = field(default_factory=list)
+    others: list[str] = field(default_factory=lambda: ["jonas", "priya"])
+    escalation: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
     session_type: str = "secondsig/login"
@@ -320,6 +325,8 @@ class FakeGateway:
             "row": self.row(),
             "may": {"approve": False, "deny": False, "why": "decided"} if done else self.may,
             "approvers": ["mika", "jonas", "priya"],
+            "delegates": self.delegates,
+            "escalation": self.escalation,
             "signatures": self.signatures,
             "cosigner": "bafyreiaiq5zybd35z2s3hvfrhg3nu2k5vuujbsy5jghcswjn7luppiylby" if done else None,
             "credential_id": b64u(self.credential_id) if done and self.signatures else None,
@@ -392,6 +399,13 @@ class FakeGateway:
             "agents": self.agents,
             "config": self.config,
             "rows": self.rows,
+            "delegations": {
+                "delegations": self.lent,
+                "people": self.others,
+                "services": ["github", "shop"],
+                "groups": ["payment"],
+                "server_time": now,
+            },
         }
         if path.removeprefix("/api/v1/") in lists:
             return lists[path.removeprefix("/api/v1/")]
@@ -420,6 +434,7 @@ class FakeGateway:
             "reveal": self._reveal,
             "mismatch": lambda _: {},
             "agents/ci-bot/pause": lambda _: self.pause_reply,
+            "delegations/del_1/withdraw": lambda _: {"id": "del_1"},
             "agents/ci-bot/consent/withdraw": self._withdraw_consent,
             f"grants/{GRANT}/revoke": self._revoke_grant,
         }
@@ -499,7 +514,12 @@ class FakeGateway:
         if self.approve_reply is not None:
             return self.approve_reply
         self.signatures.append(
-            {"person": "mika", "at": utc(datetime.now(UTC)), "credential": "passkey on Pixel 9"}
+            {
+                "person": "mika",
+                "at": utc(datetime.now(UTC)),
+                "credential": "passkey on Pixel 9",
+                "counts": True,
+            }
         )
         return self._move(
             {"decided_by": "mika", "decision_method": "passkey", "signed": 1, **self.after_approve}

@@ -69,7 +69,9 @@ async def test_a_new_signature_shuts_approve_for_a_second(page: Page, gateway: F
     await open_ready(page)
     await arm(page)
     gateway.changes = {"quorum": 2, "signed": 1}
-    gateway.signatures = [{"person": "jonas", "at": gateway.sample["opened_at"], "credential": "YubiKey 5C"}]
+    gateway.signatures = [
+        {"person": "jonas", "at": gateway.sample["opened_at"], "credential": "YubiKey 5C", "counts": True}
+    ]
     gateway.announce(41, ENVELOPE, "pending")
     await expect(page.locator(APPROVE)).to_have_attribute("aria-disabled", "true")
     assert await page.evaluate(ENABLED_FOR) > 800

@@ -37,7 +37,7 @@ from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
-from gateway.policy import Fragment, NoFragment
+from gateway.policy import Fragment, NoFragment, Signing
 from gateway.releasing import Releaser
 from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, Rules
@@ -116,7 +116,9 @@ class PlayedPolicy:
         self.spent_for.append(facts.purpose)
         return Decision(self.at_spend)
 
-    def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
+    def may_approve(
+        self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing | None = None
+    ) -> bool:
         return self.approvers is None or person in self.approvers
 
     def limits(self, agent: str) -> dict[str, int]:

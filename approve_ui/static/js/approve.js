@@ -8,7 +8,7 @@ import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } fr
 import { listen } from "./events.js";
 import { offerGrants } from "./grant-offer.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
-import { outcomeOf, tellOutcome } from "./outcome.js";
+import { outcomeOf, placeOf, tellOutcome } from "./outcome.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
 import { sheetOf } from "./payload.js";
 import { onPress, signOut, whoAmI } from "./session.js";
@@ -16,7 +16,7 @@ import { rowSheet } from "./summary.js";
 import { caution, concerns, readText, written } from "./values.js";
 import { checkDisplay, keepsCommitment, Mismatch, openPayload } from "./verify.js";
 
-const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "own-request", "no-passkey", "offline"]);
+const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "own-request", "counted", "no-passkey", "offline"]);
 const SIGNABLE = new Set(["ready", "sign-failed"]);
 const SENDING_FOR_MS = 2500;
 
@@ -53,7 +53,8 @@ function showArming() {
   deny.setAttribute("aria-disabled", String(!guard.settled || page.state === "offline" || !page.view?.may.deny));
   one("span", approve).textContent = page.state === "verifying" ? "Checking" : "Approve";
   if (page.state === "verifying" || SIGNABLE.has(page.state)) {
-    const words = why ?? `Your passkey signs ${ends(page.opened.digest)}`;
+    const place = placeOf(page.view.row);
+    const words = why ?? [place, `Your passkey signs ${ends(page.opened.digest)}`].filter(Boolean).join(". ");
     if (says.textContent !== words) says.textContent = words;
   }
   return armed;

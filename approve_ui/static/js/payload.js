@@ -87,9 +87,10 @@ class Sheet {
     const held = why.map((_, i) => [el("b", {}, this.put(["why", i, "policy"])), this.reason(i)]).flat();
     return el("section", { class: "facts", "aria-label": "In short" }, el("dl", { class: "fields" },
       row("Held by", ...(held.length ? held : [this.put(["why"])])),
+      ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign", el("div", { "data-moves": "", "data-slot": "progress" }))] : []),
+      ...this.forWhom(),
       purpose === null ? row("Purpose", this.put(["purpose"])) : this.claim(),
       row("From", this.mono("agent", "address"), ...this.usual()),
-      ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign")] : []),
       ...(agent.owner === null ? [] : [row("Acts for", this.put(["agent", "owner"]))])));
   }
 
@@ -150,7 +151,15 @@ class Sheet {
   contextRow(path) {
     const value = this.at(path);
     const content = typeof value === "object" && value !== null ? this.list(path) : this.mono(...path);
-    return marked(row(this.key(path), content), typeof value === "string" ? concerns(value) : []);
+    const money = this.exactly([...path.slice(0, 2), "money", path.at(-1)]);
+    return marked(row(this.key(path), content, money), typeof value === "string" ? concerns(value) : []);
+  }
+
+  // The amount as policy compares it: a text that reads like money has none.
+  exactly(path) {
+    if (this.payload.units[path[1]].money?.[path[3]] === undefined) return null;
+    const m = (name) => this.mono(...path, name);
+    return el("small", {}, "exactly ", m("minor"), " of the smallest unit of ", m("currency"), ", with ", m("exponent"), " decimal places");
   }
 
   list(path) {
@@ -268,6 +277,14 @@ class Sheet {
       row("Form", this.mono("type"), ", version ", p("version")),
       row("Salt", this.hex("salt")),
     ];
+  }
+
+  // Whoever stands in reads for whom, and until when that person lets them.
+  forWhom() {
+    if (!("for" in this.payload)) return [];
+    const f = (name) => this.put(["for", name]);
+    const until = el("span", { "data-moves": "" }, when(this.payload.for.until));
+    return [row("You sign for", el("b", {}, f("person")), ", who is away until ", until, el("small", {}, this.mono("for", "until"), ", by delegation ", this.mono("for", "delegation")))];
   }
 
   rest() {

@@ -7,6 +7,9 @@ import { boundDigest } from "./passkey.js";
 import { sheetOf } from "./payload.js";
 import { readLeaf, readText } from "./values.js";
 
+// A question that was opened before the gateway was updated is still signed as it was written.
+const VERSIONS = new Set([1, 2]);
+
 /** The display and the bytes differ; `expected` would be signed, `shown` is what the page holds. */
 export class Mismatch extends Error {
   constructor(why, expected, shown) {
@@ -23,7 +26,7 @@ export async function openPayload({ payload: encoded, options }, { envelope, app
   if (expected !== digest) throw new Mismatch("the challenge binds other bytes", expected, digest);
   const payload = JSON.parse(decode(bytes));
   const host = location.hostname;
-  const right = payload.type === "secondsig/approval" && payload.version === 1 && payload.decision === "approve" &&
+  const right = payload.type === "secondsig/approval" && VERSIONS.has(payload.version) && payload.decision === "approve" &&
     payload.envelope === envelope && payload.approver === approver && options.rpId === payload.rp_id &&
     (host === payload.rp_id || host.endsWith(`.${payload.rp_id}`));
   if (!right) throw new Mismatch("the payload is about something else", expected, "");

@@ -24,8 +24,10 @@ entity Team in [Team];
 entity Agent in [Team] {{ limits?: Limits }};
 entity Group;
 entity Person in [Group];
-entity Envelope {{ agent: Agent, service: String, risk: String, groups: Set<String> }};
-action "approve" appliesTo {{ principal: [Person], resource: [Envelope], context: {{ owner: Bool }} }};
+entity Envelope {{ action: String, agent: Agent, groups: Set<String>, has_money: Bool, intent_risk: String,
+  money?: Money, quorum: Long, resource: String, risk: String, service: String, team?: Team }};
+action "approve" appliesTo {{ principal: [Person], resource: [Envelope],
+  context: {{ owner: Bool, signer: Person, waited: Long }} }};
 action "read", "write", "destructive", "payment", "credential", "access", "publish", "execute";
 action "communicate", "content", "unmatched";
 namespace Shop {{

@@ -19,6 +19,7 @@ GRANT = "grt_" + "0123456789ABCDEFGHJKMNPQRS"
 COOKIE, TAB = "cookie-of-mika-000000", "tab-of-mika-000000000"
 SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
 
+LENT = "del_" + "0" * 26
 BODIES: dict[str, JsonObject] = {
     "/api/v1/login/begin": {},
     "/api/v1/login/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
@@ -29,6 +30,7 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
+    f"/api/v1/delegations/{LENT}/withdraw": {},
     "/api/v1/agents/ci-bot/pause": {},
     "/api/v1/agents/ci-bot/consent/withdraw": {},
     f"/api/v1/grants/{GRANT}/revoke": {},
@@ -51,6 +53,7 @@ OWN_GETS = [
     f"/api/v1/envelopes/{ENVELOPE}",
     "/api/v1/rows",
     "/api/v1/grants",
+    "/api/v1/delegations",
 ]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
 PAGES = [
@@ -63,6 +66,7 @@ PAGES = [
     "/app/agents",
     "/app/config",
     "/app/grants",
+    "/app/away",
 ]
 
 
@@ -137,6 +141,12 @@ class FakeDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
+
+    async def delegations(self, session: Session) -> JsonObject:
+        return self._asked("delegations", session)
+
+    async def withdraw_delegation(self, session: Session, delegation_id: str) -> JsonObject:
+        return self._asked("withdraw_delegation", session, delegation_id)
 
     async def config(self, session: Session) -> JsonObject:
         return self._asked("config", session)
