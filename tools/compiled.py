@@ -1,4 +1,4 @@
-"""Compiles the shipped templates once into the tests' cache, where else each worker would compile them all."""
+"""Compiles the shipped templates once for the tests: otherwise each worker would compile all of them."""
 
 import os
 import sys
