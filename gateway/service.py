@@ -19,6 +19,7 @@ import structlog
 
 from gateway.audit import Kind, Row
 from gateway.board import Board
+from gateway.desk.batching import Batching
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
 from gateway.desk.signing_in import SigningIn
@@ -221,6 +222,7 @@ class Service:
             self._now_rules,
             self.signing_in,
             deciding,
+            Batching(deciding, self.gateway),
             self.gateway,
             self.metrics,
             self.last_change,

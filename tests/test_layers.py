@@ -20,6 +20,7 @@ LEVELS = (
             "outcomes",
             "policy",
             "payload",
+            "batches",
             "passkeys",
             "problems",
         ),

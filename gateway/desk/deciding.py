@@ -74,9 +74,9 @@ class Deciding:
 
     async def sign(self, session: Session, envelope_id: str) -> dict[str, Any]:
         """The exact bytes to be signed by this person, and the challenge that binds them."""
-        envelope = await self._open(envelope_id)
+        envelope = await self.still_open(envelope_id)
         unsealed = self.opened(envelope)
-        self._check_standing(session.person, envelope, unsealed)
+        self.check_standing(session.person, envelope, unsealed)
         payload = for_signer(unsealed.shared, decision="approve", approver=session.person)
         asked = Challenge(
             make_id("chl", secrets.token_bytes(ENTROPY_BYTES)),
@@ -107,7 +107,7 @@ class Deciding:
         5. the assertion verifies, over exactly the payload that was shown.
         """
         used = await self.store.apply(UseChallenge(challenge_id, self.store.now()))
-        envelope = await self._open(envelope_id)
+        envelope = await self.still_open(envelope_id)
         asked = used.challenge if isinstance(used, Done) else None
         if asked is None or (asked.kind, asked.person, asked.envelope) != (
             "approval",
@@ -119,8 +119,8 @@ class Deciding:
         if credential.person != session.person:
             raise DeskError(403, "other_person", "The passkey that signed belongs to somebody else.")
         unsealed = self.opened(envelope)
-        self._check_standing(session.person, envelope, unsealed)
-        await self._check_revealed(session.person, envelope, unsealed)
+        self.check_standing(session.person, envelope, unsealed)
+        await self.check_revealed(session.person, envelope, unsealed)
         verified = self.signing_in.verify(response, asked, credential)
         return await self._sign(envelope, asked, verified, response)
 
@@ -142,6 +142,13 @@ class Deciding:
             response,
             self.store.now(),
         )
+        change, rows = await self.signing(envelope, signature, credential)
+        return await self._settle(await self.store.apply(change, rows))
+
+    async def signing(
+        self, envelope: Envelope, signature: Signature, credential: passkeys.Credential
+    ) -> tuple[Sign, list[Row]]:
+        """What this signature changes; with the cosigner, where it is the last of the quorum."""
         unsealed = self.opened(envelope)
         before = tuple(
             given
@@ -157,19 +164,20 @@ class Deciding:
             person=credential.person,
             decision_method="passkey",
             credential_id=b64u(credential.id),
-            detail=self._said_of_owner(envelope, credential.person),
+            detail=self._said_of(envelope, signature),
         )
-        change = Sign(envelope.version, signature, credential)
-        rows = [row]
-        if len(people) >= envelope.quorum:
-            token, expires = self._mint(envelope, (*before, signature))
-            change = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
-            rows.append(self._mint_row(row, token))
-        return await self._settle(await self.store.apply(change, rows))
+        if len(people) < envelope.quorum:
+            return Sign(envelope.version, signature, credential), [row]
+        token, expires = self._mint(envelope, (*before, signature))
+        change = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
+        return change, [row, self._mint_row(row, token)]
 
-    def _said_of_owner(self, envelope: Envelope, person: str) -> str | None:
+    def _said_of(self, envelope: Envelope, signature: Signature) -> str | None:
         agent = self.directory.agents.get(envelope.agent)
-        return "signed by the agent's owner (owner_may_approve)" if agent and agent.owner == person else None
+        said = ["signed in a batch"] if signature.sealed_batch is not None else []
+        if agent and agent.owner == signature.person:
+            said.append("signed by the agent's owner (owner_may_approve)")
+        return "; ".join(said) or None
 
     def _mint_row(self, signed: Row, token: ucan.Token) -> Row:
         columns = {**signed.columns(), "kind": Kind.MINT, "reason": "minted", "cosigner": token.cid}
@@ -196,7 +204,13 @@ class Deciding:
         return token, expires
 
     async def deny(self, session: Session, envelope_id: str, note: str | None) -> Envelope:
-        envelope = await self._open(envelope_id)
+        denied = await self.deny_one(session, envelope_id, note)
+        await self.pausing.after_denial(denied.agent)
+        return denied
+
+    async def deny_one(self, session: Session, envelope_id: str, note: str | None) -> Envelope:
+        """Ends this question and those that mean the same; what follows for the agent is not counted here."""
+        envelope = await self.still_open(envelope_id)
         unsealed = self.opened(envelope)
         if self.standing(session.person, envelope, unsealed) not in {"ok", "own_request"}:
             raise DeskError(403, "not_allowed", "Policy does not let you decide this.")
@@ -221,7 +235,6 @@ class Deciding:
         )
         denied = await self._settle(await self.store.apply(move, [row]))
         await self._deny_alike(denied)
-        await self.pausing.after_denial(denied.agent)
         return denied
 
     async def pause(self, session: Session, agent: str) -> list[str]:
@@ -291,7 +304,7 @@ class Deciding:
         """Shows a redacted value to somebody who may sign; the row is durable first."""
         envelope = await self.envelope(envelope_id)
         unsealed = self.opened(envelope)
-        self._check_standing(session.person, envelope, unsealed)
+        self.check_standing(session.person, envelope, unsealed)
         hidden = unsealed.hidden.get(selector)
         if hidden is None:
             raise DeskError(404, "absent", "There is no such redacted value.")
@@ -319,7 +332,7 @@ class Deciding:
         )
         await self.store.apply(Record(), [row])
 
-    async def _open(self, envelope_id: str) -> Envelope:
+    async def still_open(self, envelope_id: str) -> Envelope:
         envelope = await self.envelope(envelope_id)
         if envelope.state is not State.PENDING:
             raise self._decided(envelope)
@@ -327,12 +340,12 @@ class Deciding:
             raise DeskError(409, "expired", "Time ran out: it was refused.", {"envelope": envelope})
         return envelope
 
-    def _check_standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
+    def check_standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
         stands = self.standing(person, envelope, unsealed)
         if stands != "ok":
             raise DeskError(403, stands, WHY_NOT[stands])
 
-    async def _check_revealed(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
+    async def check_revealed(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
         unseen = set(unsealed.hidden) - await self.store.revealed(envelope.id, person)
         if unseen:
             raise DeskError(

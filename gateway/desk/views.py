@@ -32,6 +32,7 @@ def row_view(envelope: Envelope, *, team: str | None, signed: int) -> dict[str, 
         "outcome": envelope.outcome,
         "status": envelope.status,
         "note": envelope.note,
+        "batch": envelope.batch_key,
         "cosigner_expires_at": utc(envelope.cosigner_expires) if envelope.cosigner_expires else None,
     }
 

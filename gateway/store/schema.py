@@ -2,10 +2,20 @@
 
 VERSION = 2
 
-ADDED_IN_2: tuple[str, ...] = ()
+ADDED_IN_2: tuple[str, ...] = (
+    """CREATE INDEX envelopes_by_batch ON envelopes(batch_key, expires_at)
+    WHERE batch_key IS NOT NULL AND state = 'pending'""",
+)
 """Tables that the second version added, as a new database gets them too."""
 
-CHANGES = {1: ("ALTER TABLE agents ADD COLUMN resumed_at INTEGER", *ADDED_IN_2)}
+CHANGES = {
+    1: (
+        "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
+        "ALTER TABLE envelopes ADD COLUMN batch_key TEXT",
+        "ALTER TABLE signatures ADD COLUMN sealed_batch BLOB",
+        *ADDED_IN_2,
+    )
+}
 """What brings a database of each older version to the next one."""
 
 TABLES = """
@@ -55,7 +65,7 @@ CREATE TABLE envelopes (
     config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
     secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
     cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
-    spent_at INTEGER, outcome TEXT, status INTEGER
+    spent_at INTEGER, outcome TEXT, status INTEGER, batch_key TEXT
 ) STRICT;
 CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
     WHERE state IN ('pending', 'approved');
@@ -65,7 +75,7 @@ CREATE INDEX envelopes_by_intent ON envelopes(agent, intent_key, state);
 CREATE TABLE signatures (
     envelope TEXT NOT NULL REFERENCES envelopes(id), person TEXT NOT NULL, credential_id BLOB NOT NULL,
     challenge BLOB NOT NULL, sealed_payload BLOB NOT NULL, payload_sha256 TEXT NOT NULL,
-    assertion TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (envelope, person)
+    assertion TEXT NOT NULL, at INTEGER NOT NULL, sealed_batch BLOB, PRIMARY KEY (envelope, person)
 ) STRICT;
 
 CREATE TABLE reveals (

@@ -14,6 +14,7 @@ from gateway.board import Board
 from gateway.canonical import sha256
 from gateway.decoded import DecodedBody
 from gateway.demo.authenticator import SoftPasskey
+from gateway.desk.batching import Batching
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
@@ -140,6 +141,7 @@ class World:
         self.deciding = Deciding(
             store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
         )
+        self.batching = Batching(self.deciding, GATEWAY)
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -147,6 +149,7 @@ class World:
             self.rules,
             self.signing_in,
             self.deciding,
+            self.batching,
             GATEWAY,
             self.metrics,
             self.last_change,

@@ -1,7 +1,7 @@
 """A desk that remembers what it was asked, and a browser that can be made to lie."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
+    "/api/v1/batches/begin": {"envelopes": [ENVELOPE]},
+    "/api/v1/batches/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
+    "/api/v1/batches/deny": {"envelopes": [ENVELOPE], "note": "not today"},
     "/api/v1/agents/ci-bot/pause": {},
     f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
     f"/api/v1/envelopes/{ENVELOPE}/mismatch": {"expected": "aa", "shown": "bb"},
@@ -35,7 +38,7 @@ OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
 OWN_POSTS = [path for path in BODIES if path not in OPEN_POSTS]
 OWN_GETS = ["/api/v1/me", "/api/v1/envelopes", f"/api/v1/envelopes/{ENVELOPE}", "/api/v1/rows"]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
-PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/app/approvals", "/app/audit"]
+PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/approve/batch", "/app/approvals", "/app/audit"]
 
 
 @dataclass
@@ -106,6 +109,17 @@ class FakeDesk:
 
     async def deny(self, session: Session, envelope_id: str, note: str | None) -> JsonObject:
         return self._asked("deny", session, envelope_id, note)
+
+    async def begin_batch(self, session: Session, envelope_ids: Sequence[str]) -> JsonObject:
+        return self._asked("begin_batch", session, envelope_ids)
+
+    async def approve_batch(self, session: Session, challenge_id: str, credential: JsonObject) -> JsonObject:
+        return self._asked("approve_batch", session, challenge_id, credential)
+
+    async def deny_batch(
+        self, session: Session, envelope_ids: Sequence[str], note: str | None
+    ) -> JsonObject:
+        return self._asked("deny_batch", session, envelope_ids, note)
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
@@ -201,7 +215,7 @@ class Server:
 def write_ui(folder: Path) -> Path:
     (folder / "pages").mkdir()
     (folder / "static" / "js").mkdir(parents=True)
-    for name in ("login", "enrol", "approve", "approvals", "audit"):
+    for name in ("login", "enrol", "approve", "batch", "approvals", "audit"):
         (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     (folder / "static" / "app.css").write_text("body{}")
     (folder / "static" / "js" / "main.js").write_text("export {}")
