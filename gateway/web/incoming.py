@@ -36,7 +36,9 @@ class Body:
     def ids(self, name: str, most: int) -> list[str]:
         """Ids of envelopes, by their form: whether there are such is another question."""
         value = self.members[name]
-        if not isinstance(value, list) or not all(isinstance(v, str) and ENVELOPE_ID.fullmatch(v) for v in value):
+        if not isinstance(value, list) or not all(
+            isinstance(v, str) and ENVELOPE_ID.fullmatch(v) for v in value
+        ):
             raise bad(f"{name} has to be a list of ids of envelopes.")
         if not 0 < len(value) <= most:
             raise bad(f"{name} may hold 1 to {most} ids.")

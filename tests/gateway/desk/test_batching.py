@@ -333,7 +333,9 @@ async def test_a_passkey_used_meanwhile_signs_nothing_of_the_batch(world: World)
 
     async def meanwhile(change: Change) -> None:
         if isinstance(change, SignBatch):
-            await world.sqlite._ask(lambda db: db.execute("UPDATE credentials SET sign_count = 9"), writes=True)
+            await world.sqlite._ask(
+                lambda db: db.execute("UPDATE credentials SET sign_count = 9"), writes=True
+            )
 
     failing.before_apply = meanwhile
     world.deciding.store = failing  # type: ignore[assignment]  # it plays the store
@@ -440,7 +442,9 @@ async def test_the_signature_of_a_batch_replayed_for_another_envelope_releases_n
     batch = KEYS.unseal(envelopes[0].id, stolen.sealed_batch)
     values = (stolen.challenge, json.dumps(stolen.assertion), envelopes[2].id)
     await world.sqlite._ask(
-        lambda db: db.execute("UPDATE signatures SET challenge = ?, assertion = ? WHERE envelope = ?", values),
+        lambda db: db.execute(
+            "UPDATE signatures SET challenge = ?, assertion = ? WHERE envelope = ?", values
+        ),
         writes=True,
     )
     await store_batch(world, envelopes[2], KEYS.seal(envelopes[2].id, batch))

@@ -116,9 +116,7 @@ class FakeDesk:
     async def approve_batch(self, session: Session, challenge_id: str, credential: JsonObject) -> JsonObject:
         return self._asked("approve_batch", session, challenge_id, credential)
 
-    async def deny_batch(
-        self, session: Session, envelope_ids: Sequence[str], note: str | None
-    ) -> JsonObject:
+    async def deny_batch(self, session: Session, envelope_ids: Sequence[str], note: str | None) -> JsonObject:
         return self._asked("deny_batch", session, envelope_ids, note)
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
