@@ -12,7 +12,7 @@ const UNDO = {
   never: ["high", "risk-high", "Cannot be taken back."],
 };
 const UNKNOWN_UNDO = ["", "risk-medium", "Nobody has said what taking it back would cost."];
-const LEVEL = { high: ["high", "risk-high", "High risk."], medium: ["", "risk-medium", "Medium risk."] };
+export const LEVEL = { high: ["high", "risk-high", "High risk."], medium: ["", "risk-medium", "Medium risk."] };
 
 /** The sheet of one payload; `onRedacted` is told of each value that must be revealed. */
 export function sheetOf(payload, onRedacted = () => {}) {
@@ -27,7 +27,8 @@ export function* leaves(value, path = []) {
   else for (const [key, child] of entries) yield* leaves(child, [...path, key]);
 }
 
-class Sheet {
+/** One payload's parts; what each of them has placed is remembered, so that `rest` finds what is left. */
+export class Sheet {
   constructor(payload, onRedacted) {
     this.payload = payload;
     this.onRedacted = onRedacted;
@@ -259,7 +260,7 @@ class Sheet {
   }
 }
 
-const row = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
+export const row = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
 const wide = (...content) => {
   const element = row(...content);
   element.className = "wide";
@@ -268,7 +269,7 @@ const wide = (...content) => {
 const hatched = (words) => el("span", { class: "redacted" }, el("span", {}, words));
 
 // A row with something to beware of must have been on the screen before anybody can sign.
-function marked(element, found) {
+export function marked(element, found) {
   if (found.length === 0) return element;
   element.dataset.mustSee = "";
   element.lastChild.append(...found.map(caution));
