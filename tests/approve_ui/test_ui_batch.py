@@ -1,4 +1,4 @@
-"""Like requests under one signature: what is shown is each of them whole, and what is ticked is what is signed."""
+"""Like requests under one signature: each is shown whole, and what is ticked is what is signed."""
 
 import asyncio
 import copy
@@ -115,9 +115,10 @@ async def test_what_differs_stands_with_each_and_what_is_the_same_once(
 ) -> None:
     refunds(gateway)
     await open_batch(page)
-    first, same = page.locator(ITEMS).first, page.locator("#sheet .all-fields")
-    for words in ("600 JPY", "ch_3QkX0", "10482", ENVELOPE, "form:amount"):
+    first, same = page.locator(ITEMS).first, page.locator("#sheet [data-common] .all-fields")
+    for words in ("600 JPY", "ch_3QkX0", "10482", "form:amount"):
         await expect(first).to_contain_text(words)
+    await expect(page.locator("[data-rest]").first).to_contain_text(ENVELOPE)
     for words in ("requested_by_customer", "api.stripe.com", "refund-many", "Stripe::Account"):
         await expect(first).not_to_contain_text(words)
         await expect(page.locator("#sheet")).to_contain_text(words)
@@ -135,7 +136,9 @@ async def test_every_value_of_every_payload_is_on_the_page(page: Page, gateway: 
     shown = await page.evaluate(
         "async () => { const { readBack } = await import('/static/js/verify.js');"
         " const common = [...document.querySelectorAll('[data-common]')];"
-        " return [...document.querySelectorAll('[data-item]')].map((item) => readBack(...common, item)); }"
+        " const rests = document.querySelectorAll('[data-rest]');"
+        " return [...document.querySelectorAll('[data-item]')].map((item, i) =>"
+        "   readBack(...common, item, rests[i])); }"
     )
     assert shown == [gateway.sample, *gateway.others]
 
@@ -256,6 +259,7 @@ CHANGES = {
     "our own words": "document.querySelector('#sheet h1').append(' Safe.')",
     "a field out of sight": "document.querySelector('[data-item] .fields').style.display = 'none'",
     "an item gone": "document.querySelectorAll('[data-item]')[4].remove()",
+    "another salt": "document.querySelector('[data-rest] .leaf').textContent = '0'",
     "a tick nobody set": "document.querySelector('[data-item] input').checked = false",
 }
 

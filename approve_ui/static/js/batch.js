@@ -169,7 +169,7 @@ function show({ parts, begun }, chosen) {
     box.checked = chosen === null || chosen.has(parts[i].payload.envelope);
     box.addEventListener("change", choose);
     showNotes(one(".notes", element), begun.requests[i]);
-    return { id: parts[i].payload.envelope, ...parts[i], element, box };
+    return { id: parts[i].payload.envelope, ...parts[i], element, rest: all("[data-rest]", sheet)[i], box };
   });
   copyButton(one("#copy-raw"), () => decode(page.batch.bytes));
   runUntil();
@@ -194,7 +194,7 @@ async function choose() {
   enter("verifying");
   guard.settle();
   const chosen = ticked();
-  for (const { element, box } of page.items) element.classList.toggle("left-out", !box.checked);
+  for (const { element, rest, box } of page.items) for (const part of [element, rest]) part.classList.toggle("left-out", !box.checked);
   guard.watch(sheet, (field) => !field.closest(".left-out"));
   runUntil();
   if (chosen.length === 0) return enter("ready");

@@ -4,6 +4,7 @@
 import { all, el, icon, one } from "./dom.js";
 import { jcs } from "./jcs.js";
 import { leaves, LEVEL, marked, row, Sheet } from "./payload.js";
+import { headline } from "./summary.js";
 import { concerns } from "./values.js";
 
 const MONEY = /^(-?\d+)(?:\.(\d+))? ([A-Z]{3})$/;
@@ -24,8 +25,12 @@ export function togetherOf(payloads, onRedacted = () => {}) {
     el("section", { "aria-labelledby": "items" },
       el("h2", { id: "items" }, `${payloads.length} like requests`),
       el("p", { class: "small quiet" }, "What differs stands with each, what is the same below. Untick one to leave it out: it waits by itself."),
-      el("ul", { class: "items" }, ...items)),
-    el("div", { "data-common": "" }, common.everything()));
+      el("ul", { class: "items" }, ...items.map((item) => item.told))),
+    el("div", { "data-common": "" }, common.everything()),
+    el("section", { class: "all-fields", "aria-labelledby": "marks" },
+      el("h2", { id: "marks" }, "Also signed, each its own"),
+      el("p", { class: "small quiet" }, "Ids, times, digests, and commitments to what is never shown."),
+      ...items.map((item) => item.rest)));
 }
 
 /** What all of these move, as "2,760 JPY"; null unless each names an amount, all in one known currency. */
@@ -115,36 +120,48 @@ class Common extends Sheet {
   }
 }
 
-/** One request of the list: what it would do, and everything in which it is not like the others. */
+/** One request of the list: what it would do, and apart from that everything else in which it is not like the others. */
 function itemOf(payload, same, onRedacted) {
   const sheet = new Sheet(payload, onRedacted);
   const own = [...leaves(payload)].map(([path]) => path).filter((path) => !same.has(keyOf(path)));
   const says = payload.units.flatMap((_, i) => [i ? "; " : "", ...sheet.summary(i)]);
   const told = meaning(sheet, own);
-  const rest = own.filter((path) => !sheet.placed.has(keyOf(path))).map((path) => restRow(sheet, path));
-  return el("li", { "data-item": payload.envelope },
-    el("label", {}, el("input", { type: "checkbox" }), el("span", { class: "says" }, ...says)),
-    el("div", { class: "notes", "data-moves": "" }),
-    ...(told.length ? [el("dl", { class: "fields" }, ...told)] : []),
-    ...(rest.length ? [el("dl", { class: "fields slight" }, ...rest)] : []),
-    el("p", { class: "small" }, el("a", { href: `/approve/${encodeURIComponent(payload.envelope)}` }, "Open it alone")));
+  const rest = [...secrets(sheet, own), ...own.filter((path) => !sheet.placed.has(keyOf(path))).map((path) => restRow(sheet, path))];
+  return {
+    told: el("li", { "data-item": payload.envelope },
+      el("label", {}, el("input", { type: "checkbox" }), el("span", { class: "says" }, ...says)),
+      el("div", { class: "notes", "data-moves": "" }),
+      ...(told.length ? [el("dl", { class: "fields" }, ...told)] : []),
+      el("p", { class: "small" }, el("a", { href: `/approve/${encodeURIComponent(payload.envelope)}` }, "Open it alone"))),
+    rest: el("div", { "data-rest": payload.envelope },
+      el("h3", {}, ...payload.units.flatMap((unit, i) => [i ? "; " : "", ...headline(unit)])),
+      el("dl", { class: "fields slight" }, ...rest)),
+  };
 }
+
+const differsIn = (own) => (path) => own.some((other) => path.every((key, i) => other[i] === key));
+
+// The fields of the request in which it differs: their place in the payload, and the selector of each.
+function fieldsOf({ request }, own) {
+  const lists = [["query", request.query ?? []], ["body", "fields", request.body.fields], ["headers", request.headers]];
+  return lists.flatMap((list) => list.at(-1)
+    .map(([name, value], i) => ({ path: ["request", ...list.slice(0, -1), i], selector: list[0] === "headers" ? `header:${name.toLowerCase()}` : name, isSecret: "secret" in value }))
+    .filter(({ path }) => differsIn(own)(path)));
+}
+
+const secrets = (sheet, own) => fieldsOf(sheet.payload, own).filter(({ isSecret }) => isSecret).map(({ path, selector }) => sheet.field(path, selector));
 
 // What a person asks first: resource, context, address, and the fields of the request.
 function meaning(sheet, own) {
-  const differs = (path) => own.some((other) => path.every((key, i) => other[i] === key));
+  const differs = differsIn(own);
   const { units, request } = sheet.payload;
-  const lists = [["query", request.query ?? []], ["body", "fields", request.body.fields], ["headers", request.headers]];
   return [
     ...units.flatMap((unit, i) => [
       ...(differs(["units", i, "resource"]) ? [row("Resource", sheet.mono("units", i, "resource"))] : []),
       ...Object.keys(unit.context).map((name) => ["units", i, "context", name]).filter(differs).map((path) => sheet.contextRow(path)),
     ]),
     ...(differs(["request", "target"]) ? [marked(row("Target", sheet.mono("request", "target")), concerns(request.target))] : []),
-    ...lists.flatMap((list) => list.at(-1)
-      .map(([name], i) => [["request", ...list.slice(0, -1), i], list[0] === "headers" ? `header:${name.toLowerCase()}` : name])
-      .filter(([path]) => differs(path))
-      .map(([path, selector]) => sheet.field(path, selector))),
+    ...fieldsOf(sheet.payload, own).filter(({ isSecret }) => !isSecret).map(({ path, selector }) => sheet.field(path, selector)),
   ];
 }
 

@@ -73,8 +73,9 @@ function listOf(parts) {
 export async function checkTogether(sheet, digests) {
   const common = all("[data-common]", sheet);
   const items = all("[data-item]", sheet);
+  const rests = all("[data-rest]", sheet);
   try {
-    const backs = items.map((item) => jcs(readBack(...common, item)));
+    const backs = items.map((item, i) => jcs(readBack(...common, item, rests[i])));
     const shown = await Promise.all(backs.map(async (back) => hex(await sha256(encode(back)))));
     if (jcs(shown) === jcs(digests) && wordsOf(sheet) === wordsOf(togetherOf(backs.map((back) => JSON.parse(back))))) return;
   } catch (error) {
