@@ -249,8 +249,7 @@ def _check_resource(action: Action, around: Surroundings) -> None:
 def _check_batch(action: Action, approval: Yaml | None) -> None:
     """A misspelt name is never there, so nothing would be signed together; a default need not fit all."""
     batch = action.asking.batch
-    own = approval is not None and isinstance(approval.value, dict)
-    if batch is None or not own or "batch" not in {key.text for key in approval.value}:
+    if batch is None or approval is None or Fields(approval, '"approval"').get("batch") is None:
         return
     known = {"host", *bound_names(_match(action)), *(each.name for each in action.fields)}
     missing = sorted(set(batch.names) - known)

@@ -301,7 +301,7 @@ async def test_what_is_lost_in_the_last_moment_costs_the_others_nothing(
     asked = await world.batching.begin(session, ids(envelopes))
     answer = world.passkeys["Mika"].sign(asked.options)
     failing.before_apply = meanwhile
-    world.deciding.store = failing  # type: ignore[assignment]  # it plays the store
+    world.deciding.store = failing
     decided = await world.batching.approve(session, asked.challenge.id, answer)
     assert [done.id for done in decided.done] == [envelopes[0].id, envelopes[2].id]
     assert [(left.envelope, left.word) for left in decided.left_out] == [(envelopes[1].id, word)]
@@ -338,7 +338,7 @@ async def test_a_passkey_used_meanwhile_signs_nothing_of_the_batch(world: World)
             )
 
     failing.before_apply = meanwhile
-    world.deciding.store = failing  # type: ignore[assignment]  # it plays the store
+    world.deciding.store = failing
     await refused(world.batching.approve(session, asked.challenge.id, answer), "passkey_used")
     await all_wait(world, envelopes)
 

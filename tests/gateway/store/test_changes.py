@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -375,7 +376,7 @@ async def test_an_assertion_replayed_for_a_second_envelope_moves_no_counter_twic
     assert isinstance(await store.apply(second), c.Lost)
 
 
-def a_batch(count: int = 3, **changes: object) -> c.SignBatch:
+def a_batch(count: int = 3, **changes: Any) -> c.SignBatch:
     """One answer of Mika's passkey over several envelopes, each with a cosigner of its own."""
     credential = a_credential(sign_count=1)
     return c.SignBatch(
@@ -386,7 +387,7 @@ def a_batch(count: int = 3, **changes: object) -> c.SignBatch:
                     credential=credential,
                     cosigner=f"bafy{n}",
                 ),
-                **changes,  # type: ignore[arg-type]  # a test's own words
+                **changes,
             )
             for n in range(count)
         )
@@ -431,7 +432,7 @@ async def test_of_a_batch_of_which_one_is_lost_nothing_is_signed(store: TimedSto
 
 async def test_a_batch_that_one_of_them_was_signed_in_before_signs_nothing(store: TimedStore) -> None:
     await with_envelopes(store)
-    below = {"cosigner": None, "cosigner_token": None, "cosigner_expires": None}
+    below: dict[str, Any] = {"cosigner": None, "cosigner_token": None, "cosigner_expires": None}
     await store.apply(a_sign(signature=a_signature(envelope="env_2"), **below))
     batch = a_batch(**below)
     last = replace(batch.signs[2], version=2)
