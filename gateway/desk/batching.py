@@ -60,7 +60,9 @@ class Batching:
         if envelope.batch_key is None:
             return []
         waiting = await self.deciding.store.waiting_alike(envelope.batch_key, MOST)
-        return [other.id for other in waiting if not await self._has_signed(session.person, other)]
+        now = self.deciding.store.now()
+        in_time = [other for other in waiting if other.expires_at > now]
+        return [other.id for other in in_time if not await self._has_signed(session.person, other)]
 
     async def begin(self, session: Session, envelope_ids: Sequence[str]) -> Asked:
         """The list to be signed, each of its payloads, and the challenge, stored before it is shown."""

@@ -129,6 +129,8 @@ async def test_what_differs_stands_with_each_and_what_is_the_same_once(
 async def test_every_value_of_every_payload_is_on_the_page(page: Page, gateway: FakeGateway) -> None:
     refunds(gateway, 600, 480)
     gateway.others[0]["request"]["body"]["fields"].append(["form:metadata[note]", text("one more")])
+    for one, raw in zip(gateway.alike(), ("00ff", "00ff00ff"), strict=True):
+        one["request"]["body"]["fields"].insert(0, ["form:file", {"hex": raw}])
     gateway.others[0]["units"][0]["context"]["memo"] = "only here"
     gateway.others[0]["zzz"] = {"new": ["in", {"a": 7, "b": None, "c": [], "d": True, "e": ""}]}
     await open_batch(page)

@@ -103,6 +103,13 @@ class Common extends Sheet {
     return this.isSame(path) ? super.text(name, path, selector) : row(name, this.own(path));
   }
 
+  // How many bytes it is would be said of the first alone.
+  field(path, selector) {
+    const hex = [...path, 1, "hex"];
+    if (!("hex" in this.at(path)[1]) || this.isSame(hex)) return super.field(path, selector);
+    return row(this.put([...path, 0], { class: "mono" }), this.own(hex));
+  }
+
   redacted(name, at) {
     for (const [tail] of leaves(this.at([...at, "redacted"]))) this.placed.add(keyOf([...at, "redacted", ...tail]));
     return row(name, el("span", { class: "own quiet" }, "each its own, hidden"));

@@ -160,6 +160,15 @@ async def test_what_waits_and_could_be_signed_together_is_known(world: World) ->
     await refused(world.batching.begin(world.session("Mika"), ids(envelopes)), "signed")
 
 
+async def test_what_is_overdue_cannot_be_signed_with_the_others(world: World) -> None:
+    (first,) = await opened(world, 1)
+    world.time.advance(30)
+    second = await world.opened(payment("acct_9"))
+    world.time.advance(30)
+    assert (await world.now(first)).state is State.PENDING
+    assert await world.batching.alike(world.session("Mika"), second) == [second.id]
+
+
 # Approving. ------------------------------------------------------------------------------------------------
 
 
