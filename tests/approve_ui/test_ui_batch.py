@@ -258,6 +258,10 @@ async def test_another_payload_behind_a_tick_blocks_signing(page: Page, gateway:
 CHANGES = {
     "an amount": "document.querySelectorAll('[data-item] .fields .leaf')[0].textContent = '1 JPY'",
     "a shared value": "document.querySelector('.all-fields [data-at*=reason]').textContent = 'fraud'",
+    "what no other place shows": (
+        "[...document.querySelectorAll('[data-at]')]"
+        """.find((e) => e.dataset.at === '["request","method"]').textContent = 'PUT'"""
+    ),
     "our own words": "document.querySelector('#sheet h1').append(' Safe.')",
     "a field out of sight": "document.querySelector('[data-item] .fields').style.display = 'none'",
     "an item gone": "document.querySelectorAll('[data-item]')[4].remove()",
