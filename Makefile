@@ -11,7 +11,7 @@ help:
 	@echo "make test    every test: unit, attacks, browser, faults (a short round)"
 	@echo "make check   lint, types and the fast tests"
 	@echo "make bench   the benchmarks of benchmarks/README.md"
-	@echo "make faults  kill -9 at random moments, 200 times"
+	@echo "make faults  kill -9 at random moments and under load; eight processes that decide at once"
 
 setup: $(STAMP)
 
@@ -37,6 +37,8 @@ bench: setup
 
 faults: setup
 	@$(BIN)/python -m tests.faults --rounds 200
+	@$(BIN)/python -m tests.faults --open 50 --rounds 100
+	@$(BIN)/python -m tests.faults --contend 1000
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

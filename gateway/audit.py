@@ -14,6 +14,7 @@ class Kind(StrEnum):
     AUTHORISED = "authorised"
     OUTCOME = "outcome"
     END = "end"
+    KEPT = "kept"
     REFUSED = "refused"
     REVEAL = "reveal"
     MISMATCH = "mismatch"
@@ -22,6 +23,8 @@ class Kind(StrEnum):
     PERSON = "person"
     SESSION = "session"
     TUNNEL = "tunnel"
+    STORE = "store"
+    GRANT = "grant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Row:
     decision_method: str | None = None
     credential_id: str | None = None
     cosigner: str | None = None
+    grant_id: str | None = None
     outcome: str | None = None
     status: int | None = None
     config_digest: str | None = None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from gateway.envelopes import Envelope
@@ -31,6 +31,7 @@ class Change:
 class Board:
     def __init__(self) -> None:
         self._waiting: dict[str, list[Waiter]] = {}
+        self._listeners: list[Callable[[Envelope], None]] = []
         self._watchers: set[asyncio.Queue[Change | None]] = set()
         self._recent: deque[Change] = deque(maxlen=REMEMBERED)
         self._last = 0
@@ -59,8 +60,14 @@ class Board:
     def waiting(self, envelope: str) -> int:
         return len(self._waiting.get(envelope, ()))
 
+    def listen(self, listener: Callable[[Envelope], None]) -> None:
+        """Is told of every change of an envelope before anybody who waits for it goes on."""
+        self._listeners.append(listener)
+
     def changed(self, envelope: Envelope) -> None:
         """Wakes everybody whom this concerns."""
+        for listener in self._listeners:
+            listener(envelope)
         for waiter in self._waiting.get(envelope.id, ()):
             waiter.woken.set()
         self._announce(envelope.id, str(envelope.state))

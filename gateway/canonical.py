@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -46,6 +47,9 @@ UNBOUND = HOP_BY_HOP | {
 }
 MAX_VOLATILE = 256
 """Bytes of a value that a template may leave free."""
+
+SHORT_NAME = 12
+"""Bytes of a name that is only compared with others of its kind."""
 
 UNBOUND_PREFIXES = ("x-stainless-", "secondsig-")
 
@@ -169,12 +173,33 @@ def _media_type(value: str) -> str:
 
 
 def _credential(request: Request, key: bytes, volatile: Sequence[str]) -> str:
-    held = [
+    return keyed(key, b"credential\0" + jcs(_credentials(request, volatile)))
+
+
+def credential_name(request: Request, key: bytes, volatile: Sequence[str]) -> str:
+    """A short name for what the request proves itself to the upstream with; tells nothing without the key."""
+    whole = hashlib.blake2b(b"credential\0", digest_size=SHORT_NAME, key=key)
+    for pair in _credentials(request, volatile):
+        for text in pair:
+            raw = text.encode(errors="surrogatepass")
+            whole.update(len(raw).to_bytes(8, "big") + raw)
+    return whole.hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def short_name(text: str, key: bytes) -> str:
+    """Short, however long the text is, and telling nothing of it without the key. Never of secrets."""
+    raw = b"name\0" + text.encode(errors="surrogatepass")
+    return hashlib.blake2b(raw, digest_size=SHORT_NAME, key=key).hexdigest()
+
+
+def _credentials(request: Request, volatile: Sequence[str]) -> list[list[str]]:
+    """The headers that are bound by their hash alone, in an order of their own."""
+    return sorted(
         [name.lower(), value]
         for name, value in request.headers
         if name.lower() in CREDENTIALS and not is_free(f"header:{name.lower()}", "", volatile)
-    ]
-    return keyed(key, b"credential\0" + jcs(sorted(held)))
+    )
 
 
 def _bound_target(target: str, volatile: Sequence[str]) -> str:

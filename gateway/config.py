@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
-from gateway.envelopes import Cap, Caps
+from gateway.envelopes import MAX_TTL, Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.model import Mode, ServiceMode
 from gateway.settings import (
+    GUARDED_GROUPS,
     LOOPBACK,
     Address,
     Approvals,
+    GuardedGroup,
+    Judge,
     Limits,
     Listen,
     PagesTls,
@@ -41,6 +44,7 @@ NOT_SETTINGS = frozenset({"SECONDSIG_CONFIG", "SECONDSIG_HOME", "SECONDSIG_TRACE
 DAY = 86_400
 BIGGEST = 1 << 32
 MOST_QUESTIONS = 100_000
+MAX_JUDGING = 60
 
 
 def config_path(given: str | None, environment: Mapping[str, str]) -> Path:
@@ -66,9 +70,23 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> S
             Place(str(path)),
             "Make one: secondsig init",
         ) from error
+    return parse_settings(raw, path, os.environ if environment is None else environment)
+
+
+def parse_settings(raw: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
+    """The settings of these bytes, as if they stood in that file."""
     written = [line for line in raw.splitlines() if line.strip() and not line.strip().startswith(b"#")]
     document = parse_yaml(raw, str(path)) if written else Yaml({}, Place(str(path), 1, 1))
-    return _settings(_overridden(document, os.environ if environment is None else environment), path)
+    return _settings(_overridden(document, environment), path)
+
+
+def overriding(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that stand over settings."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS
+    }
 
 
 def _settings(document: Yaml, path: Path) -> Settings:
@@ -94,6 +112,7 @@ def _settings(document: Yaml, path: Path) -> Settings:
         ),
         "approvals": lambda: _approvals(fields.get("approvals")),
         "limits": lambda: _limits(fields.get("limits")),
+        "judge": lambda: _judge(fields.get("judge")),
         "upstream": lambda: _upstream(fields.get("upstream"), base),
         "unknown_hosts": lambda: fields.word("unknown_hosts", ("refuse", "watch")) or "refuse",
         "trusted_hosts": lambda: _hosts(fields.get("trusted_hosts")),
@@ -203,6 +222,28 @@ def _pages_tls(node: Yaml | None, base: Path) -> PagesTls | None:
     )
 
 
+def _judge(node: Yaml | None) -> Judge:
+    def build(fields: Fields) -> Judge:
+        url, timeout = fields.get("url"), fields.get("timeout")
+        seconds = duration(timeout, '"timeout"', MAX_JUDGING) if timeout is not None else Judge().timeout
+        return Judge(_endpoint(url) if url is not None else None, seconds)
+
+    return _part(node, "judge", Judge(), build)
+
+
+def _endpoint(node: Yaml) -> str:
+    url = text(node, '"url"')
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not parts.hostname or parts.username is not None or not (parts.scheme == "https" or local):
+        raise ConfigError(
+            "the judge is told what agents do, so its address is https, or http on this machine.",
+            node.place,
+            "Write it as https://judge.example/fits.",
+        )
+    return url
+
+
 def _templates(node: Yaml | None, base: Path) -> dict[str, Service]:
     if node is None:
         return {"playground": Service()}
@@ -233,20 +274,43 @@ def _plain(node: Yaml) -> object:
 def _approvals(node: Yaml | None) -> Approvals:
     def build(fields: Fields) -> Approvals:
         start = Approvals()
-        mode = fields.word("mode", ("hold", "reject"))
+        mode = fields.word("mode", list(Mode))
+        most = _time(fields, "max_ttl", start.max_ttl, MAX_TTL)
         return Approvals(
-            ttl=_time(fields, "ttl", start.ttl, DAY),
+            ttl=_ttl(fields, start.ttl, most),
             mode=Mode(mode) if mode else start.mode,
             hold_for=_hold_for(fields.get("hold_for")),
             join=cast("Any", fields.word("join", ("address", "run", "agent")) or start.join),
             deny_for=_time(fields, "deny_for", start.deny_for, DAY),
             max_quorum=_number(fields, "max_quorum", start.max_quorum, 1, 5),
             owner_may_approve=bool(fields.flag("owner_may_approve")),
+            grant_for=_time(fields, "grant_for", start.grant_for, DAY),
+            grants_for=_guarded(fields.get("grants_for")),
             retention=_time(fields, "retention", start.retention, 365 * DAY),
             session=_time(fields, "session", start.session, DAY),
+            max_ttl=most,
         )
 
     return _part(node, "approvals", Approvals(), build)
+
+
+def _ttl(fields: Fields, start: int, most: int) -> int:
+    """A question that stays open for hours is something an operator says twice."""
+    if fields.get("ttl") is None:
+        return min(start, most)
+    ttl = _time(fields, "ttl", start, DAY)
+    if ttl > most:
+        raise ConfigError(
+            f'"ttl" is longer than "max_ttl" allows ({most} seconds).',
+            fields.place_of("ttl"),
+            'Set "max_ttl" as well, up to 24h: such long questions are for the modes reject and async.',
+        )
+    return ttl
+
+
+def _guarded(node: Yaml | None) -> tuple[GuardedGroup, ...]:
+    named = [word(item, "A group", GUARDED_GROUPS) for item in items(node)]
+    return tuple(group for group in GUARDED_GROUPS if group in named)
 
 
 def _hold_for(node: Yaml | None) -> int | Literal["auto"] | None:
@@ -316,13 +380,7 @@ def _network(node: Yaml) -> Any:
 
 
 def _config_trust(node: Yaml | None) -> str:
-    if node is None:
-        return "files"
-    if node.value == "signed":
-        raise ConfigError(
-            'this version knows only "config_trust: files".', node.place, "Review changes in git meanwhile."
-        )
-    return word(node, '"config_trust"', ("files",))
+    return "files" if node is None else word(node, '"config_trust"', ("files", "signed"))
 
 
 def _time(fields: Fields, name: str, start: int, most: int) -> int:
@@ -337,13 +395,12 @@ def _number(fields: Fields, name: str, start: int, least: int, most: int) -> int
 
 def _overridden(document: Yaml, environment: Mapping[str, str]) -> Yaml:
     """SECONDSIG_APPROVALS_TTL=2m stands for approvals.ttl; a variable that names no setting is an error."""
-    for variable in sorted(environment):
-        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
-            document = _override(document, variable, environment[variable])
+    for variable, value in sorted(overriding(environment).items()):
+        document = _override(document, variable, value)
     return document
 
 
-PARTS = ("listen", "pages_tls", "approvals", "limits", "upstream")
+PARTS = ("listen", "pages_tls", "approvals", "limits", "upstream", "judge")
 
 
 def _override(document: Yaml, variable: str, value: str) -> Yaml:

@@ -7,18 +7,38 @@ import secrets
 from dataclasses import dataclass
 
 from gateway.errors import Reason, Refusal
+from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.model import Caller
 from gateway.passkeys import Credential
-from gateway.store.contract import Agent, Person, Store, Token
+from gateway.settings import Settings
+from gateway.store.contract import Agent, Holder, Person, Store, Token
 
 TOKEN_PREFIX = "ssig_"  # noqa: S105  # what secret scanners look for, not a secret
 TOKEN_BYTES = 32
+NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+MAX_NAME = 64
 
 HOW = "Set HTTPS_PROXY=http://AGENT:TOKEN@HOST:PORT, as `secondsig agent add` printed it."
 
 
 def new_token() -> str:
     return TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def is_name(name: str) -> bool:
+    """What an agent or a team may be called: it stands in addresses and environment variables."""
+    return bool(name) and len(name) <= MAX_NAME and set(name) <= NAME
+
+
+def how_to_connect(name: str, token: str, settings: Settings) -> dict[str, str]:
+    return {"proxy": f"http://{name}:{token}@{settings.listen.proxy}", "pages": settings.origin}
+
+
+def issue(agent: str, run: str | None, now: int, expires_at: int | None) -> tuple[str, Token]:
+    """A new token in words, which is told once, and as it is stored."""
+    token = new_token()
+    identifier = make_id("tok", secrets.token_bytes(ENTROPY_BYTES))
+    return token, Token(identifier, agent, run, token_hash(token), now, expires_at)
 
 
 def token_hash(token: str) -> str:
@@ -28,10 +48,11 @@ def token_hash(token: str) -> str:
 
 @dataclass(frozen=True)
 class Known:
-    """A person, and the passkeys that speak for them."""
+    """A person, the passkeys that speak for them, and those that do not yet."""
 
     person: Person
     credentials: tuple[Credential, ...]
+    waiting: tuple[Credential, ...] = ()
 
 
 class Directory:
@@ -41,6 +62,7 @@ class Directory:
         self._store = store
         self.agents: dict[str, Agent] = {}
         self.people: dict[str, Known] = {}
+        self.limits: dict[Holder, dict[str, int]] = {}
         self._tokens: dict[str, Token] = {}
 
     async def refresh(self) -> None:
@@ -48,10 +70,15 @@ class Directory:
         tokens = {token.hash: token for token in await self._store.tokens() if token.agent in agents}
         credentials = await self._store.credentials()
         people = {
-            person.name: Known(person, tuple(c for c in credentials if c.person == person.name))
+            person.name: Known(
+                person,
+                tuple(c for c in credentials if c.person == person.name and c.waits_for is None),
+                tuple(c for c in credentials if c.person == person.name and c.waits_for is not None),
+            )
             for person in await self._store.people()
             if person.revoked_at is None
         }
+        self.limits = await self._store.limits()
         self.agents, self._tokens, self.people = agents, tokens, people
 
     def identify(self, proxy_authorization: tuple[str, ...], peer: str) -> Caller:
@@ -61,9 +88,12 @@ class Directory:
         known = self._tokens.get(digest)
         if known is None or not hmac.compare_digest(known.hash, digest) or not _same(known.agent, name):
             raise _unknown("The token is not known: it may have been rotated or revoked.")
-        if known.expires_at is not None and known.expires_at <= self._store.now():
-            raise _unknown("The token has expired: ask the operator for a new one.")
+        self._check_lives(known)
         return Caller(known.agent, known.id, known.run, peer)
+
+    def _check_lives(self, token: Token) -> None:
+        if token.expires_at is not None and token.expires_at <= self._store.now():
+            raise _unknown("The token has expired: ask the operator for a new one.")
 
     def check_not_paused(self, agent: str) -> None:
         known = self.agents.get(agent)
@@ -74,6 +104,13 @@ class Directory:
                 Reason.AGENT_PAUSED,
                 f"An operator paused {agent}: stop, and ask a person to resume it. Nothing was sent.",
             )
+
+    def check_token(self, caller: Caller) -> None:
+        """The token that a request came with still counts; asked again when it is sent later."""
+        known = next((token for token in self._tokens.values() if token.id == caller.token_id), None)
+        if known is None or known.agent != caller.agent:
+            raise _unknown("The token that this request came with was rotated or revoked.")
+        self._check_lives(known)
 
     def has_passkey(self, person: str) -> bool:
         known = self.people.get(person)

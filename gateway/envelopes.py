@@ -143,6 +143,9 @@ class Envelope:
     spent_at: int | None = None
     outcome: str | None = None
     status: int | None = None
+    sent_key: bytes | None = None
+    grantable: bool = False
+    """Whether policy would have let this pass on a grant when it was asked."""
     batch_key: str | None = None
 
 

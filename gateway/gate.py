@@ -54,6 +54,29 @@ class Release:
     reader: AnswerReader | None = None
 
 
+MAX_CARRIED = 1024 * 1024
+"""Bytes of an answer that are kept where no client takes it at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What was answered to a release that no client waits for; `body` is None where `lost` says why."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+    lost: Literal["too_long", "broke_off"] | None = None
+
+
+class Courier(Protocol):
+    async def carry(self, release: Release, request: Request) -> Carried | None:
+        """Send a release where its request was to go, without a client; None where no answer came.
+
+        With every promise that a release has on a client's connection; its sink has heard how it ended.
+        """
+        ...
+
+
 class Gate(Protocol):
     """What the engine asks. Any exception but a Refusal is a fault, and refuses with 503."""
 

@@ -9,28 +9,34 @@ from gateway import ucan
 from gateway.audit import Kind
 from gateway.board import Board
 from gateway.canonical import sha256
+from gateway.endings import ended, who_won
 from gateway.envelopes import Envelope, State, Step
 from gateway.gate import Answer
 from gateway.ids import is_id
+from gateway.keeping import SECRET_HEADER, Keeping
+from gateway.kept import UpstreamAnswer
 from gateway.model import Request
 from gateway.payload import utc
+from gateway.problems import ERRORS
 from gateway.releasing import row_of
-from gateway.store.contract import Done, Move, Store
+from gateway.store.contract import Done, Lost, Move, Store
 
 ENVELOPES = "/v1/envelopes/"
-WRITE_HEADER = "Secondsig-Secret"
 
 
 @dataclass
 class Inside:
     store: Store
     board: Board
+    keeping: Keeping
     ca_pem: bytes
     gateway: str
 
     async def answer(self, request: Request) -> Answer:
-        """Marked as the gateway's own, as no upstream's answer can be."""
+        """Marked as the gateway's own, as no upstream's answer can be; also not one that was kept."""
         answer = await self._answer(request)
+        if isinstance(answer, UpstreamAnswer):
+            return answer
         return replace(answer, headers=(*answer.headers, ("Secondsig-Gateway", self.gateway)))
 
     async def _answer(self, request: Request) -> Answer:
@@ -53,13 +59,15 @@ class Inside:
             return _json(200, status(envelope, self.store.now()))
         if (request.method, verb) == ("POST", "cancel"):
             return await self._cancel(request, envelope)
+        if (request.method, verb) == ("GET", "answer"):
+            return await self.keeping.fetch(envelope, request)
         return _not_here()
 
     async def _cancel(self, request: Request, envelope: Envelope) -> Answer:
         """Taking back one's own question needs the secret that only the asker was given."""
-        given = request.header(WRITE_HEADER)
+        given = request.header(SECRET_HEADER)
         if len(given) != 1 or not hmac.compare_digest(sha256(given[0].encode()), envelope.secret_hash):
-            return _json(403, {"error": "secret", "detail": f"Send the envelope's secret in {WRITE_HEADER}."})
+            return _json(403, {"error": "secret", "detail": f"Send its secret in {SECRET_HEADER}."})
         if envelope.state is not State.PENDING:
             return _json(409, status(envelope, self.store.now()))
         row = row_of(envelope, Kind.END, decision="step_up", reason="cancelled", detail="by the agent itself")
@@ -68,7 +76,8 @@ class Inside:
             [row],
         )
         if not isinstance(applied, Done) or applied.envelope is None:
-            return _json(409, {"error": "decided", "detail": "Somebody decided first."})
+            won = applied.envelope if isinstance(applied, Lost) else None
+            return _json(409, {"error": "decided", "detail": who_won(won or envelope, self.store.now())})
         self.board.changed(applied.envelope)
         return _json(200, status(applied.envelope, self.store.now()))
 
@@ -83,6 +92,7 @@ def status(envelope: Envelope, now: int) -> dict[str, Any]:
         "expires_at": utc(envelope.expires_at),
         "decided_at": utc(envelope.decided_at) if envelope.decided_at else None,
         "decision_method": envelope.decision_method,
+        "error": why_not(envelope),
         "note": envelope.note,
         "outcome": envelope.outcome,
         "status": envelope.status,
@@ -91,6 +101,13 @@ def status(envelope: Envelope, now: int) -> dict[str, Any]:
         if token and envelope.cosigner_expires
         else None,
     }
+
+
+def why_not(envelope: Envelope) -> str | None:
+    """The `error` of the refusal that a request which waited for this got."""
+    if envelope.state in {State.DENIED, State.EXPIRED}:
+        return ERRORS[ended(envelope).reason]
+    return None
 
 
 def _json(code: int, body: dict[str, Any]) -> Answer:

@@ -3,24 +3,27 @@
 The account that owns the state folder is the operator. Approving is nowhere in here.
 """
 
+import asyncio
 import base64
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gateway.audit import Kind, Row, parse_filter
 from gateway.board import Board
 from gateway.canonical import sha256
-from gateway.desk.views import entry_view, row_view
-from gateway.directory import Directory, new_token, token_hash
+from gateway.desk.views import consent_view, entry_view, grant_view, row_view
+from gateway.directory import MAX_NAME, Directory, how_to_connect, is_name, issue
+from gateway.endings import who_won
 from gateway.envelopes import Envelope, State, Step, signed_by
 from gateway.errors import UsageError
+from gateway.granting import Granting
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.pausing import By, Pausing
 from gateway.releasing import row_of
-from gateway.rules import Rules
+from gateway.rules import LastChange, Rules, agent_facts
 from gateway.store.contract import (
     AddAgent,
     AddToken,
@@ -36,13 +39,12 @@ from gateway.store.contract import (
     Store,
     Token,
 )
+from gateway.trust import Trust
 
 INVITATION_LIFE = 600
 RUN_LIFE = 86_400
 OPERATOR = "operator"
 BY_OPERATOR = By(OPERATOR, "operator")
-NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-MAX_NAME = 64
 FIRST_GROUPS = ("administrators", "approvers")
 
 
@@ -56,8 +58,12 @@ class Operating:
     rules: Callable[[], Rules]
     refreshed: Callable[[], Awaitable[None]]
     pausing: Pausing
+    granting: Granting
+    trust: Trust | None = None
+    last_change: LastChange = field(default_factory=LastChange)
 
     async def agent_add(self, name: str, team: str | None = None, owner: str | None = None) -> dict[str, Any]:
+        self._check_may_loosen("agents")
         check_name(name, "An agent's name")
         if team is not None:
             check_name(team, "A team's name")
@@ -77,9 +83,22 @@ class Operating:
 
     async def agent_list(self) -> dict[str, Any]:
         await self.directory.refresh()
-        return {"agents": [asdict(agent) for agent in self.directory.agents.values()]}
+        facts = {
+            name: agent_facts(agent, self.directory.limits) for name, agent in self.directory.agents.items()
+        }
+        return {
+            "agents": [
+                {
+                    **_agent_view(agent),
+                    "limits": dict(facts[name].limits),
+                    "team_limits": dict(facts[name].team_limits),
+                }
+                for name, agent in self.directory.agents.items()
+            ]
+        }
 
     async def agent_rotate(self, name: str) -> dict[str, Any]:
+        self._check_may_loosen("agents")
         self._known(name)
         token, stored = self._token(name, None, None)
         await self.store.apply(
@@ -95,6 +114,7 @@ class Operating:
         return {"agent": name, "paused": True, "cancelled": cancelled}
 
     async def agent_resume(self, name: str) -> dict[str, Any]:
+        self._check_may_loosen("agents")
         self._known(name)
         await self.pausing.resume(name, BY_OPERATOR)
         return {"agent": name, "paused": False}
@@ -106,6 +126,33 @@ class Operating:
         )
         await self.refreshed()
         return {"agent": name, "revoked": True}
+
+    async def config_show(self) -> dict[str, Any]:
+        """What is in force, whose word it took, and whether the files say something else."""
+        signed = self.trust.signed if self.trust else None
+        refused = self.last_change.refused
+        return {
+            "config": self.rules().digest,
+            "trust": "signed" if signed else "files",
+            "files": signed.digest if signed else None,
+            "refused": list(refused.why) if refused else [],
+            "page": f"{self.rules().settings.origin}/app/config",
+        }
+
+    async def config_diff(self) -> dict[str, Any]:
+        """Line by line what the files say now and did not when they were signed."""
+        if self.trust is None or not self.trust.is_signed:
+            return {"diff": "", "trust": "files"}
+        candidate = await asyncio.to_thread(self.trust.candidate)
+        return {"diff": candidate.diff, "trust": "signed"}
+
+    def _check_may_loosen(self, page: str) -> None:
+        """Under a signed configuration the command line reads, denies, cancels, pauses and revokes."""
+        if self.trust is not None and self.trust.is_signed:
+            raise UsageError(
+                "Under config_trust: signed an administrator does this with a passkey, on "
+                f"{self.rules().settings.origin}/app/{page}."
+            )
 
     async def run_begin(self, agent: str) -> dict[str, Any]:
         """A token for one run of `secondsig run`."""
@@ -126,8 +173,8 @@ class Operating:
         """The first link. Once somebody is enrolled, an invitation is a matter for passkeys."""
         if await self.store.people():
             raise UsageError(
-                "Somebody was enrolled already, so the command line may not invite: this version enrols one "
-                "approver (further invitations come with administration by passkey)."
+                "Somebody was enrolled already, so the command line may not invite: an administrator does, "
+                f"with a passkey, on {self.rules().settings.origin}/app/people."
             )
         token = secrets.token_urlsafe(32)
         expires = self.store.now() + INVITATION_LIFE
@@ -183,6 +230,18 @@ class Operating:
     async def envelope_cancel(self, envelope: str) -> dict[str, Any]:
         return await self._end(envelope, Step.CANCEL, "cancelled", None)
 
+    async def grant_list(self, *, everything: bool = False) -> dict[str, Any]:
+        uses = await self.store.grant_uses()
+        grants = await self.store.grants()
+        if everything:
+            grants += await self.store.ended_grants(1000)
+        return {"grants": [grant_view(grant, uses.get(grant.id)) for grant in grants]}
+
+    async def grant_revoke(self, grant: str) -> dict[str, Any]:
+        if await self.granting.revoke(grant, BY_OPERATOR) is None:
+            raise UsageError(f"There is no live grant {grant}: secondsig grant list shows them.")
+        return {"grant": grant, "revoked": True}
+
     async def stop_all(self) -> dict[str, Any]:
         """The kill switch: every agent paused, everything that waits denied."""
         for name in list(self.directory.agents):
@@ -207,14 +266,16 @@ class Operating:
     async def _end(self, envelope_id: str, step: Step, reason: str, note: str | None) -> dict[str, Any]:
         envelope = await self._envelope(envelope_id)
         if envelope.state is not State.PENDING:
-            raise UsageError(f"{envelope_id} is {envelope.state} already: nothing changed.")
+            won = who_won(envelope, self.store.now())
+            raise UsageError(f"{envelope_id} is {envelope.state} already: nothing changed. {won}")
         row = row_of(
             envelope, Kind.END, decision="step_up", reason=reason, person=OPERATOR, decision_method="operator"
         )
         move = Move(envelope.id, envelope.version, step, self.store.now(), OPERATOR, "operator", note)
         applied = await self.store.apply(move, [row])
         if not isinstance(applied, Done) or applied.envelope is None:
-            raise UsageError(f"Somebody decided {envelope_id} first: nothing changed.")
+            current = applied.envelope if isinstance(applied, Lost) else None
+            raise UsageError(f"Nothing changed. {who_won(current or envelope, self.store.now())}")
         self.board.changed(applied.envelope)
         if step is Step.DENY:
             await self.pausing.after_denial(envelope.agent)
@@ -238,13 +299,10 @@ class Operating:
         return agent
 
     def _token(self, agent: str, run: str | None, expires_at: int | None) -> tuple[str, Token]:
-        token = new_token()
-        identifier = make_id("tok", secrets.token_bytes(ENTROPY_BYTES))
-        return token, Token(identifier, agent, run, token_hash(token), self.store.now(), expires_at)
+        return issue(agent, run, self.store.now(), expires_at)
 
     def _lines(self, name: str, token: str) -> dict[str, str]:
-        settings = self.rules().settings
-        return {"proxy": f"http://{name}:{token}@{settings.listen.proxy}", "pages": settings.origin}
+        return how_to_connect(name, token, self.rules().settings)
 
     def _row(
         self,
@@ -268,8 +326,14 @@ class Operating:
         )
 
 
+def _agent_view(agent: Agent) -> dict[str, Any]:
+    view = asdict(agent)
+    view["consent"] = consent_view(agent, agent.consent) if agent.consent else None
+    return view
+
+
 def check_name(name: str, what: str) -> None:
-    if not name or len(name) > MAX_NAME or not set(name) <= NAME:
+    if not is_name(name):
         raise UsageError(
             f"{what} has 1 to {MAX_NAME} letters, digits, dots, dashes or underscores, not {name!r}."
         )

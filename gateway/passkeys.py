@@ -36,7 +36,10 @@ class PasskeyError(SecondsigError):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A passkey on record. `device_type` is "single_device" or "multi_device" (one that may be synced)."""
+    """A passkey on record. `device_type` is "single_device" or "multi_device" (one that may be synced).
+
+    `waits_for` names who has to confirm its fingerprint; until then it counts for nothing.
+    """
 
     id: bytes
     person: str
@@ -46,6 +49,13 @@ class Credential:
     device_type: str
     backed_up: bool
     name: str
+    waits_for: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What two people read to each other to know that they speak of the same key."""
+        whole = hashlib.sha256(self.id + self.public_key).hexdigest()
+        return " ".join(whole[at : at + 4] for at in range(0, 16, 4))
 
 
 def registration_options(

@@ -71,6 +71,15 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """What the gateway itself has seen of the agent, when it asks about a request of it."""
+
+    first_time: tuple[str, ...]
+    address_requests_30_days: int
+    question_this_hour: int
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """The facts of the question that the request itself does not hold."""
 
@@ -85,6 +94,7 @@ class About:
     purpose: str | None
     intent_risk: str
     intent_risk_reasons: tuple[str, ...]
+    observed: Observed
     policy_digest: str
     config_digest: str
     config_trust: str
@@ -140,7 +150,11 @@ def make_sheet(
         "expires_at": utc(about.expires_at),
         "salt": about.salt.hex(),
         "intent_risk": {"level": about.intent_risk, "reasons": list(about.intent_risk_reasons)},
-        "observed": None,
+        "observed": {
+            "first_time": list(about.observed.first_time),
+            "address_requests_30_days": about.observed.address_requests_30_days,
+            "question_this_hour": about.observed.question_this_hour,
+        },
         "checkpoint": None,
     }
     if len(jcs(shared)) > MAX_SHEET:

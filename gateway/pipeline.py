@@ -7,13 +7,18 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from gateway.audit import Kind, Row
+from gateway.consents import beyond
 from gateway.directory import Directory
 from gateway.errors import Reason, Refusal, SecondsigError
 from gateway.facts import facts_of
 from gateway.gate import Answer, Forward, Release
+from gateway.granting import Granting
+from gateway.history import History, Moment
 from gateway.inside import Inside
+from gateway.judge import Judge, is_asked, judge_of
 from gateway.metrics import Metrics
 from gateway.model import Caller, Decision, Effect, Mapped, Request, ServiceMode
+from gateway.policy import Facts
 from gateway.problems import Problem, problem
 from gateway.rules import Rules
 from gateway.store.contract import Store
@@ -51,9 +56,11 @@ class Pipeline:
     directory: Directory
     rules: Callable[[], Rules]
     waiting: Waiting
+    granting: Granting
     inside: Inside
     gateway: str
     metrics: Metrics
+    history: History
 
     def __post_init__(self) -> None:
         self._strangers = Strangers()
@@ -118,28 +125,99 @@ class Pipeline:
             return self._watch(request, rules)
         return await self._enforce(request, rules, gone)
 
-    async def _enforce(self, request: Request, rules: Rules, gone: asyncio.Event) -> Forward | Release:
+    async def _enforce(
+        self, request: Request, rules: Rules, gone: asyncio.Event
+    ) -> Answer | Forward | Release:
+        """Nothing is awaited between a decision and the count of what it was about: see `gateway.history`."""
         mapped = rules.library.map(request)
-        decision = self._ask(request, mapped, rules)
+        moment = self.history.moment(request, mapped, rules)
+        decision = self._ask(request, mapped, rules, moment)
+        judge = judge_of(rules.settings.judge)
+        if decision.effect is Effect.ALLOW and judge is not None and is_asked(request, mapped):
+            return await self._judged(request, mapped, decision, rules, gone, moment, judge)
         if decision.effect is Effect.ALLOW:
+            self.history.passed(moment)
             self.store.note(_row(request, rules, mapped, decision, "allow"))
             return Forward()
         if decision.effect is Effect.DENY:
+            self.history.refused(moment)
             raise _denied(request, rules, mapped, decision)
         if decision.effect is not Effect.STEP_UP:
             raise TypeError(f"policy answered {decision.effect!r}, which is no decision")
-        body = rules.library.body(request)
-        try:
-            return await self.waiting.step_up(request, mapped, decision, body, rules, gone)
-        except Refusal as refusal:
-            raise _recorded(refusal, request, rules, mapped, decision) from refusal
+        return await self._step_up(request, mapped, decision, rules, gone, moment)
 
-    def _ask(self, request: Request, mapped: Mapped, rules: Rules) -> Decision:
-        facts = facts_of(request, mapped, self.store.now())
-        asked = request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum
-        decision = rules.policy.decide(*asked)
+    async def _judged(
+        self,
+        request: Request,
+        mapped: Mapped,
+        decision: Decision,
+        rules: Rules,
+        gone: asyncio.Event,
+        moment: Moment,
+        judge: Judge,
+    ) -> Answer | Forward | Release:
+        """What it would spend is reserved while the judge thinks: a yes changes nothing, a no asks people."""
+        with self.history.holding(moment) as asking:
+            if await judge.fits(request, mapped):
+                self._check_nothing_changed(request, rules, gone)
+                asking.passed()
+                self.store.note(_row(request, rules, mapped, decision, "allow"))
+                return Forward()
+            raised = rules.policy.raise_to_people(request.caller.agent, mapped, self._facts(request, moment))
+            if raised.effect is not Effect.STEP_UP:
+                raise _denied(request, rules, mapped, raised)
+            body = rules.library.body(request)
+            try:
+                return await self.waiting.step_up(request, mapped, raised, body, rules, gone, asking)
+            except Refusal as refusal:
+                raise _recorded(refusal, request, rules, mapped, raised) from refusal
+
+    def _check_nothing_changed(self, request: Request, rules: Rules, gone: asyncio.Event) -> None:
+        """A yes came later than the decision that it was about."""
+        self.directory.check_not_paused(request.caller.agent)
+        if gone.is_set():
+            raise Refusal(Reason.CANCELLED, "The client left before the decision.")
+        if self.rules().digest != rules.digest:
+            raise Refusal(
+                Reason.CONFIG_CHANGED,
+                "The configuration changed while this was decided; nothing was sent. Send it again.",
+                retryable=True,
+            )
+
+    async def _step_up(
+        self,
+        request: Request,
+        mapped: Mapped,
+        decision: Decision,
+        rules: Rules,
+        gone: asyncio.Event,
+        moment: Moment,
+    ) -> Answer | Release:
+        with self.history.holding(moment) as asking:
+            try:
+                granted = await self.granting.release(
+                    request, mapped, decision, rules, self._facts(request, moment)
+                )
+                if granted is not None:
+                    asking.passed()
+                    return granted
+                body = rules.library.body(request)
+                return await self.waiting.step_up(request, mapped, decision, body, rules, gone, asking)
+            except Refusal as refusal:
+                raise _recorded(refusal, request, rules, mapped, decision) from refusal
+
+    def _ask(self, request: Request, mapped: Mapped, rules: Rules, moment: Moment) -> Decision:
+        facts = self._facts(request, moment)
+        agent = self.directory.agents.get(request.caller.agent)
+        outside = beyond(agent, mapped, facts, rules)
+        decision = rules.policy.decide(
+            request.caller.agent, mapped, facts, rules.settings.approvals.max_quorum, outside
+        )
         self.metrics.decisions[str(decision.effect)] += 1
         return decision
+
+    def _facts(self, request: Request, moment: Moment) -> Facts:
+        return facts_of(request, moment.mapped, moment.now, moment)
 
     def _let_through(self, request: Request, rules: Rules) -> Forward:
         """A host without a template that the operator trusts, or only watches."""
@@ -151,7 +229,9 @@ class Pipeline:
         """Decided and recorded, and let pass whatever was decided."""
         try:
             mapped = rules.library.map(request)
-            decision = self._ask(request, mapped, rules)
+            moment = self.history.moment(request, mapped, rules)
+            decision = self._ask(request, mapped, rules, moment)
+            self.history.passed(moment)
             row = _row(request, rules, mapped, decision, "watch")
         except SecondsigError as error:
             reason = str(error.reason) if isinstance(error, Refusal) else None

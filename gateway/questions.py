@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from gateway.batches import alike
 from gateway.canonical import bound_request, jcs, keyed, merge_binds
 from gateway.decoded import DecodedBody
-from gateway.envelopes import MAX_HELD_TTL, MAX_TTL, Envelope, State
-from gateway.intent_risk import intent_risk
+from gateway.envelopes import MAX_HELD_TTL, Envelope, State
 from gateway.model import Decision, Mapped, Mode, Request, Risk, Unit
-from gateway.payload import About, Hidden, Sheet, context_text, list_summary, make_sheet, too_large
+from gateway.payload import About, Hidden, Observed, Sheet, context_text, list_summary, make_sheet, too_large
+from gateway.preferences import wanted_wait
 from gateway.settings import Settings
 
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
@@ -45,12 +45,19 @@ class Digests:
     config: str
 
 
-def how_to_ask(units: tuple[Unit, ...], settings: Settings) -> Asked:
-    """The shortest life and the strictest mode that any unit asks for."""
-    ttl = min(unit.approval.ttl or settings.approvals.ttl for unit in units)
-    modes = {unit.approval.mode or settings.approvals.mode for unit in units}
-    mode = Mode.HOLD if modes == {Mode.HOLD} else Mode.REJECT
-    return Asked(min(ttl, MAX_HELD_TTL if mode is Mode.HOLD else MAX_TTL), mode)
+def how_to_ask(units: tuple[Unit, ...], settings: Settings, *, prefers_async: bool = False) -> Asked:
+    """The shortest life and the strictest mode that any unit asks for.
+
+    An agent may prefer that its request is not held, where nobody said that it must come back itself.
+    A connection is held for five minutes at most; what the operator allows bounds every other question.
+    """
+    approvals = settings.approvals
+    ttl = min(unit.approval.ttl or approvals.ttl for unit in units)
+    modes = {unit.approval.mode or approvals.mode for unit in units}
+    mode = Mode.ASYNC if prefers_async or Mode.ASYNC in modes else Mode.HOLD
+    mode = Mode.REJECT if Mode.REJECT in modes else mode
+    most = min(approvals.max_ttl, MAX_HELD_TTL) if mode is Mode.HOLD else approvals.max_ttl
+    return Asked(min(ttl, most), mode)
 
 
 def join_key(request: Request, mapped: Mapped, body: DecodedBody, keys: "Keys") -> str:
@@ -121,6 +128,8 @@ def new_envelope(
     mapped: Mapped,
     decision: Decision,
     body: DecodedBody,
+    risk: tuple[str, tuple[str, ...]],
+    observed: Observed,
     *,
     agent: "Agent",
     gateway: str,
@@ -134,8 +143,8 @@ def new_envelope(
     """The question as it is stored. Refuses what cannot be shown whole."""
     if len(request.body) > largest_asked(body, settings):
         raise too_large()
-    asked = how_to_ask(mapped.units, settings)
-    level, reasons = intent_risk(mapped)
+    asked = how_to_ask(mapped.units, settings, prefers_async=wanted_wait(request) is not None)
+    level, reasons = risk
     about = About(
         gateway=gateway,
         rp_id=rp_id,
@@ -148,6 +157,7 @@ def new_envelope(
         purpose=purpose(request),
         intent_risk=level,
         intent_risk_reasons=reasons,
+        observed=observed,
         policy_digest=digests.policy,
         config_digest=digests.config,
         config_trust=settings.config_trust,

@@ -1,10 +1,11 @@
 """From an approval to the wire: all is asked again, then one compare-and-swap, then at most one send."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,21 +15,27 @@ from gateway import passkeys, ucan
 from gateway.audit import Kind, Row
 from gateway.batches import Part, covers
 from gateway.board import Board
-from gateway.canonical import HOP_BY_HOP, merge_binds, sends_approved
+from gateway.canonical import HOP_BY_HOP, covered, merge_binds, sends_approved
+from gateway.consents import beyond
 from gateway.directory import Directory
 from gateway.envelopes import Envelope, Signature, State, Step, signed_by
 from gateway.errors import About, Reason, Refusal, StoreError
 from gateway.facts import facts_of
 from gateway.gate import Release
+from gateway.history import History
+from gateway.idempotency import idempotency_key
 from gateway.keys import Keys
 from gateway.model import Decision, Effect, Mapped, Request
 from gateway.outcomes import answer_reader
 from gateway.questions import fingerprint, unpack
 from gateway.rules import Rules, Stake, standing
-from gateway.store.contract import Done, Lost, Move, Spend, Store
+from gateway.store.contract import Answered, Done, Lost, Move, Spend, Store
 
 log = structlog.get_logger()
 
+
+RETRY_SECONDS = 0.5
+"""Between two tries to write how a release ended."""
 
 STEPS = {
     "completed": Step.COMPLETE,
@@ -37,6 +44,19 @@ STEPS = {
     "not_sent": Step.RETURN,
 }
 """Any other word for how a release ended loses the envelope: in doubt it may have arrived."""
+
+
+type KeptAnswer = Callable[[], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a release ended; with what was answered, sealed, where no client took it."""
+
+    outcome: str
+    status: int | None
+    detail: str
+    answer: bytes | None = None
 
 
 class Lapse(Exception):  # an approval that no longer holds is an outcome, not a fault
@@ -53,12 +73,18 @@ class Releaser:
     board: Board
     rules: Callable[[], Rules]
     rp_id: str
+    history: History
 
     def __post_init__(self) -> None:
         self._recording: set[asyncio.Task[None]] = set()
 
-    async def release(self, envelope: Envelope, request: Request) -> Release:
-        """The request may go, once. Whatever is wrong refuses, and an approval that cannot hold lapses."""
+    async def release(
+        self, envelope: Envelope, request: Request, answer: KeptAnswer | None = None
+    ) -> Release:
+        """The request may go, once. Whatever is wrong refuses, and an approval that cannot hold lapses.
+
+        With an `answer` that is sealed when the release reports its end, that is stored with the outcome.
+        """
         if not self.store.steady():
             raise Refusal(
                 Reason.GATEWAY_UNAVAILABLE,
@@ -69,14 +95,21 @@ class Releaser:
         try:
             mapped, invocation, config = await self._still_holds(envelope, request)
         except Lapse as lapse:
-            await self._lapse(envelope, str(lapse))
+            await self.lapse(envelope, str(lapse), str(Reason.CONFIG_CHANGED))
             raise Refusal(
                 Reason.CONFIG_CHANGED,
                 f"{lapse} Nothing was sent. Send the request again to ask anew.",
                 retryable=True,
                 about=About(envelope.id),
             ) from lapse
-        return await self._spend(envelope, request, mapped, invocation, config)
+        try:
+            spent = await self._spend(envelope, request, mapped, invocation, config)
+            return self._release(spent, request, mapped, answer or (lambda: None))
+        except Refusal:
+            raise
+        except BaseException:
+            self._later(lambda: self._take_back(envelope.id, invocation.cid))
+            raise
 
     async def _still_holds(self, envelope: Envelope, request: Request) -> tuple[Mapped, ucan.Token, str]:
         """Asks everything again, under the rules of this moment.
@@ -93,16 +126,19 @@ class Releaser:
         await self._check_not_denied_since(envelope)
         rules, now = self.rules(), self.store.now()
         mapped = self._mapped_again(rules, request)
-        facts = replace(facts_of(request, mapped, now), purpose=envelope.purpose)
+        moment = self.history.at_spend(request, mapped, envelope)
+        facts = replace(facts_of(request, mapped, now, moment), purpose=envelope.purpose)
         decision = rules.policy.decide(
             envelope.agent,
             mapped,
             facts,
             rules.settings.approvals.max_quorum,
+            beyond(self.directory.agents.get(envelope.agent), mapped, facts, rules),
         )
         if decision.effect is Effect.DENY:
             raise Lapse(f"Policy changed since this was asked, and forbids it now{_by(decision)}.")
-        self._check_means_the_same(envelope, mapped, max(decision.quorum, 1))
+        asked_of = max(decision.quorum, *(unit.approval.quorum for unit in mapped.units), 1)
+        self._check_means_the_same(envelope, mapped, asked_of)
         good = self._good_signatures(envelope, mapped, rules, await self.store.signatures(envelope.id))
         if len(good) < envelope.quorum:
             raise Lapse("A signature on this request no longer counts.")
@@ -223,7 +259,7 @@ class Releaser:
 
     async def _spend(
         self, envelope: Envelope, request: Request, mapped: Mapped, invocation: ucan.Token, config: str
-    ) -> Release:
+    ) -> Envelope:
         """The compare-and-swap and the durable row, in one transaction; only then may a byte leave."""
         row = row_of(
             envelope,
@@ -245,12 +281,29 @@ class Releaser:
             request.caller.token_id,
             config,
             self.store.now(),
+            self._sealed_key(envelope, request, mapped),
         )
         applied = await self.store.apply(change, [row])
         if not isinstance(applied, Done) or applied.envelope is None:
             raise self._too_late(applied if isinstance(applied, Lost) else None, envelope)
         self.board.changed(applied.envelope)
-        return self._release(applied.envelope, request, mapped)
+        return applied.envelope
+
+    def _sealed_key(self, envelope: Envelope, request: Request, mapped: Mapped) -> bytes | None:
+        """What this very request carries: a retry may have brought another key than was asked with."""
+        key = idempotency_key(request.headers)
+        hidden = {selector for unit in mapped.units for selector in (*unit.redact, *unit.secret)}
+        if key is None or covered(f"header:{key.partition(':')[0].lower()}", hidden):
+            return None
+        return self.keys.seal(envelope.id, key.encode())
+
+    async def _take_back(self, envelope_id: str, invocation: str) -> None:
+        """It may have been spent for a release that nobody was given: then nothing was sent, not one byte."""
+        current = await self.store.envelope(envelope_id)
+        if current and current.state is State.SPENT and current.invocation == invocation:
+            await self._finish(
+                current, Ending("not_sent", None, "the approval was spent, and nothing was sent")
+            )
 
     def _too_late(self, lost: Lost | None, envelope: Envelope) -> Refusal:
         current = lost.envelope if lost else None
@@ -264,7 +317,7 @@ class Releaser:
             Reason.LAPSED, "The approval of this request can no longer be used.", about=About(envelope.id)
         )
 
-    def _release(self, envelope: Envelope, request: Request, mapped: Mapped) -> Release:
+    def _release(self, envelope: Envelope, request: Request, mapped: Mapped, answer: KeptAnswer) -> Release:
         headers, body = request.headers, request.body
         if sends_approved(request, merge_binds(mapped.units)) and envelope.sealed is not None:
             held = unpack(self.keys.unseal(envelope.id, envelope.sealed))
@@ -274,58 +327,73 @@ class Releaser:
             body=body,
             method=request.method,
             target=request.target,
-            headers=tuple((name, value) for name, value in headers if _travels(name)),
-            done=lambda outcome, status, detail: self._record_later(envelope, outcome, status, detail),
+            headers=headers_to_send(headers),
+            done=lambda outcome, status, detail: self._record_later(
+                envelope, Ending(outcome, status, detail, answer())
+            ),
             reader=answer_reader(mapped.units),
         )
 
-    def _record_later(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._record(envelope, outcome, status, detail))
+    def _record_later(self, envelope: Envelope, ending: Ending) -> None:
+        self._later(lambda: self._finish(envelope, ending))
+
+    def _later(self, write: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.get_running_loop().create_task(self._until_written(write))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
 
     async def settle(self) -> None:
-        """Every outcome that was reported is in the log."""
+        """Every outcome that was reported is in the log, or the gateway stops and could not write it."""
         while self._recording:
             reported = list(self._recording)
             await asyncio.gather(*reported)
             self._recording.difference_update(reported)
 
-    async def _record(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
-        """An outcome that cannot be written leaves the envelope spent; the next start calls it unknown."""
-        try:
-            await self._finish(envelope, outcome, status, detail)
-        except StoreError as error:
-            log.error("outcome.not_recorded", envelope=envelope.id, outcome=outcome, error=str(error))
+    async def _until_written(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Again and again while the gateway runs; what is still spent then, the next start calls unknown."""
+        while True:
+            try:
+                return await write()
+            except StoreError as error:
+                log.error("outcome.not_recorded", error=str(error))
+            if self.board.stopping.is_set():
+                return None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.board.stopping.wait(), RETRY_SECONDS)
 
-    async def _finish(self, envelope: Envelope, outcome: str, status: int | None, detail: str) -> None:
-        step = STEPS.get(outcome, Step.LOSE)
-        outcome = outcome if step is not Step.LOSE else "unknown"
-        applied = await self._move_after(envelope, step, outcome, status, detail)
+    async def _finish(self, envelope: Envelope, ending: Ending) -> None:
+        step = STEPS.get(ending.outcome, Step.LOSE)
+        ending = ending if step is not Step.LOSE else replace(ending, outcome="unknown")
+        applied = await self._move_after(envelope, step, ending)
         if isinstance(applied, Lost) and step is Step.RETURN:
-            applied = await self._move_after(envelope, Step.LAPSE, outcome, status, detail)
-        if outcome == "unknown":
-            log.warning("outcome.unknown", envelope=envelope.id, detail=detail)
+            applied = await self._move_after(envelope, Step.LAPSE, ending)
+        if ending.outcome == "unknown":
+            log.warning("outcome.unknown", envelope=envelope.id, detail=ending.detail)
         if isinstance(applied, Done) and applied.envelope:
             self.board.changed(applied.envelope)
 
-    async def _move_after(
-        self, envelope: Envelope, step: Step, outcome: str, status: int | None, detail: str
-    ) -> object:
+    async def _move_after(self, envelope: Envelope, step: Step, ending: Ending) -> object:
         row = row_of(
             envelope,
             Kind.OUTCOME,
             decision="step_up",
-            outcome=outcome,
-            status=status,
+            outcome=ending.outcome,
+            status=ending.status,
             cosigner=envelope.cosigner,
-            detail=detail or None,
+            detail=ending.detail or None,
         )
-        return await self.store.apply(
-            Move(envelope.id, envelope.version, step, self.store.now(), outcome=outcome, status=status), [row]
+        move = Move(
+            envelope.id,
+            envelope.version,
+            step,
+            self.store.now(),
+            outcome=ending.outcome,
+            status=ending.status,
         )
+        return await self.store.apply(Answered(move, ending.answer) if ending.answer else move, [row])
 
-    async def _lapse(self, envelope: Envelope, why: str) -> None:
+    async def lapse(self, envelope: Envelope, why: str, outcome: str) -> None:
+        """The approval ends unused, unless somebody ended or used it before."""
         row = row_of(
             envelope,
             Kind.END,
@@ -341,7 +409,7 @@ class Releaser:
                 envelope.version,
                 Step.LAPSE,
                 self.store.now(),
-                outcome=str(Reason.CONFIG_CHANGED),
+                outcome=outcome,
             ),
             [row],
         )
@@ -388,6 +456,11 @@ def _typed_as_approved(
     approved = [field for name, field in shared["request"]["headers"] if name.lower() == "content-type"]
     types = tuple(("Content-Type", field["text"]) for field in approved if "text" in field)
     return (*((name, value) for name, value in headers if name.lower() != "content-type"), *types)
+
+
+def headers_to_send(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Those that are the request's own: not this connection's, and not ours."""
+    return tuple((name, value) for name, value in headers if _travels(name))
 
 
 def _travels(header: str) -> bool:

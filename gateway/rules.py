@@ -1,5 +1,6 @@
 """What decides at one moment, as one value: templates, policy and settings, and the digest of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,9 @@ from gateway.templates import Library
 
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
     from gateway.directory import Directory
+    from gateway.store.contract import Agent, Holder
+
+ADMINISTRATORS = "administrators"
 
 type Standing = Literal["ok", "not_allowed", "own_request", "no_passkey"]
 
@@ -58,6 +62,8 @@ def rules_digest(library: Library, policy: Policy, settings: Settings) -> str:
         "owner_may_approve": approvals.owner_may_approve,
         "max_quorum": approvals.max_quorum,
         "join": approvals.join,
+        "grant_for": approvals.grant_for,
+        "grants_for": sorted(approvals.grants_for),
         "unknown_hosts": settings.unknown_hosts,
         "trusted_hosts": list(settings.trusted_hosts),
         "modes": {name: str(service.mode) for name, service in settings.templates.items()},
@@ -66,8 +72,22 @@ def rules_digest(library: Library, policy: Policy, settings: Settings) -> str:
     return sha256(jcs(deciding))
 
 
+def digest_with_limits(files: str, limits: Mapping["Holder", Mapping[str, int]]) -> str:
+    """The configuration in force: the files', and what people set on the pages."""
+    if not limits:
+        return files
+    told = [[holder.kind, holder.name, dict(values)] for holder, values in limits.items()]
+    return sha256(jcs([files, sorted(told, key=lambda one: one[:2])]))
+
+
+def agent_facts(agent: "Agent", limits: Mapping["Holder", Mapping[str, int]]) -> AgentFacts:
+    by_name = {(holder.kind, holder.name): values for holder, values in limits.items()}
+    team = by_name.get(("team", agent.team or ""), {})
+    return AgentFacts(agent.name, agent.team, agent.owner, by_name.get(("agent", agent.name), {}), team)
+
+
 def with_directory(policy: Policy, directory: "Directory") -> Policy:
-    agents = [AgentFacts(agent.name, agent.team, agent.owner) for agent in directory.agents.values()]
+    agents = [agent_facts(agent, directory.limits) for agent in directory.agents.values()]
     people = [PersonFacts(name, known.person.groups) for name, known in directory.people.items()]
     return policy.with_directory(agents, people)
 
@@ -87,3 +107,11 @@ def standing(rules: Rules, directory: "Directory", person: str, stake: Stake) ->
 def approvers(rules: Rules, directory: "Directory", stake: Stake) -> list[str]:
     """Everybody whose signature would count."""
     return [name for name in directory.people if standing(rules, directory, name, stake) == "ok"]
+
+
+def is_administrator(rules: Rules, directory: "Directory", person: str) -> bool:
+    return directory.has_passkey(person) and rules.policy.belongs(person, ADMINISTRATORS)
+
+
+def administrators(rules: Rules, directory: "Directory") -> list[str]:
+    return [name for name in directory.people if is_administrator(rules, directory, name)]

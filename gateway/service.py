@@ -19,14 +19,29 @@ import structlog
 
 from gateway.audit import Kind, Row
 from gateway.board import Board
+from gateway.desk.acts.agents import AddAgent, ResumeAgent, RotateToken
+from gateway.desk.acts.agents import Known as KnownAgents
+from gateway.desk.acts.config import ApplyConfig
+from gateway.desk.acts.consents import ChangeConsent
+from gateway.desk.acts.grants import GrantFromCedar, GrantFromEnvelope
+from gateway.desk.acts.limits import LimitsAct
+from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
+from gateway.desk.acts.people import Known as KnownPeople
+from gateway.desk.agents import Agents
 from gateway.desk.batching import Batching
+from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
+from gateway.granting import Granting, recover_uses
+from gateway.grants import Grants
+from gateway.history import History
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
+from gateway.keeping import Keeping
 from gateway.keys import load_keys, load_token, private_folder, write_private
 from gateway.loading import files_in_force, load_rules, ui_folder
 from gateway.metrics import Metrics
@@ -42,12 +57,15 @@ from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
 from gateway.releasing import Releaser
 from gateway.reloading import Reloader, stamp
-from gateway.rules import LastChange, Rules, with_directory
+from gateway.restoring import settle_doubt
+from gateway.rules import LastChange, RefusedChange, Rules, digest_with_limits, with_directory
+from gateway.sending import Sender
 from gateway.settings import LOOPBACK, Address, Listen, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
 from gateway.templates import Loosened
 from gateway.timekeeper import Timekeeper, recover
+from gateway.trust import Candidate, Trust
 from gateway.waiting import Waiting
 from gateway.web.app import Pages, build_app
 from gateway.web.sockets import bind, loopback_sockets
@@ -69,6 +87,11 @@ class Paths:
     @property
     def database(self) -> Path:
         return self.state / "data" / "secondsig.db"
+
+    @property
+    def epoch(self) -> Path:
+        """What tells an older copy of the database; not a part of any backup."""
+        return self.state / "epoch"
 
     @property
     def keys(self) -> Path:
@@ -101,6 +124,11 @@ class Paths:
         return self.state / "metrics-token"
 
     @property
+    def signed(self) -> Path:
+        """The files of a signed configuration, laid out."""
+        return self.state / "signed-config"
+
+    @property
     def enrolment(self) -> Path:
         return self.state / "enrolment-link"
 
@@ -115,6 +143,7 @@ class Service:
     def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
         self.settings, self.paths = settings, Paths(settings.state)
         self._as_started = settings
+        self._candidates = settings
         self._stamps = stamp(files_in_force(settings))
         self.board = Board()
         self.last_change = LastChange()
@@ -138,9 +167,28 @@ class Service:
         await self.open()
         await self._open_network()
         timekeeper = Timekeeper(self.store, self.board, self._now_rules)
+        self.sender = Sender(self.store, self.keys, self.directory, self.board, self.releaser, self.engine)
+        self._tasks.append(asyncio.create_task(self.sender.run()))
         self._tasks.append(asyncio.create_task(timekeeper.run()))
         self._tasks.append(asyncio.create_task(self.reloader.watch()))
+        self._tasks.append(asyncio.create_task(self.granting.run()))
         log.info("gateway.started", proxy=str(self.settings.listen.proxy), pages=self.settings.origin)
+
+    async def _begin_trust(self) -> None:
+        """Which files decide: those on the disk, or those that were signed."""
+        self.trust = Trust(self.settings.file, self.paths.signed, os.environ)
+        kept = await self.store.meta("signed_config")
+        self.settings = self.trust.begin(self.settings, kept)
+        if kept is not None:
+            self._as_started = self.settings
+            self._told_changed(self._candidates)
+
+    def _told_changed(self, settings: Settings) -> None:
+        """Files that changed while nobody looked wait for a signature, and the pages say so."""
+        try:
+            self.trust.check(settings)
+        except ConfigError as error:
+            self.last_change.refused = RefusedChange(self.store.now(), (str(error),))
 
     async def open(self) -> None:
         """Everything but the network: enough for the command line while no gateway runs."""
@@ -151,26 +199,38 @@ class Service:
         self.keys = load_keys(self.paths.keys)
         self.metrics = Metrics(load_token(self.paths.metrics_token))
         self.store = self._given_store or SqliteStore(
-            self.paths.database, reserve=self.settings.limits.disk_reserve
+            self.paths.database, reserve=self.settings.limits.disk_reserve, beside=self.paths.epoch
         )
         self._undo.append(self._close_store)
+        await self._begin_trust()
+        if why := await settle_doubt(self.store):
+            log.error("store.restored", because=why, then="what was open ended; check agents and approvers")
         self.directory = Directory(self.store)
         await self.directory.refresh()
-        self._rules = load_rules(self.settings, self.directory)
+        self.grants = Grants(self.store)
+        await self.grants.refresh()
+        rules = load_rules(self.settings, self.directory)
+        self._files_digest = rules.digest
+        self._rules = replace(rules, digest=self._digest())
         fresh = make_id("gw", secrets.token_bytes(ENTROPY_BYTES))
         self.gateway = await self.store.meta("gateway", fresh) or fresh
         await self._configure(self._rules)
         self._assemble()
+        await self.history.load()
         await self.signing_in.load()
-        if lost := await recover(self.store):
+        if lost := await recover(self.store) + await recover_uses(self.store):
             log.warning("gateway.recovered", unknown=lost)
+
+    def _digest(self) -> str:
+        return digest_with_limits(self._files_digest, self.directory.limits)
 
     async def _configure(self, rules: Rules) -> None:
         """In the log first: what decides is what the log says decides."""
         digest = rules.digest
         row = Row(Kind.CONFIG, decision="in_force", reason="files", config_digest=digest, person="operator")
         loosened = rules.library.loosened()
-        await self.store.apply(Configure(digest), [row, *(_loosened(row, found) for found in loosened)])
+        change = Configure(digest, self.trust.taken(rules.settings))
+        await self.store.apply(change, [row, *(_loosened(row, found) for found in loosened)])
         for found in loosened:
             log.warning("template.loosened", action=found.action, what=found.what, reason=found.reason)
 
@@ -179,21 +239,43 @@ class Service:
 
     def _assemble(self) -> None:
         rp_id = urlsplit(self.settings.origin).hostname or "localhost"
-        self.releaser = Releaser(self.store, self.keys, self.directory, self.board, self._now_rules, rp_id)
+        self.history = History(self.store, self.keys, self.board)
+        self.releaser = Releaser(
+            self.store, self.keys, self.directory, self.board, self._now_rules, rp_id, self.history
+        )
+        keeping = Keeping(self.store, self.keys, self.board, self.gateway)
         waiting = Waiting(
             self.store,
             self.keys,
             self.directory,
             self.board,
             self.releaser,
+            keeping,
             self.gateway,
             rp_id,
             time.monotonic,
         )
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
-        inside = Inside(self.store, self.board, self.ca.pem, self.gateway)
+        inside = Inside(self.store, self.board, keeping, self.ca.pem, self.gateway)
+        self.granting = Granting(
+            self.store,
+            self.keys,
+            self.directory,
+            self.grants,
+            self._now_rules,
+            rp_id,
+            self.refresh_directory,
+        )
         self.pipeline = Pipeline(
-            self.store, self.directory, self._now_rules, waiting, inside, self.gateway, self.metrics
+            self.store,
+            self.directory,
+            self._now_rules,
+            waiting,
+            self.granting,
+            inside,
+            self.gateway,
+            self.metrics,
+            self.history,
         )
         self.signing_in = SigningIn(
             self.store,
@@ -215,6 +297,16 @@ class Service:
             rp_id,
             pausing,
         )
+        self.operating = Operating(
+            self.store,
+            self.directory,
+            self.board,
+            self._now_rules,
+            self.refresh_directory,
+            pausing,
+            self.granting,
+        )
+        self.operating.trust, self.operating.last_change = self.trust, self.last_change
         self.desk = GatewayDesk(
             self.store,
             self.directory,
@@ -223,9 +315,15 @@ class Service:
             self.signing_in,
             deciding,
             Batching(deciding, self.gateway),
+            self._changing(rp_id, deciding),
+            People(self.store, self.directory, self._now_rules, self.refresh_directory),
+            Agents(self.store, self.directory, self._now_rules),
             self.gateway,
             self.metrics,
             self.last_change,
+            self.operating,
+            self.history,
+            self.granting,
         )
         self.reloader = Reloader(
             self.store,
@@ -236,16 +334,40 @@ class Service:
             self._take,
             self._stamps,
         )
-        self.operating = Operating(
-            self.store, self.directory, self.board, self._now_rules, self.refresh_directory, pausing
-        )
+
+    def _changing(self, rp_id: str, deciding: Deciding) -> Changing:
+        known = self.directory, self._now_rules, self.refresh_directory
+        granting = deciding, self.grants, self._now_rules
+        people = KnownPeople(self.store, *known)
+        agents = KnownAgents(*known)
+        acts: dict[str, Act] = {
+            "agent/add": AddAgent(agents),
+            "agent/rotate": RotateToken(agents),
+            "agent/resume": ResumeAgent(agents),
+            "limits/set": LimitsAct(*known),
+            "config/apply": ApplyConfig(
+                self.trust, self.directory, self._now_rules, self._digest_of, self._take_signed
+            ),
+            "person/invite": InvitePerson(people),
+            "person/confirm": ConfirmPerson(people),
+            "person/recover": RecoverPerson(people),
+            "key/add": AddKey(people),
+            "agent/consent": ChangeConsent(*known),
+            "grant/envelope": GrantFromEnvelope(*granting),
+            "grant/cedar": GrantFromCedar(*granting),
+        }
+        return Changing(self.store, self.keys, self.signing_in, self.gateway, rp_id, acts)
 
     async def refresh_directory(self) -> None:
         """Agents or people changed: identity and policy see it from the next request on."""
         await self.directory.refresh()
         rules = self._rules
         policy = with_directory(rules.policy, self.directory)
-        self._rules = Rules(rules.settings, rules.library, policy, rules.digest)
+        self._rules = Rules(rules.settings, rules.library, policy, self._digest())
+        if self._rules.digest != rules.digest:
+            row = Row(Kind.CONFIG, decision="in_force", reason="limits", config_digest=self._rules.digest)
+            await self.store.apply(Configure(self._rules.digest), [row])
+        self.board.configured()
 
     async def reload(self) -> str:
         """The files as they are now, whole; if anything is wrong in them, what was in force stays."""
@@ -253,12 +375,29 @@ class Service:
 
     async def _take(self, settings: Settings, rules: Rules) -> None:
         """What was opened at the start stays as it is: the rest is swapped in one step, after its row."""
+        self.trust.check(settings)
+        if self.trust.is_signed:
+            return
+        await self._swap(settings, rules)
+
+    async def _take_signed(self, candidate: Candidate) -> None:
+        """It is in the log already, with the signature."""
+        self.last_change.refused = None
+        await self._swap(candidate.rules.settings, candidate.rules, noted=True)
+        self.board.configured()
+
+    def _digest_of(self, candidate: Candidate) -> str:
+        return digest_with_limits(candidate.rules.digest, self.directory.limits)
+
+    async def _swap(self, settings: Settings, rules: Rules, *, noted: bool = False) -> None:
         waiting = [name for name in RESTART if getattr(settings, name) != getattr(self._as_started, name)]
         if waiting:
             log.warning("config.needs_restart", settings=waiting)
         settings = replace(settings, **{name: getattr(self.settings, name) for name in RESTART})
-        rules = replace(rules, settings=settings)
-        await self._configure(rules)
+        self._files_digest = rules.digest
+        rules = replace(rules, settings=settings, digest=self._digest())
+        if not noted:
+            await self._configure(rules)
         policy = with_directory(rules.policy, self.directory)
         self.settings, self._rules = settings, replace(rules, policy=policy)
 
@@ -344,8 +483,11 @@ class Service:
             log.error("gateway.close_failed", error=str(error))
 
     async def _close_store(self) -> None:
+        if hasattr(self, "sender"):
+            await self.sender.settle()
         if hasattr(self, "releaser"):
             await self.releaser.settle()
+            await self.granting.settle()
         await self.store.close()
 
 

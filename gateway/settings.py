@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
-from gateway.envelopes import Cap, Caps
+from gateway.envelopes import MAX_HELD_TTL, Cap, Caps
 from gateway.model import Mode, ServiceMode
 
 MIB = 1024 * 1024
@@ -37,9 +37,17 @@ class PagesTls:
     key: Path
 
 
+type GuardedGroup = Literal["payment", "destructive", "credential"]
+GUARDED_GROUPS: tuple[GuardedGroup, ...] = ("payment", "destructive", "credential")
+"""What no grant covers, unless the operator says so and policy does as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """How people are asked, where a template does not say otherwise. Times are seconds."""
+    """How people are asked, where a template does not say otherwise. Times are seconds.
+
+    A grant with an end lasts `grant_for` at most.
+    """
 
     ttl: int = 60
     mode: Mode = Mode.HOLD
@@ -48,8 +56,11 @@ class Approvals:
     deny_for: int = 600
     max_quorum: int = 5
     owner_may_approve: bool = False
+    grant_for: int = 900
+    grants_for: tuple[GuardedGroup, ...] = ()
     retention: int = 86_400
     session: int = 28_800
+    max_ttl: int = MAX_HELD_TTL
 
 
 QUESTIONS = Caps(agent=Cap(20, 30, 60), team=Cap(60, 60, 300), everybody=Cap(200, 120, 1_000))
@@ -73,6 +84,14 @@ class Upstream:
     ca: Path | None = None
     connect_to: dict[str, Address] = field(default_factory=dict)
     allow: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """An endpoint that is asked whether a write fits its stated purpose; nobody is asked without a URL."""
+
+    url: str | None = None
+    timeout: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +121,11 @@ class Settings:
     approvals: Approvals = Approvals()
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
+    judge: Judge = Judge()
     unknown_hosts: Literal["refuse", "watch"] = "refuse"
     trusted_hosts: tuple[str, ...] = ()
     ca_hosts: tuple[str, ...] = ()
-    config_trust: Literal["files"] = "files"
+    config_trust: Literal["files", "signed"] = "files"
 
     @property
     def origin(self) -> str:

@@ -12,7 +12,7 @@ from gateway.envelopes import Envelope, State, Step
 from gateway.errors import StoreError
 from gateway.releasing import row_of
 from gateway.rules import Rules
-from gateway.store.contract import Done, Move, Shred, Store
+from gateway.store.contract import Done, Forget, Move, Shred, Store
 
 TICK = 0.25
 SHRED_EVERY = 600
@@ -36,6 +36,7 @@ class Timekeeper:
                     shredded = self.store.now()
                     kept = self.rules().settings.approvals.retention
                     await self.store.apply(Shred(shredded - kept, shredded))
+                    await self.store.apply(Forget(shredded))
             except StoreError as error:
                 log.error("timekeeper.failed", error=str(error))
             await asyncio.sleep(TICK)

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway import ucan
 from gateway.audit import Kind, Row
@@ -11,22 +11,35 @@ from gateway.board import Board, Waiter
 from gateway.canonical import sha256
 from gateway.decoded import DecodedBody
 from gateway.directory import Directory
-from gateway.envelopes import Envelope, State
+from gateway.endings import denial, ended
+from gateway.envelopes import MAX_HELD_TTL, Envelope, State
 from gateway.errors import About, Reason, Refusal, StoreError
-from gateway.gate import Release
+from gateway.facts import facts_of
+from gateway.gate import Answer, Release
+from gateway.grants import grantable
+from gateway.history import Asking
 from gateway.ids import ENTROPY_BYTES, make_id
+from gateway.keeping import Keeping
 from gateway.keys import Keys
 from gateway.model import Decision, Mapped, Mode, Request
 from gateway.payload import utc
-from gateway.questions import Digests, Entropy, intent_key, join_key, join_scope, new_envelope, unnamed
+from gateway.preferences import wanted_wait
+from gateway.questions import (
+    Digests,
+    Entropy,
+    how_to_ask,
+    intent_key,
+    join_key,
+    join_scope,
+    new_envelope,
+    unnamed,
+)
 from gateway.releasing import Releaser
 from gateway.rules import Rules, Stake, approvers
 from gateway.store.contract import Done, Full, Joined, Lost, Open, Store
 
 PATIENCE = {"python-httpx": 4, "python-httpx2": 4, "got": 25, "okhttp": 9, "axios": 50}
 """Seconds after which a client with this User-Agent gives up by default, less a second to answer in."""
-
-DENIED_RETRY = "Do not send it again; ask your operator or change the request."
 
 
 @dataclass
@@ -38,6 +51,7 @@ class Waiting:
     directory: Directory
     board: Board
     releaser: Releaser
+    keeping: Keeping
     gateway: str
     rp_id: str
     monotonic: Callable[[], float]
@@ -50,13 +64,36 @@ class Waiting:
         body: DecodedBody,
         rules: Rules,
         gone: asyncio.Event,
-    ) -> Release:
-        """The release of exactly this request, or the refusal that explains itself."""
+        asking: Asking,
+    ) -> Release | Answer:
+        """The release of exactly this request, a promise of its answer, or a refusal that explains itself."""
+        wait = wanted_wait(request)
+        asked = how_to_ask(mapped.units, rules.settings, prefers_async=wait is not None)
         await self._refuse_if_denied(request, mapped, rules)
-        envelope, secret = await self._open_or_join(request, mapped, decision, body, rules)
-        if envelope.state is State.PENDING and envelope.mode != Mode.HOLD:
+        envelope, secret = await self._open_or_join(request, mapped, decision, body, rules, asking)
+        if asked.mode is Mode.ASYNC:
+            return await self._promise(envelope, request, rules, gone, wait or 0)
+        await self.keeping.check_not_kept(envelope)
+        if asked.mode is Mode.REJECT and envelope.state is State.PENDING:
             raise ask_again(envelope, secret)
-        return await self._hold(envelope, request, mapped, rules, gone, secret)
+        seconds = hold_for(envelope, request, mapped, rules, self.store.now())
+        release = await self._hold(envelope, request, gone, seconds)
+        if release is None:
+            raise ask_again(envelope, secret)
+        return release
+
+    async def _promise(
+        self, envelope: Envelope, request: Request, rules: Rules, gone: asyncio.Event, wait: int
+    ) -> Release | Answer:
+        """Held as long as the agent would wait; then the gateway keeps it and says where to come back.
+
+        Whoever leaves before that has nothing to come back with: then nothing is kept, and nothing sent.
+        """
+        if wait and not await self.keeping.keeps(envelope):
+            release = await self._hold(envelope, request, gone, min(wait, MAX_HELD_TTL))
+            if release is not None:
+                return release
+        return await self.keeping.keep(envelope, request, rules.settings.origin)
 
     async def _refuse_if_denied(self, request: Request, mapped: Mapped, rules: Rules) -> None:
         """What was denied stays refused for a while, whatever header was changed."""
@@ -69,7 +106,13 @@ class Waiting:
             raise denial(denied, retry_after=again)
 
     async def _open_or_join(
-        self, request: Request, mapped: Mapped, decision: Decision, body: DecodedBody, rules: Rules
+        self,
+        request: Request,
+        mapped: Mapped,
+        decision: Decision,
+        body: DecodedBody,
+        rules: Rules,
+        asking: Asking,
     ) -> tuple[Envelope, str | None]:
         """Identical requests meet in one envelope: the database decides which of them opened it."""
         live = await self.store.live_envelope(
@@ -79,19 +122,22 @@ class Waiting:
         )
         self._check_cosigner(request, live)
         if live is not None:
+            asking.joined()
             return live, None
         self._check_reachable(request, mapped, decision, rules)
         secret = secrets.token_urlsafe(24)
-        envelope = self._new(request, mapped, decision, body, rules, secret)
+        envelope = self._new(request, mapped, decision, body, rules, secret, asking)
         applied = await self.store.apply(
-            Open(envelope, rules.settings.limits.questions),
+            Open(envelope, rules.settings.limits.questions, asking.reserved),
             [_opened(envelope, request, decision, rules)],
         )
         match applied:
             case Done():
+                asking.opened(envelope)
                 self.board.changed(envelope)
                 return envelope, secret
             case Joined(existing):
+                asking.joined()
                 return existing, None
             case Lost(full=full):
                 raise too_many(full)
@@ -113,6 +159,7 @@ class Waiting:
         body: DecodedBody,
         rules: Rules,
         secret: str,
+        asking: Asking,
     ) -> Envelope:
         entropy = Entropy(
             make_id("env", secrets.token_bytes(ENTROPY_BYTES)),
@@ -120,11 +167,14 @@ class Waiting:
             secrets.token_bytes(16),
             sha256(secret.encode()),
         )
-        return new_envelope(
+        facts = facts_of(request, mapped, self.store.now())
+        envelope = new_envelope(
             request,
             mapped,
             decision,
             body,
+            asking.risk,
+            asking.observed,
             agent=self.directory.agents[request.caller.agent],
             gateway=self.gateway,
             rp_id=self.rp_id,
@@ -134,6 +184,8 @@ class Waiting:
             entropy=entropy,
             now=self.store.now(),
         )
+        may = grantable(request.caller.agent, mapped, facts, decision.quorum, rules)
+        return replace(envelope, grantable=may)
 
     def _check_cosigner(self, request: Request, live: Envelope | None) -> None:
         """An agent that brings a cosigner must bring the one of this very question; else nobody is asked."""
@@ -162,13 +214,12 @@ class Waiting:
         self,
         envelope: Envelope,
         request: Request,
-        mapped: Mapped,
-        rules: Rules,
         gone: asyncio.Event,
-        secret: str | None,
-    ) -> Release:
+        seconds: float,
+    ) -> Release | None:
+        """The release, or None when the seconds are over and nobody has decided."""
         waiter = self.board.join(envelope.id)
-        deadline = self.monotonic() + hold_for(envelope, request, mapped, rules, self.store.now())
+        deadline = self.monotonic() + seconds
         try:
             while True:
                 waiter.woken.clear()
@@ -179,7 +230,7 @@ class Waiting:
                 if verdict is not None:
                     return verdict
                 if not await self._sleep(waiter, gone, deadline):
-                    raise ask_again(current, secret)
+                    return None
         finally:
             self.board.leave(waiter)
 
@@ -201,6 +252,7 @@ class Waiting:
                 "A newer connection sent the same request and gets its answer; this one is closed.",
                 about=About(envelope.id),
             )
+        await self.keeping.check_not_kept(envelope)
         return await self.releaser.release(envelope, request)
 
     async def _sleep(self, waiter: Waiter, gone: asyncio.Event, deadline: float) -> bool:
@@ -219,7 +271,7 @@ class Waiting:
 
 def hold_for(envelope: Envelope, request: Request, mapped: Mapped, rules: Rules, now: int) -> float:
     """Seconds that this connection may wait: the envelope's life, or what its client is known to bear."""
-    life = max(0, envelope.expires_at - now) + 2
+    life = min(max(0, envelope.expires_at - now), MAX_HELD_TTL) + 2
     named = [unit.approval.hold_for for unit in mapped.units if unit.approval.hold_for is not None]
     numbers = [seconds for seconds in named if isinstance(seconds, int)]
     wanted = min(numbers) if numbers else named[0] if named else rules.settings.approvals.hold_for
@@ -261,16 +313,6 @@ def ask_again(envelope: Envelope, secret: str | None) -> Refusal:
     )
 
 
-def denial(envelope: Envelope, retry_after: int | None = None) -> Refusal:
-    note = f" They wrote: “{envelope.note}”" if envelope.note else ""
-    return Refusal(
-        Reason.APPROVAL_DENIED,
-        f"{envelope.decided_by or 'A person'} denied this request; nothing was sent.{note} {DENIED_RETRY}",
-        retry_after=retry_after,
-        about=About(envelope.id, utc(envelope.expires_at), note=envelope.note),
-    )
-
-
 def stopping(envelope: Envelope) -> Refusal:
     return Refusal(
         Reason.GATEWAY_UNAVAILABLE,
@@ -279,45 +321,6 @@ def stopping(envelope: Envelope) -> Refusal:
         retry_after=5,
         about=About(envelope.id, utc(envelope.expires_at)),
     )
-
-
-def ended(envelope: Envelope) -> Refusal:
-    """Why an envelope that is over lets nothing through."""
-    about = About(envelope.id, utc(envelope.expires_at), note=envelope.note)
-    match envelope.state:
-        case State.DENIED:
-            return denial(envelope)
-        case State.EXPIRED:
-            return Refusal(
-                Reason.APPROVAL_TIMEOUT,
-                "Nobody approved this request in time, so it was refused; nothing was sent. Ask again only "
-                "if it is still needed.",
-                retryable=True,
-                about=about,
-            )
-        case State.CANCELLED:
-            return Refusal(
-                Reason.CANCELLED, "An operator cancelled this request; nothing was sent.", about=about
-            )
-        case State.REVOKED:
-            return Refusal(
-                Reason.REVOKED,
-                "The approval was withdrawn before it was used; nothing was sent.",
-                about=about,
-            )
-        case State.LAPSED:
-            return Refusal(
-                Reason.LAPSED,
-                "The approval was not used in time, or no longer holds.",
-                retryable=True,
-                about=about,
-            )
-        case _:
-            return Refusal(
-                Reason.DUPLICATE,
-                "This request was approved once and has gone upstream through another connection.",
-                about=about,
-            )
 
 
 def _opened(envelope: Envelope, request: Request, decision: Decision, rules: Rules) -> Row:

@@ -21,7 +21,19 @@ SLOW = (
     "gateway/test_playground.py",
     "gateway/web",
 )
-LIBRARY = ("clients", "templates_yaml", "docs/test_service_pages.py")
+WHOLE = (
+    "faults",
+    "e2e",
+    "approve_ui",
+    "clients",
+    "gateway/cli/test_explain.py",
+    "gateway/cli/test_serve.py",
+    "gateway/cli/test_demo.py",
+    "gateway/cli/test_coverage.py",
+    "templates_yaml",
+    "docs/test_service_pages.py",
+)
+"""The longest first, so that no worker is left with one of them at the end."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,7 +44,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(ROOT).as_posix()
-        if place.startswith(LIBRARY):
-            item.add_marker(pytest.mark.library)
-        if place.startswith(SLOW) or item.get_closest_marker("library"):
+        if place.startswith(WHOLE):
+            item.add_marker(pytest.mark.whole)
+        if place.startswith(SLOW) or item.get_closest_marker("whole"):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    place = item.path.relative_to(ROOT).as_posix()
+    return next((turn for turn, start in enumerate(WHOLE) if place.startswith(start)), len(WHOLE))

@@ -157,6 +157,14 @@ def _asked(end: _End, request: Request, mapped: Mapped, decision: Decision, scen
             "Signed: these bytes go upstream, once. Denied: approval_denied. Neither: approval_timeout.",
             **data,
         )
+    if asked.mode is Mode.ASYNC:
+        return end(
+            "step_up",
+            f"202 at once, while people are asked for up to {asked.ttl} s{named}.",
+            "Signed: the gateway sends it, once, and the agent fetches the answer. Otherwise: why not.",
+            **data,
+            status=202,
+        )
     return end(
         "step_up",
         f"403 requires_step_up at once, while people are asked for up to {asked.ttl} s{named}.",

@@ -10,6 +10,7 @@ from gateway.authoring.scenes import Scene
 from gateway.authoring.steps import Step
 from gateway.decoded import DecodedBody
 from gateway.errors import Reason, Refusal
+from gateway.facts import plainly_noticed
 from gateway.intent_risk import intent_risk
 from gateway.model import ContextValue, EntityRef, Mapped, Money, Request, Risk, Unit, summary_text
 from gateway.templates import format_money, select
@@ -261,7 +262,7 @@ def _tell_units(telling: _Telling, service: Service, mapped: Mapped, body: Decod
             *_hidden(unit, telling.asked.request, body),
         ]
         telling.tell("unit", title, *says, **_unit(unit, actions[unit.action]))
-    level, reasons = intent_risk(mapped)
+    level, reasons = intent_risk(mapped, plainly_noticed(telling.asked.request, mapped))
     telling.tell(
         "intent_risk",
         "Intent risk",

@@ -233,11 +233,15 @@ INSIDE: tuple[Part, ...] = (
         "An approval",
         "How people are asked. Whatever is left out, the operator's settings decide.",
         (
-            Key("ttl", "How long the question is open: at most 5m for a held request, 24h otherwise.", TIME),
+            Key(
+                "ttl",
+                "How long the question is open: at most 5m if it is held, else what the operator allows.",
+                TIME,
+            ),
             Key("quorum", "How many people must sign.", Number(1, MAX_QUORUM), usual="1"),
             Key(
                 "mode",
-                "hold: the connection waits. reject: the agent comes back. async is treated as reject.",
+                "hold: the connection waits. reject: the agent comes back. async: the gateway sends later.",
                 Word(tuple(map(str, Mode))),
             ),
             Key(

@@ -19,7 +19,9 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _agents(commands)
     _approvers(commands)
     _templates(commands)
+    _config(commands)
     _envelopes(commands)
+    _grants(commands)
     _audit(commands)
     return parser
 
@@ -72,6 +74,13 @@ def _gateway(commands: Any) -> None:
         "secondsig init --dir ./secondsig",
     )
     init.add_argument("--dir", metavar="FOLDER", help="where (default: ~/.secondsig)")
+    init.add_argument(
+        "--with",
+        dest="variation",
+        choices=("agentkeys",),
+        metavar="VARIATION",
+        help="a policy with thresholds: agentkeys",
+    )
     _add(
         commands,
         "stop-all",
@@ -227,6 +236,18 @@ def _template_coverage(group: Any) -> None:
     )
 
 
+def _config(commands: Any) -> None:
+    group = _group(
+        commands, "config", "Show the configuration in force, compare it with the files, apply them."
+    )
+    for verb, what in {
+        "show": "Show which configuration is in force, and what was not taken.",
+        "diff": "Show what the files say that was not signed; 1 if there is any of it.",
+        "apply": "Take the files; where a passkey has to sign them, say where.",
+    }.items():
+        _add(group, verb, f"operator:config_{verb}", what, f"secondsig config {verb}")
+
+
 def _envelopes(commands: Any) -> None:
     group = _group(commands, "envelope", "See, deny or cancel what waits.")
     listing = _add(group, "list", "operator:envelope_list", "List what waits.", "secondsig envelope list")
@@ -240,6 +261,22 @@ def _envelopes(commands: Any) -> None:
         command.add_argument("envelope", metavar="ENVELOPE")
         if verb == "deny":
             command.add_argument("--note", help="what the agent is told")
+
+
+def _grants(commands: Any) -> None:
+    group = _group(commands, "grant", "See and revoke what people answered in advance.")
+    listing = _add(
+        group, "list", "operator:grant_list", "List grants, with their uses.", "secondsig grant list"
+    )
+    listing.add_argument("--all", action="store_true", dest="everything", help="also what has ended")
+    revoke = _add(
+        group,
+        "revoke",
+        "operator:grant_revoke",
+        "End a grant at once: people are asked again.",
+        "secondsig grant revoke grt_…",
+    )
+    revoke.add_argument("grant", metavar="GRANT")
 
 
 def _audit(commands: Any) -> None:

@@ -109,7 +109,10 @@ def _known(settings: Settings) -> Known | None:
     except (FileNotFoundError, ConnectionError):
         return asyncio.run(_known_of_files(database)) if database.exists() else None
     return Known(
-        tuple(AgentFacts(each["name"], each["team"], each["owner"]) for each in agents),
+        tuple(
+            AgentFacts(each["name"], each["team"], each["owner"], each["limits"], each["team_limits"])
+            for each in agents
+        ),
         frozenset(each["name"] for each in agents if each["paused"]),
         tuple(PersonFacts(each["name"], tuple(each["groups"])) for each in people if each["passkeys"]),
     )
@@ -117,6 +120,7 @@ def _known(settings: Settings) -> Known | None:
 
 async def _known_of_files(database: Path) -> Known:
     from gateway.directory import Directory
+    from gateway.rules import agent_facts
     from gateway.store.sqlite import SqliteStore
 
     store = SqliteStore(database)
@@ -127,7 +131,7 @@ async def _known_of_files(database: Path) -> Known:
         await store.close()
     agents = directory.agents.values()
     return Known(
-        tuple(AgentFacts(each.name, each.team, each.owner) for each in agents),
+        tuple(agent_facts(each, directory.limits) for each in agents),
         frozenset(each.name for each in agents if each.paused),
         tuple(PersonFacts(name, p.person.groups) for name, p in directory.people.items() if p.credentials),
     )

@@ -133,6 +133,39 @@ def reload(arguments: argparse.Namespace) -> int:
     return _show(arguments, answer, f"In force: configuration {answer['config'][:16]}.")
 
 
+def config_show(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "config_show")
+    said = [f"In force: configuration {answer['config']}", f"Changes take: {answer['trust']}"]
+    if answer["files"]:
+        said.append(f"Signed files: {answer['files']}")
+    said += [f"Not taken: {clean(why)}" for why in answer["refused"]]
+    return _show(arguments, answer, "\n".join(said))
+
+
+def config_diff(arguments: argparse.Namespace) -> int:
+    """1 if there is a difference, as diff has it."""
+    answer = operate(arguments, "config_diff")
+    nothing = (
+        "The files are what is in force."
+        if answer["trust"] == "signed"
+        else "The files decide by themselves."
+    )
+    _show(arguments, answer, "\n".join(map(clean, answer["diff"].splitlines())) or nothing)
+    return 1 if answer["diff"] else 0
+
+
+def config_apply(arguments: argparse.Namespace) -> int:
+    """Reads the files again; where a passkey has to sign them, says where."""
+    shown = operate(arguments, "config_show")
+    if shown["trust"] == "files":
+        return reload(arguments)
+    diff = operate(arguments, "config_diff")["diff"]
+    if not diff:
+        return _show(arguments, shown, "The files are what is in force.")
+    said = f"An administrator has to sign this change with a passkey: open {shown['page']}"
+    return _show(arguments, shown, f"{chr(10).join(map(clean, diff.splitlines()))}\n\n{said}")
+
+
 def envelope_list(arguments: argparse.Namespace) -> int:
     answer = operate(arguments, "envelope_list", everything=arguments.everything)
     if arguments.json:
@@ -166,6 +199,21 @@ def envelope_deny(arguments: argparse.Namespace) -> int:
 def envelope_cancel(arguments: argparse.Namespace) -> int:
     answer = operate(arguments, "envelope_cancel", envelope=arguments.envelope)
     return _show(arguments, answer, f"{arguments.envelope} is cancelled.")
+
+
+def grant_list(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "grant_list", everything=arguments.everything)
+    if arguments.json:
+        print_json(answer)
+    else:
+        columns = ("id", "agent", "signer", "expires_at", "uses", "last_used_at", "ended_why", "says")
+        print_table(answer["grants"], columns, "Nothing is granted.")
+    return 0
+
+
+def grant_revoke(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "grant_revoke", grant=arguments.grant)
+    return _show(arguments, answer, f"{arguments.grant} is revoked: people are asked again.")
 
 
 def audit_list(arguments: argparse.Namespace) -> int:

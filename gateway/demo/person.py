@@ -51,8 +51,21 @@ class SoftPerson:
             "enrol/finish",
             {"challenge_id": begun["challenge_id"], "credential": credential, "token": token},
         )
-        self._tab = done["tab"]
+        self._tab = done.get("tab", "")
         return done
+
+    async def change(self, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """Signs a change of the gateway that names this kind and hashes to its challenge."""
+        begun = await self.call("POST", "changes/begin", {"kind": kind, "asked": asked})
+        payload = from_b64u(begun["payload"])
+        said = json.loads(payload)
+        challenge = from_b64u(begun["options"]["challenge"])
+        if challenge[32:] != hashlib.sha256(payload).digest() or said["kind"] != kind:
+            raise SecondsigError("The gateway asked to sign something else than it shows.")
+        credential = self.passkey.sign(begun["options"])
+        return await self.call(
+            "POST", "changes/finish", {"challenge_id": begun["challenge_id"], "credential": credential}
+        )
 
     async def sign_in(self) -> None:
         begun = await self.call("POST", "login/begin", {})

@@ -13,6 +13,7 @@ from gateway.desk.contract import DeskError, Session
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
 from gateway.encoding import b64u
+from gateway.endings import who_won
 from gateway.envelopes import COSIGNER_LIFE, Envelope, Signature, State, Step, signed_by
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
@@ -65,6 +66,12 @@ class Deciding:
         if envelope.sealed is None:
             raise DeskError(410, "shredded", "What was asked here was erased when its retention ended.")
         return unpack(self.keys.unseal(envelope.id, envelope.sealed))
+
+    def sent_key(self, envelope: Envelope) -> str | None:
+        """The idempotency key that the request went upstream with."""
+        if envelope.sent_key is None:
+            return None
+        return self.keys.unseal(envelope.id, envelope.sent_key).decode()
 
     def stake(self, envelope: Envelope, unsealed: Unsealed) -> Stake:
         return Stake(envelope.agent, asked_about(unsealed.shared), envelope.quorum)
@@ -337,7 +344,7 @@ class Deciding:
         if envelope.state is not State.PENDING:
             raise self._decided(envelope)
         if envelope.expires_at <= self.store.now():
-            raise DeskError(409, "expired", "Time ran out: it was refused.", {"envelope": envelope})
+            raise self._decided(envelope)
         return envelope
 
     def check_standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
@@ -358,22 +365,18 @@ class Deciding:
                 self.board.changed(envelope)
                 await self.directory.refresh()
                 return envelope
-            case Lost(why="expired"):
-                raise DeskError(
-                    409, "expired", "Time ran out: it was refused.", {"envelope": applied.envelope}
-                )
             case Lost(envelope=Envelope() as current):
                 raise self._decided(current)
             case _:
                 raise DeskError(409, "changed", "This request changed meanwhile: reload the page.")
 
     def _decided(self, envelope: Envelope) -> DeskError:
-        if envelope.state is State.PENDING:
-            return DeskError(
-                409, "changed", "Somebody else signed meanwhile: try again.", {"envelope": envelope}
-            )
-        who = envelope.decided_by or "Somebody"
-        return DeskError(409, "decided", f"{who} decided this first.", {"envelope": envelope})
+        """What whoever comes too late is told: who was first, where somebody was."""
+        now = self.store.now()
+        word = {State.PENDING: "changed", State.EXPIRED: "expired"}.get(envelope.state, "decided")
+        if word == "changed" and now >= envelope.expires_at:
+            word = "expired"
+        return DeskError(409, word, who_won(envelope, now), {"envelope": envelope})
 
 
 def clean_note(note: str | None) -> str | None:

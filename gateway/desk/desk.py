@@ -6,17 +6,25 @@ from typing import Any
 
 from gateway.audit import Entry, parse_filter
 from gateway.board import Board
+from gateway.desk.agents import Agents
 from gateway.desk.batching import Batching, Decided
+from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, Session, SignedIn
 from gateway.desk.deciding import Deciding
+from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
-from gateway.desk.views import entry_view, row_view
+from gateway.desk.views import consent_view, entry_view, grant_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State, signed_by
+from gateway.errors import SecondsigError
+from gateway.granting import Granting
+from gateway.history import History
 from gateway.metrics import Metrics
+from gateway.operating import Operating
+from gateway.pausing import By
 from gateway.payload import utc
-from gateway.rules import LastChange, Rules, approvers
+from gateway.rules import LastChange, Rules, approvers, is_administrator
 from gateway.store.contract import Store
 
 DAY = 86_400
@@ -35,9 +43,15 @@ class GatewayDesk:
     signing_in: SigningIn
     deciding: Deciding
     batching: Batching
+    changing: Changing
+    people_known: People
+    agents_known: Agents
     gateway: str
     metrics_kept: Metrics
     last_change: LastChange
+    operating: Operating
+    history: History
+    granting: Granting
 
     async def state(self) -> dict[str, Any]:
         return {
@@ -56,7 +70,9 @@ class GatewayDesk:
     async def enrol_begin(self, token: str, name: str) -> dict[str, Any]:
         return await self.signing_in.enrol_begin(token, name)
 
-    async def enrol_finish(self, challenge_id: str, credential: dict[str, Any], token: str) -> SignedIn:
+    async def enrol_finish(
+        self, challenge_id: str, credential: dict[str, Any], token: str
+    ) -> SignedIn | dict[str, Any]:
         return await self.signing_in.enrol_finish(challenge_id, credential, token)
 
     def session(self, cookie_token: str, tab_token: str) -> Session | None:
@@ -114,6 +130,8 @@ class GatewayDesk:
             "revealed": sorted(await self.store.revealed(envelope_id, session.person)),
             "repeats": await self._repeats(envelope),
             "alike": await self.batching.alike(session, envelope),
+            "idempotency_key": self.deciding.sent_key(envelope),
+            "grantable": await self._grantable(session, envelope),
             "signed_by_me": mine is not None,
             "earlier_configuration": envelope.config_digest != self.rules().digest,
             "server_time": self._now(),
@@ -158,6 +176,64 @@ class GatewayDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
         return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
+
+    async def config(self, session: Session) -> dict[str, Any]:
+        shown = await self.operating.config_show()
+        try:
+            diff = await self.operating.config_diff()
+        except SecondsigError as error:
+            diff = {"diff": "", "wrong": str(error)}
+        may = is_administrator(self.rules(), self.directory, session.person)
+        return {**shown, **diff, "me": session.person, "administrator": may}
+
+    async def agents(self, session: Session) -> dict[str, Any]:
+        return await self.agents_known.view(session)
+
+    async def people(self, session: Session) -> dict[str, Any]:
+        return await self.people_known.view(session)
+
+    async def revoke_person(self, session: Session, name: str) -> dict[str, Any]:
+        return await self.people_known.revoke_person(session, name)
+
+    async def revoke_key(self, session: Session, credential: str) -> dict[str, Any]:
+        return await self.people_known.revoke_key(session, credential)
+
+    async def cancel_recovery(self, session: Session, name: str) -> dict[str, Any]:
+        return await self.people_known.cancel_recovery(session, name)
+
+    async def change_begin(self, session: Session, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
+        return await self.changing.begin(session, kind, asked)
+
+    async def change_finish(
+        self, session: Session, challenge_id: str, credential: dict[str, Any]
+    ) -> dict[str, Any]:
+        return await self.changing.finish(session, challenge_id, credential)
+
+    async def grants(self, session: Session) -> dict[str, Any]:
+        uses = await self.store.grant_uses()
+        agents = self.directory.agents.values()
+        return {
+            "grants": [grant_view(grant, uses.get(grant.id)) for grant in await self.store.grants()],
+            "ended": [
+                grant_view(grant, uses.get(grant.id)) for grant in await self.store.ended_grants(RECENT)
+            ],
+            "consents": [consent_view(agent, agent.consent) for agent in agents if agent.consent],
+            "server_time": self._now(),
+        }
+
+    async def revoke_grant(self, session: Session, grant_id: str) -> dict[str, Any]:
+        grant = await self.granting.revoke(grant_id, self._by(session))
+        if grant is None:
+            raise DeskError(404, "absent", "There is no such grant, or it has ended already.")
+        return {"grant": grant.id}
+
+    async def withdraw_consent(self, session: Session, agent: str) -> dict[str, Any]:
+        if not await self.granting.withdraw_consent(agent, self._by(session)):
+            raise DeskError(404, "absent", "This agent has no consent that could be withdrawn.")
+        return {"agent": agent}
+
+    def _by(self, session: Session) -> By:
+        return By(session.person, "session", b64u(session.credential_id))
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, Any]:
         return dict(await self.deciding.reveal(session, envelope_id, selector))
@@ -227,7 +303,13 @@ class GatewayDesk:
     async def _row(self, envelope: Envelope) -> dict[str, Any]:
         agent = self.directory.agents.get(envelope.agent)
         signed = signed_by(await self.store.signatures(envelope.id))
-        return row_view(envelope, team=agent.team if agent else None, signed=len(signed))
+        waits = envelope.state is State.PENDING
+        return row_view(
+            envelope,
+            team=agent.team if agent else None,
+            signed=len(signed),
+            unusual=self.history.unusual(envelope.agent) if waits else None,
+        )
 
     def _may(self, session: Session, envelope: Envelope, *, signed: bool) -> dict[str, Any]:
         if envelope.state is not State.PENDING:
@@ -246,6 +328,17 @@ class GatewayDesk:
         stake = self.deciding.stake(envelope, self.deciding.opened(envelope))
         return approvers(self.rules(), self.directory, stake)
 
+    async def _grantable(self, session: Session, envelope: Envelope) -> bool:
+        """Whether this person may answer the same in advance, now."""
+        act = self.changing.acts.get("grant/envelope")
+        if act is None or not envelope.grantable:
+            return False
+        try:
+            await act.plan(session.person, {"envelope": envelope.id, "covers": "intent"})
+        except DeskError:
+            return False
+        return True
+
     async def _log_entry(self, envelope_id: str) -> int | None:
         entries = await self.store.rows_of([envelope_id])
         return entries[-1].seq if entries else None
@@ -261,6 +354,7 @@ class GatewayDesk:
             "state": str(before.state),
             "by": before.decided_by,
             "note": before.note,
+            "idempotency_key": self.deciding.sent_key(before),
             "at": utc(before.decided_at or before.opened_at),
         }
 

@@ -84,7 +84,8 @@ class SigningIn:
     async def enrol_begin(self, token: str, name: str) -> dict[str, Any]:
         invitation = await self._invitation(token)
         person = invitation.person or clean_name(name)
-        if person in self.directory.people:
+        known = self.directory.people.get(person)
+        if known is not None and (invitation.inviter, invitation.person) != (person, person):
             raise DeskError(409, "name_taken", f"{person} is enrolled already: choose another name.")
         payload = jcs(
             {
@@ -103,11 +104,14 @@ class SigningIn:
             user_id=self._user_id(person),
             user_name=person,
             challenge=asked.challenge,
-            exclude=(),
+            exclude=[key.id for key in (*known.credentials, *known.waiting)] if known else (),
         )
         return {"challenge_id": asked.id, "options": options, "person": person, "payload": b64u(payload)}
 
-    async def enrol_finish(self, challenge_id: str, response: dict[str, Any], token: str) -> SignedIn:
+    async def enrol_finish(
+        self, challenge_id: str, response: dict[str, Any], token: str
+    ) -> SignedIn | dict[str, Any]:
+        """Signed in at once only by the first link; every other new key waits for its inviter."""
         invitation = await self._invitation(token)
         asked = await self._answered(challenge_id, "enrolment")
         name = asked.person or ""
@@ -123,18 +127,27 @@ class SigningIn:
         credential = replace(made, person=name, name=kind)
         now = self.store.now()
         person = Person(name, invitation.groups, now, None)
-        row = Row(Kind.PERSON, decision="enrolled", person=name, credential_id=b64u(credential.id))
-        change = Enrol(invitation.token_hash, person, credential, adopt_agents=invitation.person is None)
+        row = Row(
+            Kind.PERSON,
+            decision="enrolled",
+            person=name,
+            credential_id=b64u(credential.id),
+            detail=f"waits for {invitation.inviter}" if invitation.inviter else None,
+        )
+        change = Enrol(invitation.token_hash, person, credential, adopt_agents=_is_first(invitation))
         applied = await self.store.apply(change, [row])
         if isinstance(applied, Lost):
             raise DeskError(410, "link_used", NO_SUCH_LINK)
         await self.refreshed()
-        signed_in = await self._sign_in(credential, asserted=False)
-        signed_in.body["credential"] = {
+        told = {
             "name": credential.name,
-            "fingerprint": sha256(credential.id)[:16],
+            "fingerprint": credential.fingerprint,
             "device_bound": credential.device_type == "single_device",
         }
+        if invitation.inviter is not None:
+            return {"waiting": {"person": name, "for": invitation.inviter}, "credential": told}
+        signed_in = await self._sign_in(credential, asserted=False)
+        signed_in.body["credential"] = told
         return signed_in
 
     async def credential_of(self, response: dict[str, Any]) -> passkeys.Credential:
@@ -146,6 +159,13 @@ class SigningIn:
             known = None
         if known is None or known.person not in self.directory.people:
             raise DeskError(403, "unknown_passkey", "This passkey is not enrolled here.")
+        if known.waits_for is not None:
+            raise DeskError(
+                403,
+                "unconfirmed_passkey",
+                f"This passkey counts once {known.waits_for} has confirmed its fingerprint, "
+                f"{known.fingerprint}: read it out to them.",
+            )
         return known
 
     def verify(
@@ -236,3 +256,8 @@ def clean_name(name: str) -> str:
             400, "bad_name", f"A name has 1 to {MAX_NAME} letters, digits, spaces or any of . ' - _ @ +"
         )
     return text
+
+
+def _is_first(invitation: Invitation) -> bool:
+    """The link of an installation where nobody is enrolled yet."""
+    return invitation.person is None and invitation.inviter is None

@@ -1,14 +1,19 @@
 """What people are shown of envelopes and rows: plain JSON, with nothing in it that is to stay hidden."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.audit import Entry
 from gateway.envelopes import Envelope
+from gateway.history import Unusual
 from gateway.payload import utc
+from gateway.store.contract import Agent, Consent, Grant, Used
 
 
-def row_view(envelope: Envelope, *, team: str | None, signed: int) -> dict[str, Any]:
+def row_view(
+    envelope: Envelope, *, team: str | None, signed: int, unusual: Unusual | None = None
+) -> dict[str, Any]:
     return {
         "id": envelope.id,
         "state": str(envelope.state),
@@ -26,6 +31,7 @@ def row_view(envelope: Envelope, *, team: str | None, signed: int) -> dict[str, 
         "signed": signed,
         "quorum": envelope.quorum,
         "address": envelope.address,
+        "unusual": asdict(unusual) if unusual is not None else None,
         "decided_by": envelope.decided_by,
         "decided_at": utc(envelope.decided_at) if envelope.decided_at else None,
         "decision_method": envelope.decision_method,
@@ -41,3 +47,36 @@ def entry_view(entry: Entry) -> dict[str, Any]:
     at = datetime.fromtimestamp(entry.at_ms / 1000, UTC)
     stamp = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{entry.at_ms % 1000:03d}Z"
     return {"seq": entry.seq, "at": stamp, **entry.row.columns(), "kind": str(entry.row.kind)}
+
+
+def grant_view(grant: Grant, used: Used | None) -> dict[str, Any]:
+    return {
+        "id": grant.id,
+        "agent": grant.agent,
+        "covers": grant.kind,
+        "says": grant.says,
+        "units": [{"action": unit.action, "resource": unit.resource} for unit in grant.units],
+        "cedar": grant.cedar,
+        "signer": grant.signer,
+        "made_at": utc(grant.made_at),
+        "expires_at": utc(grant.expires_at) if grant.expires_at else None,
+        "envelope": grant.envelope,
+        "uses": used.count if used else 0,
+        "last_used_at": utc(used.last) if used and used.last else None,
+        "ended_at": utc(grant.ended_at) if grant.ended_at else None,
+        "ended_why": grant.ended_why,
+        "ended_by": grant.ended_by,
+    }
+
+
+def consent_view(agent: Agent, consent: Consent) -> dict[str, Any]:
+    return {
+        "agent": agent.name,
+        "form": consent.form,
+        "says": consent.says,
+        "cedar": consent.cedar,
+        "person": consent.person,
+        "at": utc(consent.at),
+        "expires_at": utc(consent.expires_at) if consent.expires_at else None,
+        "withdrawn_at": utc(consent.withdrawn_at) if consent.withdrawn_at else None,
+    }

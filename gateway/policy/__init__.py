@@ -1,6 +1,17 @@
 """What the operator's Cedar policies say of a request, and of who may approve it."""
 
-from gateway.policy.facts import AgentFacts, Facts, PersonFacts
+from gateway.policy.facts import AgentFacts, Facts, FirstRequest, PersonFacts, Remembered
+from gateway.policy.fragments import Fragment, NoFragment, names_its_actions
 from gateway.policy.policy import Policy
 
-__all__ = ["AgentFacts", "Facts", "PersonFacts", "Policy"]
+__all__ = [
+    "AgentFacts",
+    "Facts",
+    "FirstRequest",
+    "Fragment",
+    "NoFragment",
+    "PersonFacts",
+    "Policy",
+    "Remembered",
+    "names_its_actions",
+]

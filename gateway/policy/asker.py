@@ -10,6 +10,7 @@ from cedarpy import Entities
 from gateway.model import EntityRef, Mapped, Unit
 from gateway.policy.facts import (
     GATEWAY_ATTRIBUTES,
+    PASSING,
     CannotTell,
     Facts,
     check_address,
@@ -60,7 +61,8 @@ class Asker:
             values = gateway_values(unit, facts, units, policies.reads)
             values |= {name: own[name] for name in policies.reads & own.keys()}
         entities = self._entities(principal, unit, policies)
-        memory = Memory(self._answers, _key(principal, unit))
+        passing = PASSING & values.keys()
+        memory = None if passing else Memory(self._answers, _key(principal, unit))
         question = Question(principal, unit.action, unit.resource, policies, entities, values, memory)
         self._check_shape(question, unit, facts, units, own)
         return question
@@ -134,6 +136,21 @@ class Asker:
         entities = self._world.reachable(roots, {}) | {envelope.ref: envelope}
         question = Question(someone, "approve", envelope.ref, policies, _parse(entities.values()), {})
         return question.ask_with(json.dumps({"owner": owner})).allowed
+
+    def limits(self, agent: str) -> dict[str, int]:
+        known = self._world.entities
+        found = known.get(EntityRef("Agent", agent))
+        attrs = found.attrs.get("limits") if found else None
+        return dict(known[EntityRef("Limits", attrs["__entity"]["id"])].tags) if attrs else {}
+
+    def groups(self) -> frozenset[str]:
+        known = self._world.entities
+        named = {ref for ref in known if ref.type == "Group"}
+        above = {ref for entity in known.values() for ref in entity.parents if ref.type == "Group"}
+        return frozenset(ref.id for ref in named | above)
+
+    def belongs(self, person: str, group: str) -> bool:
+        return EntityRef("Group", group) in self._world.above(EntityRef("Person", person))
 
     def _belongs(self, person: EntityRef, approvers: str) -> bool:
         """Whether a template's approvers, as it writes them, are this person or a group above."""

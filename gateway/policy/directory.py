@@ -31,8 +31,9 @@ def build_world(
     entities = {**actions, **file.entities}
     for ref, parents in (*_agents(agents), *_people(people)):
         entities[ref] = (entities.get(ref) or Entity(ref)).under(parents)
+    told = {EntityRef("Agent", agent.name): agent for agent in agents}
     for agent in [entity for entity in entities.values() if entity.ref.type == "Agent"]:
-        entities.update(_with_limits(agent, file, entities))
+        entities.update(_with_limits(agent, file, entities, told.get(agent.ref)))
     return World(entities)
 
 
@@ -53,21 +54,24 @@ type Tags = Mapping[str, Any]
 
 
 def _with_limits(
-    agent: Entity, file: FileEntities, entities: Mapping[EntityRef, Entity]
+    agent: Entity, file: FileEntities, entities: Mapping[EntityRef, Entity], told: AgentFacts | None
 ) -> dict[EntityRef, Entity]:
-    """An agent whose limits are one entity: its own tags over those of its teams."""
+    """An agent whose limits are one entity: its own tags over its teams', and the pages' over the file's."""
     own = agent.attrs.get("limits")
-    inherited = _inherited(agent.parents, file, entities)
-    if own is None and inherited is None:
+    set_for_team = told.team_limits if told else {}
+    set_for_agent = told.limits if told else {}
+    inherited = {**(_inherited(agent.parents, file, entities) or {}), **set_for_team}
+    if own is None and not inherited and not set_for_agent:
         return {}
     own_tags = entities[EntityRef("Limits", own["__entity"]["id"])].tags if own else {}
+    own_tags = {**own_tags, **set_for_agent}
     resolved = EntityRef("Limits", _RESOLVED + agent.ref.id)
     while resolved in entities:
         resolved = EntityRef("Limits", resolved.id + "'")
     attrs = {**agent.attrs, "limits": {"__entity": uid(resolved)}}
     return {
         agent.ref: Entity(agent.ref, agent.parents, attrs, agent.tags),
-        resolved: Entity(resolved, tags={**(inherited or {}), **own_tags}),
+        resolved: Entity(resolved, tags={**inherited, **own_tags}),
     }
 
 

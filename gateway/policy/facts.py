@@ -6,10 +6,10 @@ in it are letters, never structure.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.errors import SecondsigError
 from gateway.model import ContextValue, Money, Unit
@@ -24,6 +24,37 @@ class CannotTell(SecondsigError):
     """Cedar gave no answer that can be relied on, so the answer is deny."""
 
 
+class Remembered(Protocol):
+    """What the gateway remembers of the agent; worked out only where a policy reads it."""
+
+    def intent_risk(self) -> str: ...
+    def recent(self, action: str) -> Mapping[str, int]: ...
+    def spent(self, unit: Unit) -> Mapping[str, int] | None:
+        """None for a unit that carries no money."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRequest:
+    """Nothing is remembered: this request is all there ever was of its agent."""
+
+    level: str = "low"
+
+    def intent_risk(self) -> str:
+        return self.level
+
+    def recent(self, action: str) -> Mapping[str, int]:
+        return dict.fromkeys(
+            ("requests_hour", "requests_day", "action_hour", "action_day", "questions_hour"), 1
+        )
+
+    def spent(self, unit: Unit) -> Mapping[str, int] | None:
+        money = unit.context.get("money")
+        if not isinstance(money, Money):
+            return None
+        return {"hour": max(0, money.minor), "day": max(0, money.minor)}
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`cosigner` and `approvals` count people; the flags below them never stand in for one."""
@@ -35,7 +66,7 @@ class Facts:
     requester_ip: str
     now_epoch: int
     purpose: str | None
-    intent_risk: str = "low"
+    remembered: Remembered = FirstRequest()
     delegate: bool = False
     break_glass: bool = False
     grant: bool = False
@@ -43,9 +74,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class AgentFacts:
+    """With the limits that people set on the pages, for the agent and for its team."""
+
     name: str
     team: str | None = None
     owner: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    team_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +122,25 @@ _TELLERS: Mapping[str, Teller] = {
     "break_glass": lambda _unit, facts, _units: facts.break_glass,
     "grant": lambda _unit, facts, _units: facts.grant,
     "risk": lambda unit, _facts, _units: unit.risk.value,
-    "intent_risk": lambda _unit, facts, _units: facts.intent_risk,
+    "intent_risk": lambda _unit, facts, _units: facts.remembered.intent_risk(),
     "method": lambda _unit, facts, _units: facts.method,
     "host": lambda _unit, facts, _units: facts.host,
     "requester_ip": lambda _unit, facts, _units: _address(facts.requester_ip),
     "now": lambda _unit, facts, _units: _clock(facts.now_epoch),
     "purpose": lambda _unit, facts, _units: facts.purpose,
+    "recent": lambda unit, facts, _units: _longs(facts.remembered.recent(unit.action)),
+    "spent": lambda unit, facts, _units: _longs(facts.remembered.spent(unit)),
     "units": lambda _unit, _facts, units: units,
 }
 GATEWAY_ATTRIBUTES = frozenset(_TELLERS) | {"cosigner", "approvals"}
+
+
+PASSING = frozenset({"recent", "spent"})
+"""What is another number for the very next request: an answer about it is not worth remembering."""
+
+
+def _longs(values: Mapping[str, int] | None) -> Mapping[str, int] | None:
+    return None if values is None else {name: _long(value) for name, value in values.items()}
 
 
 def _long(value: int) -> int:

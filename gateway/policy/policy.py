@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from gateway.policy.check import check_policies
 from gateway.policy.directory import action_entities, build_world
 from gateway.policy.entities import FileEntities, read_entities
 from gateway.policy.facts import AgentFacts, CannotTell, Facts, PersonFacts
+from gateway.policy.fragments import Fragment, NoFragment, read_fragment
 from gateway.policy.questions import Answer, Question
 from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slices
@@ -22,6 +23,8 @@ from gateway.policy.world import Entity
 
 _UNSIGNED = PolicyReason("default", "No policy allows this without a person's signature.")
 _UNALLOWED = PolicyReason("default", "No policy allows this.")
+_UNFITTING = PolicyReason("judge", "Nothing said that this request fits the purpose that the agent gave.")
+_MOST_FRAGMENTS = 1024
 _FAILED = PolicyReason("policy-error", "A policy could not be evaluated, so nothing passes.")
 
 
@@ -50,7 +53,9 @@ class Policy:
     def __init__(self, loaded: _Loaded, agents: Sequence[AgentFacts], people: Sequence[PersonFacts]) -> None:
         self._loaded = loaded
         world = build_world(loaded.file, loaded.actions, agents, people)
+        self._world = world
         self._asker = Asker(loaded.schemas, loaded.vocabulary, loaded.slices, world)
+        self._fragments: dict[str, tuple[Fragment, Asker]] = {}
 
     @classmethod
     def load(
@@ -105,14 +110,32 @@ class Policy:
         """The same policies over other agents and people."""
         return Policy(self._loaded, agents, people)
 
-    def decide(self, agent: str, mapped: Mapped, facts: Facts, max_quorum: int = 5) -> Decision:
-        """Whether a request passes, or how many people must sign; the facts' own signatures do not count."""
+    def decide(
+        self,
+        agent: str,
+        mapped: Mapped,
+        facts: Facts,
+        max_quorum: int = 5,
+        beyond: tuple[PolicyReason, ...] = (),
+    ) -> Decision:
+        """Whether a request passes, or how many people must sign; the facts' own signatures do not count.
+
+        What is `beyond` an agent's consent is asked of people, as what a template raises is; and a grant
+        answers both.
+        """
         try:
-            return self._decide(agent, mapped, facts, max_quorum)
+            return self._decide(agent, mapped, facts, max_quorum, beyond)
         except CannotTell as doubt:
             return Decision(Effect.DENY, (_FAILED,), error=str(doubt))
 
-    def _decide(self, agent: str, mapped: Mapped, facts: Facts, max_quorum: int) -> Decision:
+    def _decide(
+        self,
+        agent: str,
+        mapped: Mapped,
+        facts: Facts,
+        max_quorum: int,
+        beyond: tuple[PolicyReason, ...],
+    ) -> Decision:
         _refuse_nothing(mapped)
         forbidden = [unit for unit in mapped.units if unit.risk is Risk.FORBID]
         if forbidden:
@@ -122,12 +145,13 @@ class Policy:
         raised = [
             _asks(unit)
             for unit, answer in zip(mapped.units, unsigned, strict=True)
-            if answer.allowed and unit.risk is not Risk.LOW
+            if answer.allowed and unit.risk is not Risk.LOW and not facts.grant
         ]
-        if all(answer.allowed for answer in unsigned) and not raised:
+        outside = () if facts.grant else beyond
+        if all(answer.allowed for answer in unsigned) and not raised and not outside:
             return Decision(Effect.ALLOW, _told(unsigned))
         held = [answer for answer in unsigned if not answer.allowed]
-        reasons = _unique((*_each(held, _UNSIGNED), *raised))
+        reasons = _unique((*_each(held, _UNSIGNED), *raised, *outside))
         return _signed(questions, reasons, range(_least(mapped), max_quorum + 1), raised=bool(raised))
 
     def authorise(self, agent: str, mapped: Mapped, facts: Facts) -> Decision:
@@ -153,6 +177,14 @@ class Policy:
             return Decision(Effect.DENY, _unique(_each(refused, _UNALLOWED)))
         return Decision(Effect.ALLOW, _told(answers), quorum=approvals)
 
+    def raise_to_people(self, agent: str, mapped: Mapped, facts: Facts) -> Decision:
+        """What policy allows, put before people all the same: as many as the templates ask for at least."""
+        least = _least(mapped)
+        signed = self.authorise(agent, mapped, replace(facts, cosigner=True, approvals=least))
+        if signed.effect is not Effect.ALLOW:
+            return signed
+        return Decision(Effect.STEP_UP, (_UNFITTING,), least)
+
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
         """Cedar lets this person approve every unit, and no template has narrowed the approvers to others."""
         try:
@@ -161,6 +193,42 @@ class Policy:
             )
         except CannotTell:
             return False
+
+    def fragment(self, text: str) -> Fragment:
+        """What people sign for one agent, read against the schema of now. Raises NoFragment."""
+        return self._fragment(text)[0]
+
+    def permits(self, text: str, agent: str, mapped: Mapped, facts: Facts) -> bool:
+        """Whether a fragment alone permits every unit of a request, as one that nobody has signed."""
+        try:
+            fragment, asker = self._fragment(text)
+            questions = asker.questions(agent, mapped, replace(facts, grant=False))
+            answers = [question.ask(cosigner=False, approvals=0) for question in questions]
+        except (CannotTell, NoFragment):
+            return False
+        return fragment.agent == agent and bool(answers) and all(answer.allowed for answer in answers)
+
+    def _fragment(self, text: str) -> tuple[Fragment, Asker]:
+        if text not in self._fragments:
+            schemas, vocabulary = self._loaded.schemas, self._loaded.vocabulary
+            fragment = read_fragment(text, schemas, vocabulary)
+            asker = Asker(schemas, vocabulary, Slices(fragment.rules, vocabulary), self._world)
+            if len(self._fragments) >= _MOST_FRAGMENTS:
+                self._fragments.clear()
+            self._fragments[text] = fragment, asker
+        return self._fragments[text]
+
+    def limits(self, agent: str) -> dict[str, int]:
+        """The limits of an agent as Cedar sees them."""
+        return self._asker.limits(agent)
+
+    def groups(self) -> frozenset[str]:
+        """Every group that the operator's entities name, or somebody is in."""
+        return self._asker.groups()
+
+    def belongs(self, person: str, group: str) -> bool:
+        """Whether a person is in a group, by the directory or by the operator's entities."""
+        return self._asker.belongs(person, group)
 
 
 def _signed(

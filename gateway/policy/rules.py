@@ -13,7 +13,7 @@ from gateway.policy.source import Source
 from gateway.policy.tokens import Token, Tokens, statements, text_of, tokens_of
 
 # Reasons that are the gateway's own; a policy of that name would put words in its mouth.
-RESERVED_IDS = frozenset({"default", "template", "policy-error"})
+RESERVED_IDS = frozenset({"default", "template", "policy-error", "judge", "consent"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The engine: listens on the sockets it is given, and asks the gate about everything."""
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from mitmproxy.options import Options
 from addons.close_bypasses import CloseBypasses
 from addons.enforce import Enforce
 from addons.identify_agent import IdentifyAgent
-from gateway.gate import Gate
+from gateway.gate import Carried, Gate, Release
+from gateway.model import Request
+from gateway.proxy.carrying import carry
 from gateway.proxy.certificates import CertificateAuthority, Leaves
 from gateway.proxy.connection import ClientConnection, Hook, Shared
 from gateway.proxy.dialer import Dialer
@@ -75,6 +78,7 @@ class Engine:
         tls = Tls(options, Leaves(ca), tunnels, gate.needs_http1)
         addons = (IdentifyAgent(gate, tunnels), CloseBypasses(tunnels), Enforce(gate, tunnels), tls)
         hooks = {name: _hooks(name, addons) for name in HOOKS}
+        self._gate, self._stopping = gate, False
         self._shared = Shared(options, dialer, Refuser(gate), hooks, tunnels)
 
     async def start(self) -> None:
@@ -88,13 +92,26 @@ class Engine:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _probe_when_idle(writer.get_extra_info("socket"))
         connection = ClientConnection(reader, writer, self._shared)
+        with self._known(connection):
+            await connection.handle_client()
+
+    @contextlib.contextmanager
+    def _known(self, connection: ClientConnection) -> Iterator[None]:
+        """While it is served, so that stopping waits for it."""
         task = asyncio.current_task()
-        assert task  # noqa: S101 -- asyncio runs this in a task of its own
+        assert task  # noqa: S101 -- every connection is served in a task of its own
         self._connections[connection] = task
         try:
-            await connection.handle_client()
+            yield
         finally:
             del self._connections[connection]
+
+    async def carry(self, release: Release, request: Request) -> Carried | None:
+        """Send a release that no client waits for; see `gate.Courier`. An engine that stops sends nothing."""
+        if self._stopping:
+            release.done("not_sent", None, "the gateway is stopping")
+            return None
+        return await carry(self._gate, self._shared, self._known, release, request)
 
     @property
     def flows(self) -> list[Exchange]:
@@ -104,6 +121,7 @@ class Engine:
 
     async def stop(self, grace: float) -> None:
         """Take no new connections, let requests end for `grace` seconds, then close what is left."""
+        self._stopping = True
         for server in self._servers:
             server.close()
         clock = asyncio.get_running_loop().time

@@ -9,7 +9,9 @@ from gateway.audit import COLUMNS, Row
 from gateway.envelopes import ENDED, Envelope, IllegalStep, State, Step, after
 from gateway.passkeys import Credential
 from gateway.store import contract as c
+from gateway.store import tallies
 from gateway.store.caps import reached
+from gateway.store.epoch import begin
 from gateway.store.records import ENVELOPE_COLUMNS, challenge_from, envelope_columns, envelope_from
 
 ENDED_SQL = ", ".join(f"'{state}'" for state in sorted(ENDED))
@@ -57,6 +59,7 @@ def _open(change: c.Open, db: sqlite3.Connection) -> c.Applied:
     if full is not None:
         return c.Lost("limit", full=full)
     db.execute(INSERT_ENVELOPE, envelope_columns(new))
+    tallies.reserve(db, change)
     return c.Done(envelope=new)
 
 
@@ -73,7 +76,7 @@ def _move(change: c.Move, db: sqlite3.Connection) -> c.Applied:
         return c.Lost("expired", current)
     state = after(current.state, change.step)
     decides = current.state is State.PENDING or change.step is Step.REVOKE
-    moved = _once(
+    moved = once(
         db,
         "UPDATE envelopes SET state = ?, version = version + 1, outcome = coalesce(?, outcome), "
         "status = coalesce(?, status), note = coalesce(?, note) WHERE id = ?",
@@ -136,7 +139,7 @@ def _signable(change: c.Sign, db: sqlite3.Connection) -> Envelope | c.Lost:
 
 def _add_signature(change: c.Sign, current: Envelope, db: sqlite3.Connection) -> c.Applied:
     signature = change.signature
-    made = _once(
+    made = once(
         db,
         "INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -188,7 +191,8 @@ def _withdraw(change: c.Withdraw, db: sqlite3.Connection) -> c.Applied:
 @make.register
 def _spend(change: c.Spend, db: sqlite3.Connection) -> c.Applied:
     won = db.execute(
-        "UPDATE envelopes SET state = 'spent', version = version + 1, invocation = ?, spent_at = ? "
+        "UPDATE envelopes SET state = 'spent', version = version + 1, invocation = ?, spent_at = ?, "
+        "sent_key = ? "
         "WHERE id = ? AND version = ? AND state = 'approved' AND cosigner = ? AND cosigner_expires > ? "
         "AND EXISTS (SELECT 1 FROM tokens t JOIN agents a ON a.name = t.agent WHERE t.id = ? "
         "            AND t.agent = envelopes.agent AND t.revoked_at IS NULL "
@@ -198,6 +202,7 @@ def _spend(change: c.Spend, db: sqlite3.Connection) -> c.Applied:
         (
             change.invocation,
             change.at,
+            change.sent_key,
             change.envelope,
             change.version,
             change.cosigner,
@@ -210,7 +215,8 @@ def _spend(change: c.Spend, db: sqlite3.Connection) -> c.Applied:
     return _done_with(db, change.envelope) if won.rowcount else _lost(db, change.envelope)
 
 
-def _once(db: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> c.Applied:
+def once(db: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> c.Applied:
+    """Lost if there is one of the same name already."""
     try:
         db.execute(statement, values)
     except sqlite3.IntegrityError:
@@ -218,14 +224,15 @@ def _once(db: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> c.
     return c.Done()
 
 
-def _hit(db: sqlite3.Connection, statement: str, values: tuple[Any, ...] | dict[str, Any]) -> c.Applied:
+def touched(db: sqlite3.Connection, statement: str, values: tuple[Any, ...] | dict[str, Any]) -> c.Applied:
+    """Lost if it changed nothing."""
     return c.Done() if db.execute(statement, values).rowcount else c.Lost("absent")
 
 
 @make.register
 def _add_agent(change: c.AddAgent, db: sqlite3.Connection) -> c.Applied:
     agent = change.agent
-    made = _once(
+    made = once(
         db,
         "INSERT INTO agents VALUES (?, ?, ?, ?, ?, NULL, NULL)",
         (agent.name, agent.team, agent.owner, agent.paused, agent.created_at),
@@ -243,7 +250,7 @@ def _add_token(change: c.AddToken, db: sqlite3.Connection) -> c.Applied:
         return c.Lost("absent")
     if change.replaces_others:
         _revoke_tokens(c.RevokeTokens(token.agent, token.created_at), db)
-    return _once(
+    return once(
         db,
         "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, NULL)",
         (token.id, token.agent, token.run, token.hash, token.created_at, token.expires_at),
@@ -252,7 +259,7 @@ def _add_token(change: c.AddToken, db: sqlite3.Connection) -> c.Applied:
 
 @make.register
 def _revoke_tokens(change: c.RevokeTokens, db: sqlite3.Connection) -> c.Applied:
-    return _hit(
+    return touched(
         db,
         "UPDATE tokens SET revoked_at = ? WHERE agent = ? AND revoked_at IS NULL AND (? IS NULL OR run = ?)",
         (change.at, change.agent, change.run, change.run),
@@ -261,7 +268,7 @@ def _revoke_tokens(change: c.RevokeTokens, db: sqlite3.Connection) -> c.Applied:
 
 @make.register
 def _pause_agent(change: c.PauseAgent, db: sqlite3.Connection) -> c.Applied:
-    return _hit(
+    return touched(
         db,
         "UPDATE agents SET paused = :paused, resumed_at = CASE WHEN :paused THEN resumed_at ELSE :at END "
         "WHERE name = :agent AND removed_at IS NULL",
@@ -272,7 +279,7 @@ def _pause_agent(change: c.PauseAgent, db: sqlite3.Connection) -> c.Applied:
 @make.register
 def _remove_agent(change: c.RemoveAgent, db: sqlite3.Connection) -> c.Applied:
     _revoke_tokens(c.RevokeTokens(change.agent, change.at), db)
-    return _hit(
+    return touched(
         db,
         "UPDATE agents SET removed_at = ? WHERE name = ? AND removed_at IS NULL",
         (change.at, change.agent),
@@ -280,66 +287,9 @@ def _remove_agent(change: c.RemoveAgent, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _invite(change: c.Invite, db: sqlite3.Connection) -> c.Applied:
-    invitation = change.invitation
-    db.execute("DELETE FROM invitations WHERE used_at IS NULL AND person IS ?", (invitation.person,))
-    return _once(
-        db,
-        "INSERT INTO invitations VALUES (?, ?, ?, ?, NULL)",
-        (invitation.token_hash, invitation.person, json.dumps(invitation.groups), invitation.expires_at),
-    )
-
-
-@make.register
-def _enrol(change: c.Enrol, db: sqlite3.Connection) -> c.Applied:
-    person, credential = change.person, change.credential
-    used = db.execute(
-        "UPDATE invitations SET used_at = ? WHERE token_hash = ? AND used_at IS NULL AND expires_at > ?",
-        (person.created_at, change.token_hash, person.created_at),
-    )
-    if not used.rowcount:
-        return c.Lost("used")
-    made = _once(
-        db,
-        "INSERT INTO people VALUES (?, ?, ?, NULL)",
-        (person.name, json.dumps(person.groups), person.created_at),
-    )
-    if isinstance(made, c.Lost):
-        return made
-    if change.adopt_agents:
-        db.execute("UPDATE agents SET owner = ? WHERE owner IS NULL", (person.name,))
-    return _once(
-        db,
-        "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-        (
-            credential.id,
-            person.name,
-            credential.public_key,
-            credential.sign_count,
-            json.dumps(credential.transports),
-            credential.device_type,
-            credential.backed_up,
-            credential.name,
-            person.created_at,
-        ),
-    )
-
-
-@make.register
-def _revoke_person(change: c.RevokePerson, db: sqlite3.Connection) -> c.Applied:
-    db.execute("UPDATE credentials SET revoked_at = ? WHERE person = ?", (change.at, change.person))
-    db.execute("DELETE FROM sessions WHERE person = ?", (change.person,))
-    return _hit(
-        db,
-        "UPDATE people SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL",
-        (change.at, change.person),
-    )
-
-
-@make.register
 def _add_challenge(change: c.AddChallenge, db: sqlite3.Connection) -> c.Applied:
     asked = change.challenge
-    return _once(
+    return once(
         db,
         "INSERT INTO challenges VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -367,7 +317,8 @@ def _advance_credential(db: sqlite3.Connection, credential: Credential) -> bool:
     """The counter goes forward only; a credential revoked in the meantime counts for nothing."""
     moved = db.execute(
         "UPDATE credentials SET sign_count = ?, backed_up = ? "
-        "WHERE id = ? AND revoked_at IS NULL AND (sign_count < ? OR (sign_count = 0 AND ? = 0))",
+        "WHERE id = ? AND revoked_at IS NULL AND waits_for IS NULL "
+        "AND (sign_count < ? OR (sign_count = 0 AND ? = 0))",
         (
             credential.sign_count,
             credential.backed_up,
@@ -385,7 +336,7 @@ def _sign_in(change: c.SignIn, db: sqlite3.Connection) -> c.Applied:
         return c.Lost("used")
     session = change.session
     db.execute("DELETE FROM sessions WHERE expires_at <= ?", (session.created_at,))
-    return _once(
+    return once(
         db,
         "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
         (
@@ -401,7 +352,7 @@ def _sign_in(change: c.SignIn, db: sqlite3.Connection) -> c.Applied:
 
 @make.register
 def _sign_out(change: c.SignOut, db: sqlite3.Connection) -> c.Applied:
-    return _hit(db, "DELETE FROM sessions WHERE token_hash = ?", (change.token_hash,))
+    return touched(db, "DELETE FROM sessions WHERE token_hash = ?", (change.token_hash,))
 
 
 @make.register
@@ -415,12 +366,42 @@ def _reveal(change: c.Reveal, db: sqlite3.Connection) -> c.Applied:
 @make.register
 def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
     shredded = db.execute(
-        "UPDATE envelopes SET sealed = NULL, cosigner_token = NULL "  # noqa: S608  # states of our own table
+        "UPDATE envelopes SET sealed = NULL, cosigner_token = NULL, sent_key = NULL "  # noqa: S608  # states of our own table
         f"WHERE sealed IS NOT NULL AND state IN ({ENDED_SQL}) AND expires_at < ?",
         (change.ended_before,),
     )
-    db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.now,))
-    return c.Done() if shredded.rowcount else c.Lost("absent")
+    swept = db.execute("DELETE FROM challenges WHERE expires_at < ?", (change.now,))
+    return c.Done() if shredded.rowcount or swept.rowcount else c.Lost("absent")
+
+
+@make.register
+def _with_signature(change: c.WithSignature, db: sqlite3.Connection) -> c.Applied:
+    """Whatever is lost takes everything with it: the caller rolls back what a lost change began."""
+    if not _advance_credential(db, change.credential):
+        return c.Lost("used")
+    given = change.evidence
+    kept = once(
+        db,
+        "INSERT INTO signed_changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            given.id,
+            given.kind,
+            given.person,
+            given.credential_id,
+            given.challenge,
+            given.sealed_payload,
+            given.payload_sha256,
+            json.dumps(given.assertion),
+            given.at,
+        ),
+    )
+    return make(change.change, db) if isinstance(kept, c.Done) else kept
+
+
+@make.register
+def _forget(change: c.Forget, db: sqlite3.Connection) -> c.Applied:
+    tallies.forget(db, change.now)
+    return c.Done()
 
 
 @make.register
@@ -432,7 +413,21 @@ def _record(_change: c.Record, _db: sqlite3.Connection) -> c.Applied:
 def _configure(change: c.Configure, db: sqlite3.Connection) -> c.Applied:
     """Only a digest that differs from the one in force is a change."""
     row = db.execute("SELECT value FROM meta WHERE key = 'config_digest'").fetchone()
-    if row and row["value"] == change.digest:
+    if row and row["value"] == change.digest and change.signed is None:
         return c.Lost("exists")
+    if change.signed:
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('signed_config', ?)", (change.signed,))
+    elif change.signed is not None:
+        db.execute("DELETE FROM meta WHERE key = 'signed_config'")
     db.execute("INSERT OR REPLACE INTO meta VALUES ('config_digest', ?)", (change.digest,))
+    return c.Done()
+
+
+@make.register
+def _new_epoch(_change: c.NewEpoch, db: sqlite3.Connection) -> c.Applied:
+    """Who was signed in, or held a link, may have been signed out or have used it since."""
+    db.execute("DELETE FROM sessions")
+    db.execute("DELETE FROM challenges")
+    db.execute("DELETE FROM invitations WHERE used_at IS NULL")
+    begin(db)
     return c.Done()

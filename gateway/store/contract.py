@@ -9,13 +9,33 @@
 - `now` is the one clock that decides; it never runs backwards.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from gateway.audit import Entry, Row
 from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
 from gateway.passkeys import Credential
+
+type GrantKind = Literal["intent", "resource", "cedar"]
+type GrantEnd = Literal["revoked", "expired", "agent_removed", "signer", "meaning"]
+type ConsentForm = Literal["read_only", "project", "until", "cedar"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What an agent was meant for, as Cedar. Withdrawn or over it permits nothing: everything is asked."""
+
+    form: ConsentForm
+    cedar: str
+    says: str
+    person: str
+    at: int
+    expires_at: int | None
+    withdrawn_at: int | None = None
+
+    def holds(self, now: int) -> bool:
+        return self.withdrawn_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +45,7 @@ class Agent:
     owner: str | None
     paused: bool
     created_at: int
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +68,25 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
+    """Whoever comes by an inviter's link waits until the inviter has confirmed the new key.
+
+    Without a person the guest chooses a name. A person who invites themself adds a key of their own.
+    """
+
     token_hash: str
     person: str | None
     groups: tuple[str, ...]
     expires_at: int
+    inviter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Somebody lost their passkeys, and one administrator has said so."""
+
+    person: str
+    started_by: str
+    started_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +94,7 @@ class Challenge:
     """A question to a passkey, stored before it is shown; used once, by one person, for one verb."""
 
     id: str
-    kind: Literal["login", "enrolment", "approval", "batch"]
+    kind: Literal["login", "enrolment", "approval", "batch", "administration"]
     person: str | None
     envelope: str | None
     challenge: bytes
@@ -76,6 +112,117 @@ class StoredSession:
     expires_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class SignedChange:
+    """One person's assertion over one change of the gateway, kept whole so that it can be verified again."""
+
+    id: str
+    kind: str
+    person: str
+    credential_id: bytes
+    challenge: bytes
+    sealed_payload: bytes
+    payload_sha256: str
+    assertion: dict[str, Any]
+    at: int
+
+
+type What = Literal[
+    "requests", "action", "paid", "questions", "worked", "asked", "largest", "did", "touched", "used", "from"
+]
+
+
+class Tally(NamedTuple):
+    """Something of an agent that was counted in the step of time that begins with `slot`."""
+
+    agent: str
+    what: What
+    name: str
+    slot: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What a request would add to its agent's sums and habits; money by purse, names without their text."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    credential: str
+    address: str
+    money: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What the envelope of a request reserves, or has spent."""
+
+    envelope: Envelope
+    reserved: Reserved
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedUnit:
+    """One thing that a grant lets an agent do, with what decides who may approve it."""
+
+    service: str
+    action: str
+    resource: str
+    groups: tuple[str, ...]
+    risk: str
+    approvers: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A person's standing answer to one question. `fingerprint` names the templates that gave it its meaning.
+
+    One of an envelope is for its host; of the kind `intent` it has an intent key, of the kind `cedar` a
+    policy text and no units.
+    """
+
+    id: str
+    kind: GrantKind
+    agent: str
+    signer: str
+    credential_id: bytes
+    signed_change: str
+    made_at: int
+    expires_at: int | None
+    fingerprint: str
+    units: tuple[GrantedUnit, ...]
+    says: str
+    envelope: str | None = None
+    host: str | None = None
+    intent_key: str | None = None
+    cedar: str | None = None
+    ended_at: int | None = None
+    ended_why: str | None = None
+    ended_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantUse:
+    """One request that a grant let pass; without an outcome it is still on its way."""
+
+    id: str
+    grant_id: str
+    at: int
+    action: str
+    resource: str
+    agent: str
+    run: str | None
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How often a grant was used, and when last."""
+
+    count: int
+    last: int | None
+
+
 # What can change. Each is one conditional write.
 
 
@@ -88,6 +235,7 @@ class Open:
 
     envelope: Envelope
     caps: Caps
+    reserved: Reserved | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +294,44 @@ class Spend:
     invocation: str
     token_id: str
     config_digest: str
+    at: int
+    sent_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Of an async question: the request until it can be sent no more, the answer until it was fetched."""
+
+    request: bytes | None
+    answer: bytes | None
+    fetched_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """From now on the gateway sends the request, and this secret fetches its answer.
+
+    `Lost` once the question is over, and for everybody but the first.
+    """
+
+    envelope: str
+    request: bytes
+    secret_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The move that ends a release, with the upstream's answer."""
+
+    move: Move
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakeAnswer:
+    """The answer leaves the store, once."""
+
+    envelope: str
     at: int
 
 
@@ -207,6 +393,57 @@ class RevokePerson:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmKey:
+    """A key that waited counts from now on, if it waited for this person."""
+
+    credential_id: bytes
+    inviter: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeKey:
+    """The key and every session that it began are over."""
+
+    credential_id: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecovery:
+    recovery: Recovery
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRecovery:
+    person: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRecovery:
+    """The person's keys are revoked and a new invitation is made, if this very recovery is still open."""
+
+    recovery: Recovery
+    invitation: Invitation
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has limits of their own."""
+
+    kind: Literal["agent", "team"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimits:
+    """Some of a holder's limits are other ones now; None takes one away."""
+
+    holder: Holder
+    values: tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AddChallenge:
     challenge: Challenge
 
@@ -248,10 +485,79 @@ class Shred:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """What is remembered of agents is gone once it is too old to count."""
+
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Configure:
-    """A configuration takes effect."""
+    """A configuration takes effect; `signed` keeps the files of one that was signed, "" forgets them."""
 
     digest: str
+    signed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddGrant:
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class EndGrant:
+    """Revoked, over, or no longer what was signed: for good."""
+
+    grant_id: str
+    at: int
+    why: GrantEnd
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UseGrant:
+    """A request may go by a grant: if it, its signer, the agent's token and this configuration all stand."""
+
+    use: GrantUse
+    token_id: str
+    config_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishUse:
+    """How a request that went by a grant ended; only the first word counts."""
+
+    use: str
+    outcome: str
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetConsent:
+    """An agent's consent from now on; None leaves it without one."""
+
+    agent: str
+    consent: Consent | None
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawConsent:
+    agent: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithSignature:
+    """A change that a passkey asked for: it happens with the signature on record, or not at all."""
+
+    change: "Change"
+    evidence: SignedChange
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class NewEpoch:
+    """What was doubted is settled: a new lineage begins, without a session, a challenge or an open link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +572,9 @@ type Change = (
     | SignBatch
     | Withdraw
     | Spend
+    | Keep
+    | Answered
+    | TakeAnswer
     | AddAgent
     | AddToken
     | RevokeTokens
@@ -274,13 +583,28 @@ type Change = (
     | Invite
     | Enrol
     | RevokePerson
+    | ConfirmKey
+    | RevokeKey
+    | StartRecovery
+    | CancelRecovery
+    | FinishRecovery
+    | SetLimits
     | AddChallenge
     | UseChallenge
     | SignIn
     | SignOut
     | Reveal
     | Shred
+    | Forget
     | Configure
+    | AddGrant
+    | EndGrant
+    | UseGrant
+    | FinishUse
+    | SetConsent
+    | WithdrawConsent
+    | WithSignature
+    | NewEpoch
     | Record
 )
 
@@ -292,6 +616,7 @@ class Done:
     envelope: Envelope | None = None
     challenge: Challenge | None = None
     envelopes: tuple[Envelope, ...] = ()
+    answer: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,8 +653,16 @@ class Store(Protocol):
         """False while the wall clock and the monotonic clock disagree by more than two seconds."""
         ...
 
+    def doubt(self) -> str | None:
+        """Why what was approved before this start cannot be relied on; until `NewEpoch` nothing is spent."""
+        ...
+
     async def apply(self, change: Change, rows: Sequence[Row] = ()) -> Applied: ...
     def note(self, row: Row) -> None: ...
+    def tally(self, tallies: Iterable[Tally]) -> None:
+        """Durable with the rows that are noted."""
+        ...
+
     def healthy(self) -> bool:
         """False after a write failed, until one works again: then nothing may be let through."""
         ...
@@ -351,17 +684,53 @@ class Store(Protocol):
     ) -> Envelope | None: ...
     async def denials_in_a_row(self, agent: str) -> int: ...
     async def overdue(self, now: int) -> list[Envelope]: ...
+    async def kept(self, envelope_id: str) -> Kept | None: ...
+    async def to_send(self) -> list[Envelope]:
+        """What is approved, and kept to be sent by the gateway itself."""
+        ...
+
     async def signatures(self, envelope_id: str) -> tuple[Signature, ...]: ...
     async def revealed(self, envelope_id: str, person: str) -> frozenset[str]: ...
+
+    async def tallies(self) -> list[Tally]:
+        """All that is not forgotten yet, oldest first."""
+        ...
+
+    async def reservations(self, since: int) -> list[Reservation]:
+        """Of every question that is open or on its way, and of those that were spent since then."""
+        ...
 
     async def agents(self) -> list[Agent]: ...
     async def tokens(self) -> list[Token]: ...
     async def people(self) -> list[Person]: ...
     async def credentials(self, person: str | None = None) -> list[Credential]: ...
     async def credential(self, credential_id: bytes) -> Credential | None: ...
+    async def recoveries(self) -> list[Recovery]: ...
+    async def limits(self) -> dict[Holder, dict[str, int]]: ...
     async def invitation(self, token_hash: str) -> Invitation | None: ...
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
     async def sessions(self) -> list[StoredSession]: ...
+    async def signed_change(self, change_id: str) -> SignedChange | None: ...
+    async def signed_changes(self, limit: int = 100) -> list[SignedChange]:
+        """The newest first."""
+        ...
+
+    async def grants(self) -> list[Grant]:
+        """Those that have not ended, the newest first."""
+        ...
+
+    async def ended_grants(self, limit: int = 100) -> list[Grant]:
+        """The newest first."""
+        ...
+
+    async def grant_uses(self) -> dict[str, Used]:
+        """By grant; one that was never used is left out."""
+        ...
+
+    async def unfinished_uses(self) -> list[GrantUse]:
+        """What went by a grant, and of which nothing was heard since."""
+        ...
+
     async def rows(self, where: Mapping[str, str], before: int | None, limit: int) -> list[Entry]: ...
     async def rows_of(self, envelope_ids: Sequence[str]) -> list[Entry]: ...
     async def meta(self, key: str, default: str | None = None) -> str | None: ...

@@ -2,13 +2,26 @@
 
 import json
 import sqlite3
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from gateway.audit import COLUMNS, Entry, Kind, Row
 from gateway.envelopes import Envelope, Signature, State
 from gateway.passkeys import Credential
-from gateway.store.contract import Agent, Challenge, Columns, Invitation, Person, StoredSession, Token
+from gateway.store.contract import (
+    Agent,
+    Challenge,
+    Columns,
+    Consent,
+    Grant,
+    GrantedUnit,
+    GrantUse,
+    Invitation,
+    Person,
+    SignedChange,
+    StoredSession,
+    Token,
+)
 
 ENVELOPE_COLUMNS = tuple(field.name for field in fields(Envelope))
 
@@ -24,6 +37,7 @@ def envelope_from(row: sqlite3.Row) -> Envelope:
     columns: dict[str, Any] = {name: row[name] for name in ENVELOPE_COLUMNS}
     columns["state"] = State(columns["state"])
     columns["list_summary"] = tuple(json.loads(columns["list_summary"]))
+    columns["grantable"] = bool(columns["grantable"])
     return Envelope(**columns)
 
 
@@ -41,8 +55,31 @@ def signature_from(row: sqlite3.Row) -> Signature:
     )
 
 
-def agent_from(row: sqlite3.Row) -> Agent:
-    return Agent(row["name"], row["team"], row["owner"], bool(row["paused"]), row["created_at"])
+def agent_from(row: sqlite3.Row, consent: Consent | None) -> Agent:
+    return Agent(row["name"], row["team"], row["owner"], bool(row["paused"]), row["created_at"], consent)
+
+
+def consent_from(row: sqlite3.Row) -> Consent:
+    return Consent(**{field.name: row[field.name] for field in fields(Consent)})
+
+
+GRANT_COLUMNS = tuple(field.name for field in fields(Grant))
+
+
+def grant_columns(grant: Grant) -> Columns:
+    columns = {name: getattr(grant, name) for name in GRANT_COLUMNS}
+    columns["units"] = json.dumps([asdict(unit) for unit in grant.units])
+    return columns
+
+
+def grant_from(row: sqlite3.Row) -> Grant:
+    columns: dict[str, Any] = {name: row[name] for name in GRANT_COLUMNS}
+    units = [GrantedUnit(**{**unit, "groups": tuple(unit["groups"])}) for unit in json.loads(row["units"])]
+    return Grant(**{**columns, "units": tuple(units)})
+
+
+def grant_use_from(row: sqlite3.Row) -> GrantUse:
+    return GrantUse(**{field.name: row[field.name] for field in fields(GrantUse)})
 
 
 def token_from(row: sqlite3.Row) -> Token:
@@ -63,11 +100,18 @@ def credential_from(row: sqlite3.Row) -> Credential:
         device_type=row["device_type"],
         backed_up=bool(row["backed_up"]),
         name=row["name"],
+        waits_for=row["waits_for"],
     )
 
 
 def invitation_from(row: sqlite3.Row) -> Invitation:
-    return Invitation(row["token_hash"], row["person"], tuple(json.loads(row["groups"])), row["expires_at"])
+    return Invitation(
+        row["token_hash"],
+        row["person"],
+        tuple(json.loads(row["groups"])),
+        row["expires_at"],
+        row["inviter"],
+    )
 
 
 def challenge_from(row: sqlite3.Row) -> Challenge:
@@ -80,6 +124,11 @@ def challenge_from(row: sqlite3.Row) -> Challenge:
         row["sealed_payload"],
         row["expires_at"],
     )
+
+
+def signed_change_from(row: sqlite3.Row) -> SignedChange:
+    columns: dict[str, Any] = {field.name: row[field.name] for field in fields(SignedChange)}
+    return SignedChange(**{**columns, "assertion": json.loads(row["assertion"])})
 
 
 def session_from(row: sqlite3.Row) -> StoredSession:

@@ -2,15 +2,94 @@
 
 VERSION = 2
 
+SIGNED_CHANGES = """
+CREATE TABLE signed_changes (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, person TEXT NOT NULL, credential_id BLOB NOT NULL,
+    challenge BLOB NOT NULL, sealed_payload BLOB NOT NULL, payload_sha256 TEXT NOT NULL,
+    assertion TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT
+"""
+
+RECOVERIES = """
+CREATE TABLE recoveries (
+    person TEXT PRIMARY KEY REFERENCES people(name), started_by TEXT NOT NULL, started_at INTEGER NOT NULL
+) STRICT
+"""
+
+LIMITS = """
+CREATE TABLE limits (
+    kind TEXT NOT NULL CHECK (kind IN ('agent', 'team')), holder TEXT NOT NULL, name TEXT NOT NULL,
+    value INTEGER NOT NULL, PRIMARY KEY (kind, holder, name)
+) STRICT
+"""
+
+GRANTS = """
+CREATE TABLE grants (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, agent TEXT NOT NULL, signer TEXT NOT NULL,
+    credential_id BLOB NOT NULL, signed_change TEXT NOT NULL UNIQUE, made_at INTEGER NOT NULL,
+    expires_at INTEGER, fingerprint TEXT NOT NULL, units TEXT NOT NULL, says TEXT NOT NULL, envelope TEXT,
+    host TEXT, intent_key TEXT, cedar TEXT, ended_at INTEGER, ended_why TEXT, ended_by TEXT
+) STRICT
+"""
+
+GRANT_USES = """
+CREATE TABLE grant_uses (
+    id TEXT PRIMARY KEY, grant_id TEXT NOT NULL REFERENCES grants(id), at INTEGER NOT NULL,
+    action TEXT NOT NULL, resource TEXT NOT NULL, agent TEXT NOT NULL, run TEXT, address TEXT NOT NULL,
+    outcome TEXT, status INTEGER
+) STRICT
+"""
+
+CONSENTS = """
+CREATE TABLE consents (
+    agent TEXT PRIMARY KEY REFERENCES agents(name), form TEXT NOT NULL, cedar TEXT NOT NULL,
+    says TEXT NOT NULL, person TEXT NOT NULL, at INTEGER NOT NULL, expires_at INTEGER, withdrawn_at INTEGER
+) STRICT
+"""
+
+EPOCH = """CREATE TABLE epoch (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1), lineage TEXT NOT NULL, count INTEGER NOT NULL
+) STRICT"""
+
 ADDED_IN_2: tuple[str, ...] = (
+    SIGNED_CHANGES,
+    RECOVERIES,
+    LIMITS,
+    """CREATE TABLE kept (
+    envelope TEXT PRIMARY KEY REFERENCES envelopes(id), request BLOB, answer BLOB, fetched_at INTEGER
+) STRICT""",
+    """CREATE TRIGGER an_ended_question_keeps_no_request AFTER UPDATE OF state ON envelopes
+WHEN NEW.state NOT IN ('pending', 'approved', 'spent')
+BEGIN UPDATE kept SET request = NULL WHERE envelope = NEW.id; END""",
+    """CREATE TRIGGER a_shredded_question_keeps_no_answer AFTER UPDATE OF sealed ON envelopes
+WHEN NEW.sealed IS NULL
+BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END""",
+    EPOCH,
+    """CREATE TABLE tallies (
+    agent TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, slot INTEGER NOT NULL,
+    number INTEGER NOT NULL, PRIMARY KEY (agent, what, name, slot)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE reserved (
+    envelope TEXT PRIMARY KEY REFERENCES envelopes(id) ON DELETE CASCADE, what TEXT NOT NULL
+) STRICT""",
+    GRANTS,
+    GRANT_USES,
+    "CREATE INDEX grant_uses_by_grant ON grant_uses(grant_id, at)",
+    "CREATE INDEX grant_uses_open ON grant_uses(at) WHERE outcome IS NULL",
+    CONSENTS,
     """CREATE INDEX envelopes_by_batch ON envelopes(batch_key, expires_at)
     WHERE batch_key IS NOT NULL AND state = 'pending'""",
 )
-"""Tables that the second version added, as a new database gets them too."""
+"""Tables and indexes that the second version added, as a new database gets them too."""
 
 CHANGES = {
     1: (
         "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
+        "ALTER TABLE log ADD COLUMN grant_id TEXT",
+        "ALTER TABLE envelopes ADD COLUMN grantable INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE credentials ADD COLUMN waits_for TEXT",
+        "ALTER TABLE invitations ADD COLUMN inviter TEXT",
+        "ALTER TABLE envelopes ADD COLUMN sent_key BLOB",
         "ALTER TABLE envelopes ADD COLUMN batch_key TEXT",
         "ALTER TABLE signatures ADD COLUMN sealed_batch BLOB",
         *ADDED_IN_2,
@@ -38,12 +117,13 @@ CREATE TABLE people (
 CREATE TABLE credentials (
     id BLOB PRIMARY KEY, person TEXT NOT NULL REFERENCES people(name), public_key BLOB NOT NULL,
     sign_count INTEGER NOT NULL, transports TEXT NOT NULL, device_type TEXT NOT NULL,
-    backed_up INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER
+    backed_up INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER,
+    waits_for TEXT
 ) STRICT;
 
 CREATE TABLE invitations (
     token_hash TEXT PRIMARY KEY, person TEXT, groups TEXT NOT NULL, expires_at INTEGER NOT NULL,
-    used_at INTEGER
+    used_at INTEGER, inviter TEXT
 ) STRICT;
 
 CREATE TABLE challenges (
@@ -65,7 +145,8 @@ CREATE TABLE envelopes (
     config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
     secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
     cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
-    spent_at INTEGER, outcome TEXT, status INTEGER, batch_key TEXT
+    spent_at INTEGER, outcome TEXT, status INTEGER, sent_key BLOB, grantable INTEGER NOT NULL DEFAULT 0,
+    batch_key TEXT
 ) STRICT;
 CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
     WHERE state IN ('pending', 'approved');
@@ -86,7 +167,8 @@ CREATE TABLE reveals (
 CREATE TABLE log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, decision TEXT,
     reason TEXT, agent TEXT, run TEXT, address TEXT, envelope TEXT, action TEXT, resource TEXT, method TEXT,
-    host TEXT, person TEXT, decision_method TEXT, credential_id TEXT, cosigner TEXT, outcome TEXT,
+    host TEXT, person TEXT, decision_method TEXT, credential_id TEXT, cosigner TEXT,
+    grant_id TEXT, outcome TEXT,
     status INTEGER, config_digest TEXT, detail TEXT
 ) STRICT;
 CREATE INDEX log_by_envelope ON log(envelope) WHERE envelope IS NOT NULL;

@@ -8,7 +8,7 @@ import queue
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,14 @@ from gateway.envelopes import Envelope, Signature, State
 from gateway.errors import StoreError
 from gateway.passkeys import Credential
 from gateway.store import contract as c
-from gateway.store import records, schema
+from gateway.store import granting as _granting  # noqa: F401  # registers its changes with `make`
+from gateway.store import kept as _kept  # noqa: F401  # registers its changes
+from gateway.store import limits as _limits
+from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
+from gateway.store import records, schema, tallies
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
+from gateway.store.epoch import Epoch, Mark
 
 NOTE_DELAY = 0.2
 """Seconds that the row of an allowed request may wait for company."""
@@ -46,13 +51,27 @@ class _Job:
 class SqliteStore:
     """Fulfils `contract.Store`."""
 
-    def __init__(self, path: Path, clock: Clock | None = None, reserve: int = RESERVE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock | None = None,
+        reserve: int = RESERVE,
+        beside: Path | None = None,
+    ) -> None:
+        """`beside` is the file that tells an older copy of the database from the one written last."""
         self._path, self._clock, self._reserve = path, clock or Clock(), reserve
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._notes: list[tuple[int, Row]] = []
+        self._tallies = tallies.Pending()
         self._notes_lock = threading.Lock()
         self._healthy = True
         self._db = open_database(path)
+        try:
+            set_back = not self._clock.not_before(_newest_row(self._db))
+            self._epoch = Epoch(self._db, beside, clock_set_back=set_back)
+        except OSError as error:
+            self._db.close()
+            raise StoreError(f"{beside} cannot be written ({error.strerror}).") from error
         self._thread = threading.Thread(target=self._work, name="secondsig-store", daemon=True)
         self._thread.start()
 
@@ -65,12 +84,21 @@ class SqliteStore:
     def healthy(self) -> bool:
         return self._healthy and self._thread.is_alive()
 
+    def doubt(self) -> str | None:
+        return self._epoch.doubt
+
     def note(self, row: Row) -> None:
         with self._notes_lock:
             self._notes.append((self._clock.now_ms(), row))
 
+    def tally(self, tallies: Iterable[c.Tally]) -> None:
+        with self._notes_lock:
+            self._tallies.add(tallies)
+
     async def apply(self, change: c.Change, rows: Sequence[Row] = ()) -> c.Applied:
         def write(db: sqlite3.Connection) -> c.Applied:
+            if isinstance(change, c.Spend) and self._epoch.doubt:
+                raise StoreError(f"Nothing is released: {self._epoch.doubt}.")
             result = make(change, db)
             if isinstance(result, c.Done):
                 at = self._clock.now_ms()
@@ -109,12 +137,13 @@ class SqliteStore:
         while running:
             asked, running = self._next_jobs()
             jobs = [job for job in asked if job.answer.set_running_or_notify_cancel()]
-            if any(job.writes for job in jobs) or self._notes:
+            if any(job.writes for job in jobs) or self._notes or self._tallies:
                 self._write(jobs)
             else:
                 for job in jobs:
                     self._read(job)
         self._db.close()
+        self._epoch.close()
 
     def _next_jobs(self) -> tuple[list[_Job], bool]:
         """Whatever waits now; after a quiet moment nothing, so that notes are written."""
@@ -141,23 +170,36 @@ class SqliteStore:
         """One transaction for all; each change is whole or absent; nothing is told before the commit."""
         with self._notes_lock:
             notes, self._notes = self._notes, []
+            pending, self._tallies = self._tallies, tallies.Pending()
         results: list[tuple[_Job, Any, Exception | None]] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for at, row in notes:
                 self._insert_note(at, row)
+            pending.write(self._db)
             results = [self._in_savepoint(job) for job in jobs]
+            mark = self._count(results)
             self._check_space()
             self._db.execute("COMMIT")
-            self._healthy = True
         except Exception as error:  # noqa: BLE001  # whatever it was: nobody waits for ever, nothing is believed
-            self._fail(jobs, notes, error)
+            self._fail(jobs, notes, pending, error)
             return
+        try:
+            self._epoch.keep(mark)
+        except OSError as error:
+            self._fail_after(results, error)
+            return
+        self._healthy = True
         for job, result, failure in results:
             if failure:
                 job.answer.set_exception(_as_store_error(failure))
             else:
                 job.answer.set_result(result)
+
+    def _count(self, results: list[tuple[_Job, Any, Exception | None]]) -> Mark | None:
+        """What changed is counted in the same transaction; rows of allowed requests alone are not."""
+        changed = any(isinstance(result, c.Done) for _, result, _ in results)
+        return self._epoch.raised(self._db) if changed else None
 
     def _insert_note(self, at: int, row: Row) -> None:
         """A row with a value that no database takes is kept without that value: one must not stop the log."""
@@ -186,8 +228,10 @@ class SqliteStore:
         if shutil.disk_usage(self._path.parent).free < self._reserve:
             raise StoreError(f"The disk that holds {self._path.parent} is full: free some space.")
 
-    def _fail(self, jobs: list[_Job], notes: list[tuple[int, Row]], error: Exception) -> None:
-        """Nothing was written: say so to everybody, keep the notes for the next try."""
+    def _fail(
+        self, jobs: list[_Job], notes: list[tuple[int, Row]], pending: tallies.Pending, error: Exception
+    ) -> None:
+        """Nothing was written: say so to everybody, keep notes and tallies for the next try."""
         log.error("store.write_failed", error=str(error), path=str(self._path))
         self._healthy = False
         with contextlib.suppress(sqlite3.Error):
@@ -195,11 +239,22 @@ class SqliteStore:
                 self._db.execute("ROLLBACK")
         with self._notes_lock:
             self._notes = notes + self._notes
+            self._tallies.add(pending.all())
         for job in jobs:
             if job.writes:
                 job.answer.set_exception(_as_store_error(error))
             else:
                 self._read(job)
+
+    def _fail_after(self, results: list[tuple[_Job, Any, Exception | None]], error: OSError) -> None:
+        """It is in the database and could not be counted beside it: whoever asked must not act on it."""
+        log.error("store.count_failed", error=str(error), path=str(self._path))
+        self._healthy = False
+        for job, result, failure in results:
+            if job.writes or failure:
+                job.answer.set_exception(_as_store_error(failure or error))
+            else:
+                job.answer.set_result(result)
 
     # What can be asked. -------------------------------------------------------
 
@@ -277,6 +332,17 @@ class SqliteStore:
         )
         return [records.envelope_from(row) for row in rows]
 
+    async def kept(self, envelope_id: str) -> c.Kept | None:
+        row = await self._one("SELECT * FROM kept WHERE envelope = ?", (envelope_id,))
+        return c.Kept(row["request"], row["answer"], row["fetched_at"]) if row else None
+
+    async def to_send(self) -> list[Envelope]:
+        rows = await self._all(
+            "SELECT envelopes.* FROM kept JOIN envelopes ON envelopes.id = kept.envelope "
+            "WHERE kept.request IS NOT NULL AND state = 'approved'"
+        )
+        return [records.envelope_from(row) for row in rows]
+
     async def signatures(self, envelope_id: str) -> tuple[Signature, ...]:
         rows = await self._all("SELECT * FROM signatures WHERE envelope = ? ORDER BY at", (envelope_id,))
         return tuple(records.signature_from(row) for row in rows)
@@ -287,9 +353,43 @@ class SqliteStore:
         )
         return frozenset(row["selector"] for row in rows)
 
+    async def tallies(self) -> list[c.Tally]:
+        told: list[c.Tally] = await self._ask(lambda db: tallies.read(db, self._clock.now()))
+        return told
+
+    async def reservations(self, since: int) -> list[c.Reservation]:
+        found: list[c.Reservation] = await self._ask(lambda db: tallies.reservations(db, since))
+        return found
+
     async def agents(self) -> list[c.Agent]:
+        consents = {
+            row["agent"]: records.consent_from(row) for row in await self._all("SELECT * FROM consents")
+        }
         rows = await self._all("SELECT * FROM agents WHERE removed_at IS NULL ORDER BY name")
-        return [records.agent_from(row) for row in rows]
+        return [records.agent_from(row, consents.get(row["name"])) for row in rows]
+
+    async def grants(self) -> list[c.Grant]:
+        rows = await self._all(
+            "SELECT * FROM grants WHERE ended_at IS NULL ORDER BY made_at DESC, rowid DESC"
+        )
+        return [records.grant_from(row) for row in rows]
+
+    async def ended_grants(self, limit: int = 100) -> list[c.Grant]:
+        rows = await self._all(
+            "SELECT * FROM grants WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, rowid DESC LIMIT ?",
+            (limit,),
+        )
+        return [records.grant_from(row) for row in rows]
+
+    async def grant_uses(self) -> dict[str, c.Used]:
+        rows = await self._all(
+            "SELECT grant_id, count(*) AS n, max(at) AS last FROM grant_uses GROUP BY grant_id"
+        )
+        return {row["grant_id"]: c.Used(row["n"], row["last"]) for row in rows}
+
+    async def unfinished_uses(self) -> list[c.GrantUse]:
+        rows = await self._all("SELECT * FROM grant_uses WHERE outcome IS NULL ORDER BY at")
+        return [records.grant_use_from(row) for row in rows]
 
     async def tokens(self) -> list[c.Token]:
         return [
@@ -313,6 +413,13 @@ class SqliteStore:
         )
         return records.credential_from(row) if row else None
 
+    async def recoveries(self) -> list[c.Recovery]:
+        rows = await self._all("SELECT * FROM recoveries ORDER BY started_at")
+        return [c.Recovery(row["person"], row["started_by"], row["started_at"]) for row in rows]
+
+    async def limits(self) -> dict[c.Holder, dict[str, int]]:
+        return _limits.limits_from(await self._all(_limits.SELECT))
+
     async def invitation(self, token_hash: str) -> c.Invitation | None:
         row = await self._one(
             "SELECT * FROM invitations WHERE token_hash = ? AND used_at IS NULL", (token_hash,)
@@ -322,6 +429,14 @@ class SqliteStore:
     async def challenge(self, challenge_id: str) -> c.Challenge | None:
         row = await self._one("SELECT * FROM challenges WHERE id = ?", (challenge_id,))
         return records.challenge_from(row) if row else None
+
+    async def signed_change(self, change_id: str) -> c.SignedChange | None:
+        row = await self._one("SELECT * FROM signed_changes WHERE id = ?", (change_id,))
+        return records.signed_change_from(row) if row else None
+
+    async def signed_changes(self, limit: int = 100) -> list[c.SignedChange]:
+        rows = await self._all("SELECT * FROM signed_changes ORDER BY at DESC, rowid DESC LIMIT ?", (limit,))
+        return [records.signed_change_from(row) for row in rows]
 
     async def sessions(self) -> list[c.StoredSession]:
         return [records.session_from(row) for row in await self._all("SELECT * FROM sessions")]
@@ -353,6 +468,12 @@ class SqliteStore:
             )
         row = await self._one("SELECT value FROM meta WHERE key = ?", (key,))
         return row["value"] if row else None
+
+
+def _newest_row(db: sqlite3.Connection) -> int:
+    """When the last row was written, in milliseconds; rows are written in the order of their time."""
+    row = db.execute("SELECT at_ms FROM log ORDER BY seq DESC LIMIT 1").fetchone()
+    return row["at_ms"] if row else 0
 
 
 def _marks(values: Sequence[Any]) -> str:

@@ -24,6 +24,7 @@ BASE = (
     ("method", "String"),
     ("now", "Now"),
     ("purpose?", "String"),
+    ("recent", "Recent"),
     ("requester_ip", "ipaddr"),
     ("risk", "String"),
     ("units", "Long"),
@@ -32,6 +33,10 @@ BASE = (
 
 HEAD = """\
 type Money = { currency: String, minor: Long };
+type Recent = {
+  action_day: Long, action_hour: Long, questions_hour: Long, requests_day: Long, requests_hour: Long
+};
+type Spent = { day: Long, hour: Long };
 type Now = { day_of_week: Long, epoch: Long, hour: Long };
 entity Limits tags Long;
 entity Team in [Team];
@@ -101,6 +106,8 @@ def _action(service: Service, action: Action, contexts: dict[str, str]) -> str:
 
 def _context(fields: tuple[ContextField, ...]) -> str:
     own = [(f"{each.name}{'' if each.required else '?'}", _TYPES[each.type]) for each in fields]
+    if any((each.name, each.type) == ("money", "money") for each in fields):
+        own.append(("spent?", "Spent"))
     return ", ".join(text for _, text in sorted((*_BASE, *map(_declared, own))))
 
 

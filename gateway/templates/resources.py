@@ -17,6 +17,7 @@ _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 RESERVED = frozenset(
     {
         *("Action", "Agent", "Envelope", "Group", "Limits", "Money", "Now", "Person", "Team"),
+        *("Recent", "Spent"),
         *("Bool", "Boolean", "Entity", "EntityOrCommon", "Extension", "Long", "Record", "Set", "String"),
     }
 )

@@ -25,7 +25,7 @@ MAX_ITEMS = 10_000
 
 RESERVED = frozenset({
     "approvals", "break_glass", "cosigner", "delegate", "grant", "host", "intent_risk", "method", "now",
-    "purpose", "requester_ip", "risk", "units",
+    "purpose", "recent", "requester_ip", "risk", "spent", "units",
 })  # fmt: skip
 """What the gateway itself puts into every context."""
 CEDAR_WORDS = frozenset({"true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar"})

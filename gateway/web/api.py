@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 
 from gateway import __version__
 from gateway.batches import MOST
-from gateway.desk.contract import Desk, DeskError, JsonObject, Session
+from gateway.desk.contract import Desk, DeskError, JsonObject, Session, SignedIn
 from gateway.web.answers import json_answer, metrics_answer, text_answer
 from gateway.web.events import EventStreams
 from gateway.web.incoming import bad, query, read_body, whole_number
@@ -21,7 +21,10 @@ V1 = "/api/v1"
 ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
+GRANT = V1 + "/grants/{grant:grt_[0-9A-Z]{26}}"
+
 CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
+KIND, CREDENTIAL = 64, 2_000
 ROWS, MOST_ROWS = 50, 200
 
 type SignedInHandler = Callable[[web.Request, Session], Awaitable[JsonObject]]
@@ -61,6 +64,17 @@ class Api:
             web.post(f"{V1}/batches/approve", own(self._approve_batch)),
             web.post(f"{V1}/batches/deny", own(self._deny_batch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
+            web.get(f"{V1}/config", own(self._config)),
+            web.post(AGENT + "/consent/withdraw", own(self._withdraw_consent)),
+            web.get(f"{V1}/grants", own(self._grants)),
+            web.post(GRANT + "/revoke", own(self._revoke_grant)),
+            web.get(f"{V1}/agents", own(self._agents)),
+            web.get(f"{V1}/people", own(self._people)),
+            web.post(f"{V1}/people/revoke", own(self._revoke_person)),
+            web.post(f"{V1}/people/cancel-recovery", own(self._cancel_recovery)),
+            web.post(f"{V1}/keys/revoke", own(self._revoke_key)),
+            web.post(f"{V1}/changes/begin", own(self._change_begin)),
+            web.post(f"{V1}/changes/finish", own(self._change_finish)),
             web.get(f"{V1}/rows", own(self._rows)),
             web.get(f"{V1}/events", self._streams.serve, allow_head=False),
         ]
@@ -110,10 +124,10 @@ class Api:
     async def _enrol_finish(self, request: web.Request) -> web.StreamResponse:
         self._not_too_often(request)
         body = await read_body(request, "challenge_id", "credential", "token")
-        signed_in = await self._desk.enrol_finish(
+        enrolled = await self._desk.enrol_finish(
             body.text("challenge_id", CHALLENGE_ID), body.object("credential"), body.text("token", TOKEN)
         )
-        return self._sessions.begin(signed_in)
+        return self._sessions.begin(enrolled) if isinstance(enrolled, SignedIn) else json_answer(enrolled)
 
     async def _logout(self, request: web.Request) -> web.StreamResponse:
         session = self._sessions.require(request)
@@ -168,6 +182,47 @@ class Api:
     async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.pause_agent(session, request.match_info["name"])
+
+    async def _config(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.config(session)
+
+    async def _withdraw_consent(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.withdraw_consent(session, request.match_info["name"])
+
+    async def _grants(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.grants(session)
+
+    async def _revoke_grant(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.revoke_grant(session, request.match_info["grant"])
+
+    async def _agents(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.agents(session)
+
+    async def _people(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.people(session)
+
+    async def _revoke_person(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "person")
+        return await self._desk.revoke_person(session, body.text("person", NAME))
+
+    async def _cancel_recovery(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "person")
+        return await self._desk.cancel_recovery(session, body.text("person", NAME))
+
+    async def _revoke_key(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "credential")
+        return await self._desk.revoke_key(session, body.text("credential", CREDENTIAL))
+
+    async def _change_begin(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "kind", "asked")
+        return await self._desk.change_begin(session, body.text("kind", KIND), body.plain("asked"))
+
+    async def _change_finish(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "challenge_id", "credential")
+        challenge_id, credential = body.text("challenge_id", CHALLENGE_ID), body.object("credential")
+        return await self._desk.change_finish(session, challenge_id, credential)
 
     async def _reveal(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "selector")

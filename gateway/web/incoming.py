@@ -4,16 +4,19 @@ import asyncio
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
-from gateway.bodies import parse_json
+from gateway.bodies import JsonNumber, parse_json
 from gateway.desk.contract import DeskError, JsonObject
 from gateway.errors import Refusal
 
 BODY_SECONDS = 20.0
 ENVELOPE_ID = re.compile("env_[0-9A-Za-z]{16,40}")
 NUMBER = re.compile(r"[0-9]{1,18}")
+WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}")
+"""Any reader of JSON has these exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,21 @@ class Body:
         if not isinstance(value, dict):
             raise bad(f"{name} has to be a JSON object.")
         return value
+
+    def plain(self, name: str) -> JsonObject:
+        """An object whose numbers are whole ones, as numbers: what a person is to sign has no others."""
+        plain: JsonObject = _plain(self.object(name))
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, JsonNumber):
+        if not WHOLE.fullmatch(value):
+            raise bad("A number has to be whole here, and of at most 15 digits.")
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _plain(below) for name, below in value.items()}
+    return [_plain(below) for below in value] if isinstance(value, list) else value
 
 
 def bad(detail: str) -> DeskError:

@@ -20,6 +20,8 @@ ID: Schema = {
     "schema": {"type": "string", "pattern": "^env_[0-9A-Za-z]{16,40}$"},
 }
 
+NAMED: Schema = {"name": "name", "in": "path", "required": True, "schema": TEXT}
+
 
 def _object(**members: Schema) -> Schema:
     return {"type": "object", "properties": members, "required": list(members)}
@@ -54,6 +56,7 @@ ROW = _object(
     signed=NUMBER,
     quorum=NUMBER,
     address=TEXT,
+    unusual=_maybe(_object(in_10_min=NUMBER, usual_per_hour=NUMBER)),
     decided_by=_maybe(TEXT),
     decision_method=_maybe(TEXT),
     outcome=_maybe(TEXT),
@@ -80,6 +83,7 @@ AUDIT_ROW = _object(
             "decision_method",
             "credential_id",
             "cosigner",
+            "grant_id",
             "outcome",
         )
     },
@@ -100,17 +104,50 @@ ENVELOPE = _object(
     credential_id=_maybe(BYTES),
     log_entry=_maybe(NUMBER),
     revealed=_list(TEXT),
-    repeats=REPEATS,
+    repeats=_maybe(
+        _object(state=TEXT, by=_maybe(TEXT), note=_maybe(TEXT), idempotency_key=_maybe(TEXT), at=TIME)
+    ),
+    idempotency_key=_maybe(TEXT),
+    grantable=BOOLEAN,
     alike=_list(TEXT),
     earlier_configuration=BOOLEAN,
     server_time=TIME,
 )
 PERSON = _object(name=TEXT, display=TEXT, groups=_list(TEXT))
+GRANT = _object(
+    id=TEXT,
+    agent=TEXT,
+    covers={"enum": ["intent", "resource", "cedar"]},
+    says=TEXT,
+    units=_list(_object(action=TEXT, resource=TEXT)),
+    cedar=_maybe(TEXT),
+    signer=TEXT,
+    made_at=TIME,
+    expires_at=_maybe(TIME),
+    envelope=_maybe(TEXT),
+    uses=NUMBER,
+    last_used_at=_maybe(TIME),
+    ended_at=_maybe(TIME),
+    ended_why=_maybe({"enum": ["revoked", "expired", "agent_removed", "signer", "meaning"]}),
+    ended_by=_maybe(TEXT),
+)
+CONSENT = _object(
+    agent=TEXT,
+    form={"enum": ["read_only", "project", "until", "cedar"]},
+    says=TEXT,
+    cedar=TEXT,
+    person=TEXT,
+    at=TIME,
+    expires_at=_maybe(TIME),
+    withdrawn_at=_maybe(TIME),
+)
 SCHEMAS: dict[str, Schema] = {
     "Row": ROW,
     "AuditRow": AUDIT_ROW,
     "Envelope": ENVELOPE,
     "Person": PERSON,
+    "Grant": GRANT,
+    "Consent": CONSENT,
     "Error": _object(error=TEXT, detail=TEXT),
 }
 
@@ -152,6 +189,18 @@ def _paths() -> dict[str, Any]:
         **_envelopes(),
         **_batches(),
         "/api/v1/agents/{name}/pause": _pausing(),
+        "/api/v1/config": {"get": _get("The configuration in force, and what waits to be signed", _config())},
+        "/api/v1/agents/{name}/consent/withdraw": _withdrawing(),
+        "/api/v1/grants": {"get": _get("What was answered in advance", _grants())},
+        "/api/v1/grants/{grant}/revoke": _revoking(),
+        "/api/v1/agents": {"get": _get("Every agent, with its limits", _agents())},
+        **_people(),
+        "/api/v1/changes/begin": {
+            "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
+        },
+        "/api/v1/changes/finish": {
+            "post": _post("Makes the change", ANY_OBJECT, challenge_id=TEXT, credential=ANY_OBJECT)
+        },
     }
 
 
@@ -234,10 +283,69 @@ def _row_query() -> list[Schema]:
     return [{"name": name, "in": "query", "schema": schema} for name, schema in kinds.items()]
 
 
+def _config() -> Schema:
+    trust: Schema = {"enum": ["files", "signed"]}
+    shown = _object(config=TEXT, trust=trust, files=_maybe(TEXT), refused=_list(TEXT), page=TEXT)
+    shown["properties"].update({"diff": TEXT, "wrong": TEXT, "me": TEXT, "administrator": BOOLEAN})
+    return shown
+
+
+def _grants() -> Schema:
+    grants = _list(_ref("Grant"))
+    return _object(grants=grants, ended=grants, consents=_list(_ref("Consent")), server_time=TIME)
+
+
+def _revoking() -> Schema:
+    named = {"name": "grant", "in": "path", "required": True, "schema": TEXT}
+    return {"parameters": [named], "post": _post("Ends a grant", _object(grant=TEXT))}
+
+
+def _withdrawing() -> Schema:
+    withdrawn = _post("Has people asked about all that an agent does", _object(agent=TEXT))
+    return {"parameters": [NAMED], "post": withdrawn}
+
+
+def _agents() -> Schema:
+    limits: Schema = {"type": "object", "additionalProperties": NUMBER}
+    agent = _object(
+        name=TEXT,
+        team=_maybe(TEXT),
+        owner=_maybe(TEXT),
+        paused=BOOLEAN,
+        since=TIME,
+        limits=limits,
+        in_force=limits,
+        waiting=NUMBER,
+    )
+    team = _object(name=TEXT, limits=limits)
+    people, agents, teams = _list(TEXT), _list(agent), _list(team)
+    return _object(me=TEXT, administrator=BOOLEAN, people=people, agents=agents, teams=teams)
+
+
+def _people() -> dict[str, Any]:
+    key = _object(id=BYTES, name=TEXT, fingerprint=TEXT, device_bound=BOOLEAN, waits_for=_maybe(TEXT))
+    one = _object(name=TEXT, groups=_list(TEXT), administrator=BOOLEAN, enrolled_at=TIME, keys=_list(key))
+    recovery = _object(person=TEXT, started_by=TEXT, started_at=TIME)
+    everybody = _object(
+        me=TEXT,
+        administrator=BOOLEAN,
+        groups=_list(TEXT),
+        people=_list(one),
+        recoveries=_list(recovery),
+    )
+    revoked = _object(person=TEXT, revoked=BOOLEAN)
+    cancelled = _object(person=TEXT, cancelled=BOOLEAN)
+    return {
+        "/api/v1/people": {"get": _get("Who is enrolled, with which passkeys", everybody)},
+        "/api/v1/people/revoke": {"post": _post("Ends all keys of somebody", revoked, person=TEXT)},
+        "/api/v1/people/cancel-recovery": {"post": _post("Stops a recovery", cancelled, person=TEXT)},
+        "/api/v1/keys/revoke": {"post": _post("Ends one key", revoked, credential=BYTES)},
+    }
+
+
 def _pausing() -> Schema:
-    named = {"name": "name", "in": "path", "required": True, "schema": TEXT}
     paused = _object(agent=TEXT, paused=BOOLEAN, cancelled=_list(TEXT))
-    return {"parameters": [named], "post": _post("Stops an agent and cancels what waits of it", paused)}
+    return {"parameters": [NAMED], "post": _post("Stops an agent and cancels what waits of it", paused)}
 
 
 def _of_one(method: str, operation: Schema) -> Schema:

@@ -18,6 +18,10 @@ SHELLS = {
     "/approve/batch": "batch",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
+    "/app/grants": "grants",
+    "/app/agents": "agents",
+    "/app/people": "people",
+    "/app/config": "config",
 }
 TYPES = {
     ".css": "text/css",

@@ -22,6 +22,7 @@ CSP = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 ENVELOPE = "env_01K9ZC7Q3V8M4T2N"
+GRANT = "grt_0123456789ABCDEFGHJKMNPQRS"
 PAGES = {
     "/login": "login",
     "/enrol": "enrol",
@@ -29,6 +30,10 @@ PAGES = {
     "/approve/{id}": "approve",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
+    "/app/grants": "grants",
+    "/app/people": "people",
+    "/app/agents": "agents",
+    "/app/config": "config",
 }
 TTL = 101
 SITE = "\n".join(
@@ -118,7 +123,7 @@ def payload(**changes: Any) -> Json:
         "expires_at": utc(now + timedelta(seconds=TTL)),
         "salt": digest_of("salt")[:32],
         "intent_risk": {"level": "low", "reasons": []},
-        "observed": None,
+        "observed": {"first_time": [], "address_requests_30_days": 96, "question_this_hour": 3},
         "checkpoint": None,
     }
     return {**sample, **changes}
@@ -172,6 +177,7 @@ def row_of(sample: Json, **changes: Any) -> Json:
         "signed": 0,
         "quorum": sample["quorum"],
         "address": sample["agent"]["address"],
+        "unusual": None,
         "decided_by": None,
         "decided_at": None,
         "cosigner_expires_at": None,
@@ -182,6 +188,82 @@ def row_of(sample: Json, **changes: Any) -> Json:
         "batch": None,
     }
     return {**row, **changes}
+
+
+SAYS = "Do not ask again about ci-bot, for 15 minutes: /github/repo/put_file, exactly this request."
+
+
+def grant_of(**changes: Any) -> Json:
+    now = utc(datetime.now(UTC))
+    grant: Json = {
+        "id": GRANT,
+        "agent": "ci-bot",
+        "covers": "intent",
+        "says": SAYS,
+        "units": [{"action": "/github/repo/put_file", "resource": 'GitHub::Repo::"acme/site"'}],
+        "cedar": None,
+        "signer": "mika",
+        "made_at": now,
+        "expires_at": None,
+        "envelope": ENVELOPE,
+        "uses": 0,
+        "last_used_at": None,
+        "ended_at": None,
+        "ended_why": None,
+        "ended_by": None,
+    }
+    return {**grant, **changes}
+
+
+def consent_of(**changes: Any) -> Json:
+    consent: Json = {
+        "agent": "ci-bot",
+        "form": "read_only",
+        "says": "every read on anything",
+        "cedar": 'permit (principal == Agent::"ci-bot", action in Action::"read", resource);',
+        "person": "mika",
+        "at": utc(datetime.now(UTC)),
+        "expires_at": None,
+        "withdrawn_at": None,
+    }
+    return {**consent, **changes}
+
+
+def a_key(name: str, fingerprint: str, **changes: Any) -> Json:
+    plain = {"id": b64u(name.encode()), "name": name, "fingerprint": fingerprint, "device_bound": True}
+    return {**plain, "waits_for": None, **changes}
+
+
+def a_member(name: str, *keys: Json, **changes: Any) -> Json:
+    plain: Json = {"name": name, "groups": ["approvers"], "administrator": False, "keys": list(keys)}
+    return {**plain, "enrolled_at": "2026-11-01T09:00:00Z", **changes}
+
+
+def config(**changes: Any) -> Json:
+    plain: Json = {"config": digest_of("config"), "trust": "signed", "files": digest_of("files")}
+    return {**plain, "refused": [], "diff": "", "me": "mika", "administrator": True, **changes}
+
+
+def an_agent(name: str, **changes: Any) -> Json:
+    plain: Json = {"name": name, "team": "platform", "owner": "mika", "paused": False, "waiting": 0}
+    return {**plain, "since": "2026-11-01T09:00:00Z", "limits": {}, "in_force": {}, **changes}
+
+
+def agents(*known: Json, **changes: Any) -> Json:
+    plain: Json = {"me": "mika", "administrator": True, "people": ["mika"], "agents": list(known)}
+    return {**plain, "teams": [{"name": "platform", "limits": {"jpy": 500}}], **changes}
+
+
+def people(*more: Json, **changes: Any) -> Json:
+    mika = a_member("mika", a_key("Pixel 9", "a71c 77d2 0b1e 9c44"), administrator=True)
+    return {
+        "me": "mika",
+        "administrator": True,
+        "groups": ["administrators", "approvers", "oncall"],
+        "people": [mika, *more],
+        "recoveries": [],
+        **changes,
+    }
 
 
 @dataclass
@@ -202,6 +284,8 @@ class FakeGateway:
     changes: Json = field(default_factory=dict)
     may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
     repeats: Json | None = None
+    sent_key: str | None = None
+    grantable: bool = True
     signatures: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
@@ -217,6 +301,17 @@ class FakeGateway:
     )
     approve_reply: Reply | None = None
     pause_reply: Reply = field(default_factory=dict)
+    config: Json = field(default_factory=config)
+    grants: Json = field(default_factory=lambda: {"grants": [], "ended": [], "consents": []})
+    tamper_change: Callable[[Json], Json] = lambda change: change
+    revoke_reply: Reply | None = None
+    agents: Json = field(default_factory=lambda: agents(an_agent("ci-bot")))
+    people: Json = field(default_factory=people)
+    change: Json = field(default_factory=dict)
+    change_says: str = "Do this."
+    change_type: str = "secondsig/administration"
+    change_reply: Reply = field(default_factory=dict)
+    enrol_reply: Reply | None = None
     stream_breaks: int = 0
     posted: dict[str, list[Json]] = field(default_factory=dict)
     got: list[str] = field(default_factory=list)
@@ -241,6 +336,8 @@ class FakeGateway:
             "revealed": [],
             "repeats": self.repeats,
             "alike": [one["envelope"] for one in self.alike()],
+            "idempotency_key": self.sent_key,
+            "grantable": self.grantable,
             "earlier_configuration": self.earlier,
             "server_time": utc(datetime.now(UTC)),
         }
@@ -362,8 +459,15 @@ class FakeGateway:
         if path == "/api/v1/envelopes":
             config = {"digest": digest_of("config"), "refused": self.refused_change}
             return {"waiting": self.waiting, "recent": self.recent, "config": config, "server_time": now}
-        if path == "/api/v1/rows":
-            return self.rows
+        lists = {
+            "grants": {**self.grants, "server_time": now},
+            "people": self.people,
+            "agents": self.agents,
+            "config": self.config,
+            "rows": self.rows,
+        }
+        if path.removeprefix("/api/v1/") in lists:
+            return lists[path.removeprefix("/api/v1/")]
         if path == f"/api/v1/envelopes/{ENVELOPE}":
             return self.view()
         return 404, {"error": "unknown_envelope", "detail": "There is no such question."}
@@ -376,7 +480,12 @@ class FakeGateway:
             "login/finish": self._login,
             "logout": self._logout,
             "enrol/begin": lambda _: self._session("secondsig/enrolment"),
-            "enrol/finish": self._login,
+            "enrol/finish": lambda body: self.enrol_reply or self._login(body),
+            "changes/begin": self._change,
+            "changes/finish": lambda _: self.change_reply,
+            "people/revoke": lambda _: {},
+            "people/cancel-recovery": lambda _: {},
+            "keys/revoke": lambda _: {},
             "sign": lambda _: self.signed(),
             "approve": self._approve,
             "deny": self._deny,
@@ -387,8 +496,44 @@ class FakeGateway:
             "batches/approve": lambda _: self._decide_batch("approved"),
             "batches/deny": lambda _: self._decide_batch("denied"),
             "agents/ci-bot/pause": lambda _: self.pause_reply,
+            "agents/ci-bot/consent/withdraw": self._withdraw_consent,
+            f"grants/{GRANT}/revoke": self._revoke_grant,
         }
         return handlers[name](body)
+
+    def _change(self, body: Json) -> Reply:
+        said = {
+            "type": self.change_type,
+            "version": 1,
+            "gateway": "gw_7f3a",
+            "rp_id": "localhost",
+            "person": "mika",
+            "kind": body["kind"],
+            "asked": body["asked"],
+            "says": self.change_says,
+            "change": self.change,
+            "asked_at": utc(datetime.now(UTC)),
+            "salt": "00" * 16,
+        }
+        raw = rfc8785.dumps(self.tamper_change(said))
+        return {
+            "challenge_id": "ch_c",
+            "payload": b64u(self.tamper_bytes(raw)),
+            "options": self.assertion_options(raw),
+        }
+
+    def _revoke_grant(self, body: Json) -> Reply:
+        if self.revoke_reply is not None:
+            return self.revoke_reply
+        (live,) = self.grants["grants"]
+        ended = {**live, "ended_at": live["made_at"], "ended_why": "revoked", "ended_by": "mika"}
+        self.grants = {**self.grants, "grants": [], "ended": [ended]}
+        return {"grant": GRANT}
+
+    def _withdraw_consent(self, body: Json) -> Reply:
+        (consent,) = self.grants["consents"]
+        self.grants = {**self.grants, "consents": [{**consent, "withdrawn_at": consent["at"]}]}
+        return {"agent": "ci-bot"}
 
     def _session(self, kind: str) -> Reply:
         raw = rfc8785.dumps({"type": kind, "version": 1, "gateway": "gw_7f3a"})

@@ -174,3 +174,46 @@ async def test_like_requests_stand_together_under_one_link(page: Page, gateway: 
     group = page.locator(".group")
     await expect(group).to_have_count(1)
     assert "Review 2 together" in await group.inner_text()
+
+
+async def test_an_agent_that_asks_more_than_usual_is_named_and_paused_with_one_tap(
+    page: Page, gateway: FakeGateway
+) -> None:
+    gateway.waiting = [
+        waiting(1, unusual={"in_10_min": 14, "usual_per_hour": 2}),
+        waiting(2, unusual={"in_10_min": 14, "usual_per_hour": 2}),
+        waiting(3, agent="quiet"),
+    ]
+    await page.goto("/app/approvals")
+    notice = page.locator("#unusual .notice")
+    await expect(notice).to_have_count(1)
+    await expect(notice).to_contain_text(
+        "ci-bot asks more than usual: 14 questions in 10 minutes, where it usually asks 2 an hour."
+    )
+    await expect(page.locator(ROWS).filter(has_text="Unusual volume")).to_have_count(2)
+    gateway.waiting = []
+    await notice.get_by_role("button", name="Pause agent").click()
+    await expect(notice).to_contain_text("ci-bot is paused. What it waited for is cancelled.")
+    await page.mouse.move(1, 1)
+    await expect(notice).to_have_count(0)
+    assert gateway.posted["agents/ci-bot/pause"] == [{}]
+
+
+async def test_a_pause_that_failed_says_so_and_can_be_tried_again(page: Page, gateway: FakeGateway) -> None:
+    gateway.waiting = [waiting(1, unusual={"in_10_min": 6, "usual_per_hour": 0})]
+    gateway.pause_reply = 503, {"error": "unwritable", "detail": "The log cannot be written."}
+    await page.goto("/app/approvals")
+    notice = page.locator("#unusual .notice")
+    await expect(notice).to_contain_text("where it usually asks fewer than one an hour.")
+    await notice.get_by_role("button").click()
+    await expect(notice).to_contain_text("Not paused: The log cannot be written.")
+    await expect(notice.get_by_role("button")).to_be_enabled()
+
+
+async def test_an_agents_name_in_the_notice_is_text(page: Page, gateway: FakeGateway) -> None:
+    unusual = {"in_10_min": 6, "usual_per_hour": 1}
+    gateway.waiting = [waiting(1, agent="<img src=x>\u202e", unusual=unusual)]
+    await page.goto("/app/approvals")
+    notice = page.locator("#unusual .notice")
+    await expect(notice).to_contain_text("<img src=x>U+202E asks more than usual")
+    assert await notice.locator("img").count() == 0

@@ -66,6 +66,30 @@ async def test_what_became_of_it_is_told(
     await focused_heading(page, title)
 
 
+@pytest.mark.parametrize(("key", "shown"), [("Idempotency-Key: k-\u202e1", True), (None, False)])
+async def test_an_unknown_outcome_says_with_which_key_it_left(
+    page: Page, gateway: FakeGateway, key: str | None, shown: bool
+) -> None:
+    gateway.sent_key, gateway.after_approve = key, {"state": "unknown", "outcome": "unknown"}
+    await open_ready(page)
+    await approve(page)
+    await focused_heading(page, "Sent, but the answer never came")
+    line = page.locator("[data-key-place]")
+    await expect(line).to_be_visible(visible=shown)
+    if shown:
+        await expect(line).to_contain_text("Idempotency-Key: k-U+202E1")
+
+
+async def test_what_repeats_an_unknown_outcome_names_the_key_to_use_again(
+    page: Page, gateway: FakeGateway
+) -> None:
+    at = utc(datetime.now(UTC) - timedelta(minutes=5))
+    before = {"state": "unknown", "by": "jonas", "note": None, "at": at}
+    gateway.repeats = {**before, "idempotency_key": "Idempotency-Key: k-1"}
+    await open_ready(page)
+    await expect(page.locator("#marked")).to_contain_text("It left with Idempotency-Key: k-1")
+
+
 async def test_an_approval_that_nobody_waits_for_can_be_withdrawn(page: Page, gateway: FakeGateway) -> None:
     gateway.after_approve = {"state": "approved"}
     await open_ready(page)
@@ -387,3 +411,30 @@ async def test_who_may_not_decide_is_told_too_that_it_is_from_before_a_change(
     gateway.may = {"approve": False, "deny": False, "why": "not_allowed"}
     await page.goto(ADDRESS)
     await expect(page.locator("#earlier")).to_be_visible()
+
+
+async def test_the_page_says_whether_the_address_is_usual(page: Page, gateway: FakeGateway) -> None:
+    await page.goto(ADDRESS)
+    row = page.locator(".facts .fields > div").filter(has_text="From")
+    await expect(row).to_contain_text("Usual for ci-bot: 96 requests in 30 days. Its 3rd question this hour")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, "1st"), (2, "2nd"), (4, "4th"), (11, "11th"), (22, "22nd")]
+)
+async def test_a_strange_address_is_said_and_all_that_was_observed_is_signed(
+    page: Page, gateway: FakeGateway, number: int, words: str
+) -> None:
+    first = ["address", "credential"]
+    gateway.sample["observed"] = {
+        "first_time": first,
+        "address_requests_30_days": 0,
+        "question_this_hour": number,
+    }
+    await page.goto(ADDRESS)
+    await expect(page.locator(".facts")).to_contain_text(
+        f"First time from here: 0 requests in 30 days. Its {words} question this hour"
+    )
+    new = page.locator(".all-fields .fields > div").filter(has_text="New for it")
+    await expect(new).to_contain_text("address, credential")
+    await expect(page.locator(".all-fields")).not_to_contain_text("Also signed")

@@ -42,6 +42,19 @@ async def test_an_invited_person_is_not_asked_for_a_name(page: Page, gateway: Fa
     assert gateway.posted["enrol/begin"] == [{"token": "tok_secret", "name": ""}]
 
 
+async def test_a_guests_key_waits_and_its_fingerprint_is_to_be_read_out(
+    page: Page, gateway: FakeGateway
+) -> None:
+    key = {"name": "Pixel 9", "fingerprint": "a71c 77d2 0b1e 9c44", "device_bound": True}
+    gateway.enrolled = True
+    gateway.enrol_reply = {"waiting": {"person": "noor", "for": "mika<b>"}, "credential": key}
+    await page.goto("/enrol#tok_secret")
+    await page.get_by_role("button", name="Enrol this device").click()
+    await expect(page.get_by_role("heading", name="Read this out to mika<b>")).to_be_focused()
+    await expect(page.locator("#fingerprint")).to_have_text("a71c 77d2 0b1e 9c44")
+    assert await page.evaluate("localStorage.getItem('secondsig-tab')") is None
+
+
 async def test_a_name_is_needed_first(page: Page, gateway: FakeGateway) -> None:
     await page.goto("/enrol#tok_secret")
     await page.get_by_role("button", name="Enrol this device").click()

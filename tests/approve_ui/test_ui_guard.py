@@ -46,8 +46,9 @@ async def test_approve_cannot_be_pressed_before_700_ms(page: Page, gateway: Fake
 async def test_coming_back_to_the_front_shuts_approve_for_a_second(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
     await arm(page)
-    await page.evaluate("dispatchEvent(new Event('focus'))")
-    assert await page.evaluate(ENABLED_FOR) > 950
+    assert (
+        await page.evaluate(f"() => {{ dispatchEvent(new Event('focus')); return ({ENABLED_FOR})() }}") > 950
+    )
 
 
 async def test_a_page_in_the_background_never_arms(page: Page, gateway: FakeGateway) -> None:

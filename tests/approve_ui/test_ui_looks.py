@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.approve_ui.fake_gateway import FakeGateway, payload, row_of, text, with_field
+from tests.approve_ui.fake_gateway import (
+    FakeGateway,
+    a_key,
+    a_member,
+    agents,
+    an_agent,
+    payload,
+    people,
+    row_of,
+    text,
+    with_field,
+)
 from tests.approve_ui.steps import ADDRESS, approve, arm, open_ready
 from tests.approve_ui.test_ui_audit import chain, entry
 from tests.approve_ui.test_ui_batch import ITEMS, open_batch, refunds
@@ -162,6 +173,52 @@ async def story(page: Page, gateway: FakeGateway) -> None:
     await page.goto("/app/audit?filter=decision:step_up")
 
 
+async def members(page: Page, gateway: FakeGateway) -> None:
+    waiting = a_key("Synced passkey", "77d2 0b1e 9c44 a71c", waits_for="mika", device_bound=False)
+    gateway.people = people(
+        a_member("jonas", a_key("YubiKey 5C", "19c4 4a71 c77d 20b1"), groups=["approvers", "oncall"]),
+        a_member("A name that is as long as names here may become, with sixty-four", waiting),
+        recoveries=[{"person": "jonas", "started_by": "mika", "started_at": "2026-11-20T09:00:00Z"}],
+    )
+    await page.goto("/app/people")
+    await page.wait_for_selector("#people > li")
+
+
+async def bots(page: Page, gateway: FakeGateway) -> None:
+    gateway.agents = agents(
+        an_agent("ci-bot", limits={"eur": 100}, in_force={"eur": 100, "jpy": 500}, waiting=3),
+        an_agent("support-desk-of-a-long-name-that-nobody-would-choose-by-themself", paused=True, team=None),
+    )
+    await page.goto("/app/agents")
+    await page.wait_for_selector("#agents > li")
+    await page.click("#agents summary >> nth=0")
+
+
+async def change_dialog(page: Page, gateway: FakeGateway) -> None:
+    gateway.change_says = "Invite noor to approvers."
+    gateway.change = {"person": "noor", "groups": {"from": [], "to": ["approvers"]}, "minutes": 10}
+    await page.goto("/app/people")
+    await page.fill("#name", "noor")
+    await page.click("#invite button[type=submit]")
+    await page.wait_for_selector("dialog.change[open]")
+
+
+async def new_link(page: Page, gateway: FakeGateway) -> None:
+    gateway.change_reply = {"url": f"http://localhost:8081/enrol#{'x' * 43}", "minutes": 10}
+    await change_dialog(page, gateway)
+    await page.click("dialog.change .sign")
+    await page.wait_for_selector("#link[open]")
+
+
+async def enrolled_and_waiting(page: Page, gateway: FakeGateway) -> None:
+    key = {"name": "Pixel 9", "fingerprint": "a71c 77d2 0b1e 9c44", "device_bound": True}
+    gateway.enrol_reply = {"waiting": {"person": "noor", "for": "mika"}, "credential": key}
+    gateway.credential_id = b"another"
+    await page.goto("/enrol#token")
+    await page.click("#enrol")
+    await page.wait_for_selector("#fingerprint:visible")
+
+
 async def log(page: Page, gateway: FakeGateway) -> None:
     refused = entry(9, "refused", 1, reason="unmapped", method="GET", action=None, resource=None)
     gateway.rows = {"rows": [*chain()[::-1], refused], "next": 9}
@@ -192,6 +249,11 @@ SCENES: list[Scene] = [
     empty_queue,
     story,
     log,
+    members,
+    bots,
+    change_dialog,
+    new_link,
+    enrolled_and_waiting,
 ]
 
 

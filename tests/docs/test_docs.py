@@ -15,7 +15,7 @@ from gateway.audit import COLUMNS, FILTERABLE, Kind
 from gateway.cli.arguments import build_parser
 from gateway.config import NOT_SETTINGS, load_settings
 from gateway.errors import STATUS, Reason
-from gateway.settings import Approvals, Limits, Listen, PagesTls, Service, Settings, Upstream
+from gateway.settings import Approvals, Judge, Limits, Listen, PagesTls, Service, Settings, Upstream
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -27,6 +27,7 @@ PARTS = {
     "approvals": Approvals,
     "limits": Limits,
     "upstream": Upstream,
+    "judge": Judge,
     "templates.NAME": Service,
 }
 EVERYWHERE = {"--help", "--json", "--config"}

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config import load_settings
-from gateway.loading import shipped_templates
+from gateway.installation import install
+from gateway.loading import read_rules, shipped_templates
 from gateway.model import Risk
 from gateway.policy import AgentFacts, Policy
 from gateway.templates import Library
@@ -55,6 +56,13 @@ def test_the_settings_of_the_operators_guide_are_accepted(text: str, tmp_path: P
     path = tmp_path / "secondsig.yaml"
     path.write_text(text, encoding="utf-8")
     assert load_settings(path, {}) != load_settings(_empty(tmp_path), {})
+
+
+def test_the_limits_of_the_operators_guide_fit_what_init_writes_with_agentkeys(tmp_path: Path) -> None:
+    made = load_settings(install(tmp_path, variation="agentkeys"), {})
+    (entities,) = [block for block in blocks("operators.md", "json") if "vendor" in block]
+    made.entities.write_text(entities, encoding="utf-8")
+    assert read_rules(made).policy.digest
 
 
 def _empty(folder: Path) -> Path:

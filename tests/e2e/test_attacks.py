@@ -309,7 +309,7 @@ async def test_an_approval_ends_with_its_time_also_over_a_restart(tmp_path: Path
         await house.restart()
         await asyncio.sleep(0.6)
         assert await house.state(envelope) == State.EXPIRED
-        with pytest.raises(Refused, match="decided"):
+        with pytest.raises(Refused, match="expired: Time ran out at"):
             await house.person.approve(envelope)
 
 

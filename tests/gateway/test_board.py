@@ -146,3 +146,13 @@ async def test_a_change_of_the_configuration_is_told_to_pages_and_wakes_no_reque
     board.configured()
     assert await taken(board, 0, 1) == [Change(1, None, None)]
     assert not waiter.woken.is_set()
+
+
+def test_a_listener_is_told_before_whoever_waits_goes_on() -> None:
+    board = Board()
+    waiter = board.join("env_1")
+    told: list[tuple[str, bool]] = []
+    board.listen(lambda envelope: told.append((envelope.id, waiter.woken.is_set())))
+    board.changed(ONE)
+    assert told == [("env_1", False)]
+    assert waiter.woken.is_set()

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from gateway.canonical import (
     CREDENTIALS,
     HOP_BY_HOP,
+    SHORT_NAME,
     UNBOUND,
     UNBOUND_PREFIXES,
     Uncanonical,
     bound_request,
     commitment,
     content_digest,
+    credential_name,
     is_bound,
     is_free,
     jcs,
@@ -24,6 +26,7 @@ from gateway.canonical import (
     request_digest,
     sends_approved,
     sha256,
+    short_name,
 )
 from gateway.decoded import DecodedBody
 from gateway.model import Bind, Request
@@ -436,3 +439,31 @@ def test_a_part_is_never_free_to_change() -> None:
 )
 def test_what_was_approved_is_sent_wherever_a_retry_may_differ(bind: Bind, kind: str, sent: bool) -> None:
     assert sends_approved(a_request(headers=(("Content-Type", kind),)), bind) is sent
+
+
+def test_the_short_name_of_a_credential_tells_another_one_apart_and_nothing_else() -> None:
+    def named(*headers: tuple[str, str], key: bytes = b"k", volatile: tuple[str, ...] = ()) -> str:
+        return credential_name(a_request(headers=headers), key, volatile)
+
+    one = named(("Authorization", "Bearer a"), ("Cookie", "b"))
+    assert one == named(("cookie", "b"), ("X-Other", "z"), ("authorization", "Bearer a"))
+    others = {
+        one,
+        named(("Authorization", "Bearer b"), ("Cookie", "b")),
+        named(("Authorization", "Bearer ab")),
+        named(("Authorization", "Bearer a")),
+        named(("Cookie", "Bearer a")),
+        named(("Authorization", "Bearer a"), ("Cookie", "b"), key=b"other"),
+        named(),
+    }
+    assert len(others) == 7
+    free = "header:Authorization"
+    assert named(("Authorization", "x"), volatile=(free.lower(),)) == named()
+    assert "Bearer" not in one
+    assert len(one) == 2 * SHORT_NAME
+
+
+def test_a_short_name_is_short_keyed_and_of_any_text() -> None:
+    assert len(short_name("x" * 100_000, b"k")) == 2 * SHORT_NAME
+    assert short_name("x", b"k") != short_name("x", b"l") != short_name("y", b"l")
+    assert short_name("\udc80", b"k")

@@ -11,7 +11,7 @@ from gateway.envelopes import Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.installation import STARTER
 from gateway.model import Mode, ServiceMode
-from gateway.settings import Address, Approvals, Limits, Listen, PagesTls, Service, Settings, Upstream
+from gateway.settings import Address, Approvals, Judge, Limits, Listen, PagesTls, Service, Settings, Upstream
 
 EVERYTHING = """\
 state: data
@@ -36,6 +36,7 @@ approvals:
   owner_may_approve: true
   retention: 48h
   session: 1h
+  max_ttl: 12h
 limits: {body: 1000, step_up_body: 500, denials_in_a_row: 3, disk_reserve: 0,
   questions: {agent: {waiting: 7}, everybody: {hour: 50}}}
 upstream:
@@ -78,7 +79,16 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         },
         template_files=(tmp_path / "mine/shop.yaml", Path("/abs/other.yaml")),
         approvals=Approvals(
-            90, Mode.REJECT, 20, "run", 300, 3, owner_may_approve=True, retention=172_800, session=3600
+            90,
+            Mode.REJECT,
+            20,
+            "run",
+            300,
+            3,
+            owner_may_approve=True,
+            retention=172_800,
+            session=3600,
+            max_ttl=43_200,
         ),
         limits=Limits(
             1000,
@@ -155,13 +165,20 @@ def test_a_misspelt_setting_is_an_error_with_its_place_and_a_suggestion(
         ("public_url: https://\n", "https address"),
         ("public_url: sign.example\n", "https address"),
         ("public_url: javascript://sign.example\n", "https address"),
+        ("judge: {url: http://judge.example/fits}\n", "https, or http on this machine"),
+        ("judge: {url: 'https://me:secret@judge.example/fits'}\n", "https, or http on this machine"),
+        ("judge: {url: judge.example}\n", "https, or http on this machine"),
+        ("judge: {timeout: 2m}\n", "at most 1m"),
         ("pages_tls: {certificate: a}\n", 'needs "key"'),
         ("templates: [github]\n", "must be a mapping"),
         ("templates: {github: {mode: on}}\n", "cannot be"),
         ("approvals: {ttl: 0s}\n", "a time of at most"),
         ("approvals: {ttl: 25h}\n", "a time of at most"),
         ("approvals: {ttl: 60}\n", "a time of at most"),
-        ("approvals: {mode: async}\n", "cannot be 'async'"),
+        ("approvals: {mode: later}\n", "cannot be 'later'"),
+        ("approvals: {max_ttl: 25h}\n", "a time of at most"),
+        ("approvals: {ttl: 6m}\n", '"ttl" is longer than "max_ttl" allows (300 seconds)'),
+        ("approvals: {ttl: 2h, max_ttl: 1h}\n", "allows (3600 seconds)"),
         ("approvals: {join: anybody}\n", "cannot be 'anybody'"),
         ("approvals: {max_quorum: 0}\n", "whole number from 1 to 5"),
         ("approvals: {max_quorum: 6}\n", "whole number from 1 to 5"),
@@ -173,7 +190,6 @@ def test_a_misspelt_setting_is_an_error_with_its_place_and_a_suggestion(
         ("upstream: {allow: [everywhere]}\n", "'everywhere' is not a network"),
         ("upstream: {connect_to: {a: b}}\n", "must be an address and a port"),
         ("unknown_hosts: allow\n", "cannot be 'allow'"),
-        ("config_trust: signed\n", 'knows only "config_trust: files"'),
         ("config_trust: nobody\n", "cannot be 'nobody'"),
         ("state: 5\n", "must be a text"),
         ("a: 1\na: 2\n", "a"),
@@ -338,3 +354,11 @@ def test_overlays_stand_beside_the_settings(tmp_path: Path) -> None:
     path.write_text("templates: {playground: {overlays: [7]}}", encoding="utf-8")
     with pytest.raises(ConfigError, match="An overlay must be a text"):
         load_settings(path, {})
+
+
+def test_a_judge_is_an_address_and_a_time(tmp_path: Path) -> None:
+    assert load(tmp_path, "").judge == Judge()
+    assert load(tmp_path, "judge: {timeout: 9s}").judge == Judge(None, 9)
+    for url in ("https://judge.example/fits", "http://127.0.0.1:9000/", "http://localhost/x?y=1"):
+        assert load(tmp_path, f"judge: {{url: '{url}', timeout: 2s}}").judge == Judge(url, 2)
+    assert load(tmp_path, "", SECONDSIG_JUDGE_URL="https://j.test/").judge == Judge("https://j.test/", 3)

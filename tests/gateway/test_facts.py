@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.facts import facts_of
-from gateway.policy import Facts
+from gateway.policy import Facts, FirstRequest
 from tests.kit.clocks import START
 from tests.kit.things import a_caller, a_mapped, a_request, a_unit, with_header
 
@@ -16,7 +16,7 @@ def test_before_an_approval_nobody_has_cosigned() -> None:
         requester_ip="10.0.0.9",
         now_epoch=START,
         purpose="tea",
-        intent_risk="high",
+        remembered=FirstRequest("high"),
         delegate=False,
         break_glass=False,
         grant=False,
@@ -26,7 +26,7 @@ def test_before_an_approval_nobody_has_cosigned() -> None:
 @pytest.mark.parametrize("approvals", [1, 2, 5])
 def test_people_who_signed_are_counted_and_are_the_cosigner(approvals: int) -> None:
     facts = facts_of(a_request(), a_mapped(a_unit(groups=(), access="read")), START, approvals=approvals)
-    assert (facts.cosigner, facts.approvals, facts.intent_risk) == (True, approvals, "low")
+    assert (facts.cosigner, facts.approvals, facts.remembered.intent_risk()) == (True, approvals, "low")
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ async def test_an_agent_sees_its_own_envelope_and_nothing_of_what_it_holds(world
         "expires_at": "2027-01-15T08:01:00Z",
         "decided_at": None,
         "decision_method": None,
+        "error": None,
         "note": None,
         "outcome": None,
         "status": None,
@@ -87,7 +88,7 @@ async def test_an_envelope_of_another_agent_is_as_absent_as_one_that_never_was(w
     assert others == nobodys
     assert others[0].status == 404
     cancelling = await ask(
-        world, "POST", f"/v1/envelopes/{envelope.id}/cancel", agent="other", Secondsig_Secret=SECRET
+        world, "POST", f"/v1/envelopes/{envelope.id}/cancel", agent="other", Secondsig_Envelope_Secret=SECRET
     )
     assert cancelling[0].status == 404
     assert (await world.now(envelope)).state is State.PENDING
@@ -111,7 +112,9 @@ async def test_an_envelope_of_another_agent_is_as_absent_as_one_that_never_was(w
 )
 async def test_there_is_nothing_else_inside(world: World, method: str, target: str) -> None:
     envelope = await an_open_one(world)
-    answer, _ = await ask(world, method, target.replace("{id}", envelope.id), Secondsig_Secret=SECRET)
+    answer, _ = await ask(
+        world, method, target.replace("{id}", envelope.id), Secondsig_Envelope_Secret=SECRET
+    )
     assert answer.status == 404
     assert (await world.now(envelope)).state is State.PENDING
 
@@ -119,7 +122,9 @@ async def test_there_is_nothing_else_inside(world: World, method: str, target: s
 async def test_whoever_asked_takes_the_question_back_with_its_secret(world: World) -> None:
     envelope = await an_open_one(world)
     waiter = world.board.join(envelope.id)
-    answer, body = await ask(world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Secret=SECRET)
+    answer, body = await ask(
+        world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Envelope_Secret=SECRET
+    )
     assert (answer.status, body["state"]) == (200, "cancelled")
     assert waiter.woken.is_set()
     (row,) = await world.said(reason="cancelled")
@@ -141,7 +146,7 @@ async def test_two_secrets_are_none(world: World) -> None:
     answer = await world.inside.answer(
         a_request(
             target=f"/v1/envelopes/{envelope.id}/cancel",
-            headers=(("Secondsig-Secret", SECRET), ("Secondsig-Secret", SECRET)),
+            headers=(("Secondsig-Envelope-Secret", SECRET), ("Secondsig-Envelope-Secret", SECRET)),
         )
     )
     assert answer.status == 403
@@ -153,7 +158,9 @@ async def test_what_is_decided_cannot_be_taken_back(world: World) -> None:
     await world.sqlite._ask(
         lambda db: db.execute("UPDATE envelopes SET secret_hash = ?", (sha256(SECRET.encode()),)), writes=True
     )
-    answer, body = await ask(world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Secret=SECRET)
+    answer, body = await ask(
+        world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Envelope_Secret=SECRET
+    )
     assert (answer.status, body["state"]) == (409, "approved")
     assert (await world.now(envelope)).state is State.APPROVED
 
@@ -169,7 +176,9 @@ async def test_somebody_who_decides_in_that_moment_is_first(world: World) -> Non
             await world.operating.envelope_deny(envelope.id)
 
     failing.before_apply = deny_first
-    answer, _ = await ask(world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Secret=SECRET)
+    answer, _ = await ask(
+        world, "POST", f"/v1/envelopes/{envelope.id}/cancel", Secondsig_Envelope_Secret=SECRET
+    )
     assert answer.status == 409
     assert (await world.now(envelope)).state is State.DENIED
 

@@ -7,6 +7,7 @@ import pytest
 from gateway.config import load_settings
 from gateway.errors import UsageError
 from gateway.installation import install
+from gateway.loading import read_rules
 from gateway.settings import Address
 
 FILES = ("secondsig.yaml", "policy.cedar", "entities.json")
@@ -48,3 +49,20 @@ def test_a_policy_that_is_there_is_kept(tmp_path: Path) -> None:
 def test_other_addresses_are_written_down(tmp_path: Path) -> None:
     listen = load_settings(install(tmp_path, proxy="127.0.0.1:0", pages="localhost:0"), {}).listen
     assert (listen.proxy, listen.pages) == (Address("127.0.0.1", 0), Address("localhost", 0))
+
+
+def test_a_variation_is_enabled_with_the_policy_and_the_entities_that_belong_to_it(tmp_path: Path) -> None:
+    made = load_settings(install(tmp_path, variation="agentkeys"), {})
+    assert set(made.templates) == {"playground", "agentkeys"}
+    assert "agentkeys-payment-over-limit" in made.policy.read_text()
+    assert "Limits" in made.entities.read_text()
+    assert {path.name: mode(path) for path in tmp_path.iterdir()} == dict.fromkeys(FILES, 0o600)
+    assert read_rules(made).policy.digest
+
+
+@pytest.mark.parametrize("name", ["policy.cedar", "entities.json"])
+def test_a_variation_is_written_whole_or_not_at_all(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match=f"{name} exists already"):
+        install(tmp_path, variation="agentkeys")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

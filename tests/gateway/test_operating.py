@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from gateway.directory import token_hash
+from gateway.directory import MAX_NAME, token_hash
 from gateway.envelopes import State
 from gateway.errors import Refusal, UsageError
-from gateway.operating import INVITATION_LIFE, MAX_NAME, RUN_LIFE, Operating, check_name
+from gateway.operating import INVITATION_LIFE, RUN_LIFE, Operating, check_name
+from gateway.operator_socket import COMMANDS
 from gateway.store.contract import Move
 from tests.kit.clocks import START
+from tests.kit.granting import grantable, granted
 from tests.kit.stores import FailingStore
 from tests.kit.things import a_caller, a_request
 from tests.kit.world import World
@@ -102,6 +104,7 @@ async def test_the_list_of_agents_tells_no_token(world: World) -> None:
     told = await world.operating.agent_list()
     assert told["agents"] == [
         {"name": "ci-bot", "team": "platform", "owner": None, "paused": False, "created_at": START}
+        | {"consent": None, "limits": {}, "team_limits": {}}
     ]
 
 
@@ -282,3 +285,20 @@ async def test_what_is_sealed_stays_sealed_on_its_way_to_the_command_line(world:
     with pytest.raises(UsageError, match="was erased when its retention ended"):
         await world.operating.envelope_held(envelope.id)
     task.cancel()
+
+
+async def test_grants_are_listed_and_revoked_from_the_command_line(world: World) -> None:
+    grantable(world)
+    made = await granted(world)
+    (listed,) = (await world.operating.grant_list())["grants"]
+    assert (listed["id"], listed["uses"], listed["last_used_at"]) == (made["id"], 0, None)
+    assert await world.operating.grant_revoke(made["id"]) == {"grant": made["id"], "revoked": True}
+    assert (await world.operating.grant_list())["grants"] == []
+    (ended,) = (await world.operating.grant_list(everything=True))["grants"]
+    assert (ended["ended_why"], ended["ended_by"]) == ("revoked", "operator")
+    with pytest.raises(UsageError, match="no live grant"):
+        await world.operating.grant_revoke(made["id"])
+
+
+async def test_the_command_line_makes_no_grants() -> None:
+    assert {name for name in COMMANDS if "grant" in name} == {"grant_list", "grant_revoke"}

@@ -104,6 +104,10 @@ async def test_nothing_but_a_command_is_done(path: Path, command: str) -> None:
 def test_the_commands_are_the_operators_and_none_approves() -> None:
     assert {
         "agent_add",
+        "config_show",
+        "grant_list",
+        "grant_revoke",
+        "config_diff",
         "agent_list",
         "agent_rotate",
         "agent_pause",

@@ -48,7 +48,18 @@ from gateway.payload import (
     utc,
 )
 from tests.kit.clocks import START
-from tests.kit.things import GATEWAY, KEYS, RP_ID, a_caller, a_mapped, a_request, a_unit, body_of, with_header
+from tests.kit.things import (
+    GATEWAY,
+    KEYS,
+    OBSERVED,
+    RP_ID,
+    a_caller,
+    a_mapped,
+    a_request,
+    a_unit,
+    body_of,
+    with_header,
+)
 
 ABOUT = About(
     gateway=GATEWAY,
@@ -62,6 +73,7 @@ ABOUT = About(
     purpose="to pay for tea",
     intent_risk="high",
     intent_risk_reasons=("moves money",),
+    observed=OBSERVED,
     policy_digest="p" * 64,
     config_digest="c" * 64,
     config_trust="files",
@@ -181,7 +193,7 @@ def test_the_payload_says_everything_there_is_to_say() -> None:
         "expires_at": "2027-01-15T08:01:00Z",
         "salt": "0a" * 16,
         "intent_risk": {"level": "high", "reasons": ["moves money"]},
-        "observed": None,
+        "observed": {"first_time": [], "address_requests_30_days": 96, "question_this_hour": 3},
         "checkpoint": None,
     }
 

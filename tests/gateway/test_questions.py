@@ -33,7 +33,9 @@ from tests.kit.clocks import START
 from tests.kit.things import (
     GATEWAY,
     KEYS,
+    OBSERVED,
     OTHER_KEYS,
+    RISK,
     RP_ID,
     a_caller,
     a_mapped,
@@ -66,6 +68,8 @@ def opened(
         mapped or a_mapped(),
         decision,
         body_of(wanted),
+        RISK,
+        OBSERVED,
         agent=an_agent(team="platform", owner="Mika"),
         gateway=GATEWAY,
         rp_id=RP_ID,
@@ -87,14 +91,50 @@ def opened(
         ([Approval(ttl=30), Approval(ttl=90)], Asked(30, Mode.HOLD)),
         ([Approval(ttl=90), Approval()], Asked(60, Mode.HOLD)),
         ([Approval(ttl=10_000)], Asked(MAX_HELD_TTL, Mode.HOLD)),
-        ([Approval(ttl=10_000, mode=Mode.REJECT)], Asked(10_000, Mode.REJECT)),
-        ([Approval(ttl=10**6, mode=Mode.REJECT)], Asked(MAX_TTL, Mode.REJECT)),
+        ([Approval(ttl=10_000, mode=Mode.REJECT)], Asked(MAX_HELD_TTL, Mode.REJECT)),
+        ([Approval(ttl=10_000, mode=Mode.ASYNC)], Asked(MAX_HELD_TTL, Mode.ASYNC)),
         ([Approval(), Approval(mode=Mode.REJECT)], Asked(60, Mode.REJECT)),
-        ([Approval(mode=Mode.ASYNC)], Asked(60, Mode.REJECT)),
+        ([Approval(mode=Mode.ASYNC)], Asked(60, Mode.ASYNC)),
+        ([Approval(mode=Mode.ASYNC), Approval(mode=Mode.HOLD)], Asked(60, Mode.ASYNC)),
+        ([Approval(mode=Mode.ASYNC), Approval(mode=Mode.REJECT)], Asked(60, Mode.REJECT)),
     ],
 )
 def test_the_strictest_unit_says_how_people_are_asked(approvals: list[Approval], asked: Asked) -> None:
     assert how_to_ask(tuple(a_unit(approval=approval) for approval in approvals), SETTINGS) == asked
+
+
+@pytest.mark.parametrize(
+    ("approval", "asked"),
+    [
+        (Approval(ttl=10_000), Asked(MAX_HELD_TTL, Mode.HOLD)),
+        (Approval(ttl=10_000, mode=Mode.REJECT), Asked(10_000, Mode.REJECT)),
+        (Approval(ttl=10_000, mode=Mode.ASYNC), Asked(10_000, Mode.ASYNC)),
+        (Approval(ttl=10**6, mode=Mode.ASYNC), Asked(MAX_TTL, Mode.ASYNC)),
+    ],
+)
+def test_a_template_gets_hours_only_where_the_operator_allows_them_and_never_a_held_connection(
+    approval: Approval, asked: Asked
+) -> None:
+    assert how_to_ask((a_unit(approval=approval),), with_approvals(max_ttl=MAX_TTL)) == asked
+
+
+def test_an_operator_may_allow_less_than_five_minutes() -> None:
+    for mode in Mode:
+        unit = a_unit(approval=Approval(ttl=200, mode=mode))
+        assert how_to_ask((unit,), with_approvals(ttl=30, max_ttl=30)).ttl == 30
+
+
+def test_an_agent_may_prefer_async_where_nobody_said_reject() -> None:
+    def preferring(*approvals: Approval, **settings: Any) -> Mode:
+        units = tuple(a_unit(approval=approval) for approval in approvals)
+        return how_to_ask(units, with_approvals(**settings), prefers_async=True).mode
+
+    assert preferring(Approval()) is Mode.ASYNC
+    assert preferring(Approval(mode=Mode.HOLD)) is Mode.ASYNC
+    assert preferring(Approval(mode=Mode.REJECT)) is Mode.REJECT
+    assert preferring(Approval(), Approval(mode=Mode.REJECT)) is Mode.REJECT
+    assert preferring(Approval(), mode=Mode.REJECT) is Mode.REJECT
+    assert preferring(Approval(mode=Mode.HOLD), mode=Mode.REJECT) is Mode.ASYNC
 
 
 def test_the_operators_mode_holds_where_a_template_says_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 from gateway import ucan
 from gateway.audit import Kind
 from gateway.encoding import b64u
-from gateway.envelopes import COSIGNER_LIFE, Envelope, State
+from gateway.envelopes import COSIGNER_LIFE, Envelope, State, Step
 from gateway.errors import Reason, Refusal, StoreError, ambiguous
 from gateway.gate import Release
 from gateway.model import Bind, Decision, Effect, EntityRef, Request
@@ -19,6 +19,7 @@ from gateway.store.contract import (
     AddAgent,
     Change,
     Configure,
+    Move,
     Open,
     PauseAgent,
     RevokePerson,
@@ -139,6 +140,29 @@ async def test_nothing_of_the_gateways_own_goes_upstream(world: World) -> None:
         ("Date", "now"),
         ("Authorization", "Bearer u"),
     )
+
+
+async def test_the_key_that_left_is_kept_sealed_and_shredded_with_the_rest(world: World) -> None:
+    envelope = await approved(world)
+    headers = (*a_request().headers, ("Idempotency-Key", "k-2"))
+    await released(world, envelope, headers=headers)
+    kept = (await world.now(envelope)).sent_key
+    assert kept is not None
+    assert b"k-2" not in kept
+    assert KEYS.unseal(envelope.id, kept) == b"Idempotency-Key: k-2"
+    await world.store.apply(Move(envelope.id, 3, Step.LOSE, START, outcome="unknown"))
+    await world.store.apply(Shred(START + 10_000, START + 10_000))
+    assert (await world.now(envelope)).sent_key is None
+
+
+@pytest.mark.parametrize("hides", ["redact", "secret"])
+async def test_a_key_that_the_template_hides_is_not_kept(world: World, hides: str) -> None:
+    unit = a_unit(**{hides: ("header:Idempotency-Key".lower(),)})
+    world.library.meaning = lambda _request: a_mapped(unit)
+    headers = (*a_request().headers, ("Idempotency-Key", "k-2"))
+    envelope = await approved(world)
+    await released(world, envelope, headers=headers)
+    assert (await world.now(envelope)).sent_key is None
 
 
 # Everything is asked again. --------------------------------------------------------------------------------
@@ -646,8 +670,25 @@ async def test_an_outcome_that_cannot_be_written_leaves_it_spent(world: World) -
     failing.fails = lambda _n, call: call == "apply Move"
     world.releaser.store = failing
     release.done("completed", 200, "")
+    world.board.stop()
     await world.releaser.settle()
     assert (await world.now(envelope)).state is State.SPENT
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_an_outcome_that_could_not_be_written_is_written_once_when_it_can(
+    world: World, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.releasing.RETRY_SECONDS", 0.001)
+    envelope = await approved(world)
+    release = await released(world, envelope)
+    failing = FailingStore(world.sqlite)
+    failing.fails, failing.after = (lambda number, _call: number < 3), after
+    world.releaser.store = failing
+    release.done("completed", 200, "")
+    await world.releaser.settle()
+    assert (await world.now(envelope)).state is State.COMPLETED
+    assert [row["outcome"] for row in await world.said(kind="outcome")] == ["completed"]
 
 
 async def test_pages_hear_of_every_step(world: World) -> None:
@@ -670,6 +711,28 @@ async def test_a_spend_that_may_have_been_written_or_not_releases_nothing(world:
         await released(world, envelope)
     told = await world.now(envelope)
     assert told.state is (State.SPENT if after else State.APPROVED)
+    await world.releaser.settle()
+    assert (await world.now(envelope)).state is State.APPROVED, "nothing was sent, so it may be used still"
+    assert [row["outcome"] for row in await world.said(kind="outcome")] == ["not_sent"] * after
+
+
+async def test_a_spend_whose_request_was_cancelled_in_that_moment_is_taken_back(world: World) -> None:
+    envelope = await approved(world)
+    reached, failing = asyncio.Event(), FailingStore(world.sqlite)
+
+    async def wait(_change: object) -> None:
+        reached.set()
+        await asyncio.sleep(60)
+
+    failing.before_apply = wait
+    world.releaser.store = failing
+    task = asyncio.create_task(released(world, envelope))
+    await reached.wait()
+    failing.before_apply = None
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await world.releaser.settle()
+    assert (await world.now(envelope)).state is State.APPROVED
 
 
 async def test_a_body_that_cannot_be_unsealed_is_a_fault(world: World) -> None:
@@ -678,6 +741,8 @@ async def test_a_body_that_cannot_be_unsealed_is_a_fault(world: World) -> None:
     await tamper(world, "UPDATE envelopes SET sealed = ?", OTHER_KEYS.seal(envelope.id, b"{}"))
     with pytest.raises(StoreError):
         await released(world, await world.now(envelope))
+    await world.releaser.settle()
+    assert (await world.now(envelope)).state is State.APPROVED
 
 
 async def test_a_body_is_shredded_only_when_it_is_over(world: World) -> None:

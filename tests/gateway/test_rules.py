@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 
 from gateway.model import ServiceMode
-from gateway.rules import Stake, approvers, rules_digest, standing, with_directory
+from gateway.rules import Stake, approvers, digest_with_limits, rules_digest, standing, with_directory
 from gateway.settings import Limits, Service, Settings
-from gateway.store.contract import RevokePerson
+from gateway.store.contract import Holder, RevokePerson
 from tests.kit.things import a_mapped
 from tests.kit.world import PlayedLibrary, PlayedPolicy, World
 
@@ -134,3 +134,17 @@ def test_policy_is_told_who_is_there(world: World) -> None:
         ("owned", "platform", "Mika"),
     ]
     assert [(p.name, p.groups) for p in people] == [("Mika", ("approvers",)), ("Noor", ("approvers",))]
+
+
+def test_limits_of_the_pages_change_the_digest_whatever_their_order() -> None:
+    ci, team = Holder("agent", "ci"), Holder("team", "t")
+    both = digest_with_limits("files", {ci: {"jpy": 1, "eur": 2}, team: {"jpy": 3}})
+    assert digest_with_limits("files", {}) == "files"
+    assert both == digest_with_limits("files", {team: {"jpy": 3}, ci: {"eur": 2, "jpy": 1}})
+    others = [
+        digest_with_limits("other", {ci: {"jpy": 1, "eur": 2}, team: {"jpy": 3}}),
+        digest_with_limits("files", {ci: {"jpy": 1, "eur": 2}, team: {"jpy": 4}}),
+        digest_with_limits("files", {ci: {"jpy": 1, "eur": 2}}),
+        digest_with_limits("files", {Holder("team", "ci"): {"jpy": 1, "eur": 2}, team: {"jpy": 3}}),
+    ]
+    assert both not in others

@@ -6,7 +6,8 @@ import pytest
 
 from gateway.envelopes import COSIGNER_LIFE, Envelope, State
 from gateway.errors import Refusal
-from gateway.store.contract import Move
+from gateway.inside import status
+from gateway.store.contract import Move, Record, Tally
 from gateway.timekeeper import SHRED_EVERY, Timekeeper, recover
 from tests.kit.stores import FailingStore
 from tests.kit.world import World
@@ -130,3 +131,37 @@ async def test_a_plain_restart_lapses_nothing(world: World) -> None:
     approved = await after_approval(world)
     assert await recover(world.store) == 0
     assert (await world.now(approved)).state is State.APPROVED
+
+
+async def test_after_a_restart_time_that_ran_out_meanwhile_is_a_timeout_with_its_row(world: World) -> None:
+    envelope = await world.opened()
+    world.wire(world.sqlite)
+    await world.directory.refresh()
+    assert await recover(world.store) == 0
+    world.time.advance(3600)
+    await keeper(world).tick()
+    told = await world.now(envelope)
+    assert (told.state, told.decision_method, told.decided_by) == (State.EXPIRED, "timeout", None)
+    (row,) = await world.said(kind="end")
+    assert (row["reason"], row["decision_method"], row["person"]) == ("approval_timeout", "timeout", "nobody")
+    shown = status(told, world.store.now())
+    assert (shown["error"], shown["decision_method"]) == ("ApprovalTimeout", "timeout")
+    await keeper(world).tick()
+    assert len(await world.said(kind="end")) == 1
+
+
+async def test_what_is_remembered_of_agents_is_forgotten_after_30_days(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.timekeeper.TICK", 0.001)
+    world.store.tally([Tally("ci-bot", "from", "home", world.store.now(), 1)])
+    await world.store.apply(Record())
+    world.time.advance(32 * 86_400)
+    running = asyncio.create_task(keeper(world).run())
+    for _ in range(500):
+        await asyncio.sleep(0.002)
+        if not await world.sqlite._all("SELECT * FROM tallies"):
+            break
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await world.sqlite._all("SELECT * FROM tallies") == []

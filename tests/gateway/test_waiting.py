@@ -9,6 +9,7 @@ import pytest
 
 from gateway import ucan
 from gateway.canonical import sha256
+from gateway.endings import ended
 from gateway.envelopes import Envelope, State
 from gateway.errors import Reason, Refusal, StoreError
 from gateway.gate import Release
@@ -17,7 +18,7 @@ from gateway.questions import unpack
 from gateway.settings import Limits
 from gateway.store.contract import Move, Open, PauseAgent, RevokePerson
 from gateway.timekeeper import Timekeeper
-from gateway.waiting import PATIENCE, ended, hold_for
+from gateway.waiting import PATIENCE, hold_for
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore
 from tests.kit.things import (
@@ -320,7 +321,7 @@ async def test_a_hundred_requests_in_a_minute_do_not_ask_a_hundred_times(world: 
         (State.LAPSED, Reason.LAPSED),
         (State.SPENT, Reason.DUPLICATE),
         (State.COMPLETED, Reason.DUPLICATE),
-        (State.UNKNOWN, Reason.DUPLICATE),
+        (State.UNKNOWN, Reason.UPSTREAM_UNKNOWN),
     ],
 )
 def test_every_end_has_its_reason(state: State, reason: Reason) -> None:
@@ -361,6 +362,7 @@ async def test_a_request_that_is_not_held_is_told_how_to_come_back(world: World)
 
 
 async def test_a_template_may_refuse_to_hold(world: World) -> None:
+    world.set(max_ttl=3600)
     world.library.meaning = lambda _r: a_mapped(a_unit(approval=Approval(mode=Mode.REJECT, ttl=3600)))
     assert (await refusal_of(world.ask())).reason is Reason.REQUIRES_STEP_UP
     (envelope,) = await all_envelopes(world)
@@ -390,6 +392,26 @@ def held_for(world: World, agent: str, **approvals: Any) -> float:
     world.set(**approvals)
     request = a_request(headers=(("User-Agent", agent),))
     return hold_for(an_envelope(), request, a_mapped(), world.rules(), START)
+
+
+async def test_a_question_that_lives_for_hours_holds_no_connection_for_more_than_five_minutes(
+    world: World,
+) -> None:
+    day = an_envelope(mode="async", expires_at=START + 86_400)
+    assert hold_for(day, a_request(), a_mapped(), world.rules(), START) == 302
+    world.set(hold_for=3600)
+    assert hold_for(day, a_request(), a_mapped(), world.rules(), START) == 302
+
+
+async def test_an_envelope_that_outlives_the_hold_is_answered_and_stays_open(world: World) -> None:
+    """An agent that comes back without a preference is refused after the hold; the question lives on."""
+    world.set(ttl=3600, max_ttl=3600, mode=Mode.REJECT)
+    assert (await refusal_of(world.ask())).reason is Reason.REQUIRES_STEP_UP
+    world.set(mode=Mode.HOLD, hold_for=0)
+    refused = await refusal_of(world.ask())
+    assert (refused.reason, refused.retryable) == (Reason.REQUIRES_STEP_UP, True)
+    (envelope,) = await all_envelopes(world)
+    assert (envelope.state, envelope.expires_at) == (State.PENDING, START + 3600)
 
 
 async def test_a_connection_is_held_as_long_as_its_client_is_known_to_bear(world: World) -> None:

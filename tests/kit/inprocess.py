@@ -1,16 +1,19 @@
 """The whole gateway in this process: real proxy, real pages, real database, real upstream over TLS."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.canonical import sha256
 from gateway.config import load_settings
 from gateway.demo.client import Agent
 from gateway.demo.person import SoftPerson
 from gateway.installation import install
 from gateway.service import Service
+from gateway.store.contract import Invitation, Invite
 from tests.faults.killing import free_port
 from tests.kit.upstream import Upstream
 
@@ -28,8 +31,17 @@ class Inside:
     def agent(self, name: str = "ci-bot", timeout: float = 20) -> Agent:
         return Agent(self.tokens[name], self.service.paths.bundle, timeout)
 
-    async def add_agent(self, name: str, owner: str | None = None) -> None:
-        self.tokens[name] = (await self.service.operating.agent_add(name, owner=owner))["proxy"]
+    async def add_agent(self, name: str, owner: str | None = None, team: str | None = None) -> None:
+        added = await self.service.operating.agent_add(name, team=team, owner=owner)
+        self.tokens[name] = added["proxy"]
+
+    async def invite(self, person: str) -> str:
+        """A link for this one more approver, as an administrator would give it."""
+        token = secrets.token_urlsafe(32)
+        ends = self.service.store.now() + 600
+        invitation = Invitation(sha256(token.encode()), person, ("approvers",), ends)
+        await self.service.store.apply(Invite(invitation))
+        return f"{self.service.settings.origin}/enrol#{token}"
 
     async def held(self, count: int = 1) -> list[str]:
         """The ids of what waits, once there are that many."""
@@ -85,13 +97,20 @@ upstream:
 """,
         encoding="utf-8",
     )
+    async with running(config, upstream) as made:
+        await made.add_agent("ci-bot")
+        yield made
+
+
+@asynccontextmanager
+async def running(config: Path, upstream: Upstream) -> AsyncIterator[Inside]:
+    """The gateway of this configuration, with its first approver; the upstream stops with it."""
     service = Service(load_settings(config, {}))
     await service.start()
     person = SoftPerson(service.settings.origin, "Mika")
-    made = Inside(home, service, upstream, person)
+    made = Inside(config.parent, service, upstream, person)
     try:
         await person.enrol((await service.operating.approver_invite())["url"])
-        await made.add_agent("ci-bot")
         yield made
     finally:
         await person.close()

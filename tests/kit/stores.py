@@ -1,6 +1,9 @@
 """A real store with time that a test moves, and a store that fails where a test says."""
 
 import asyncio
+import shutil
+import sqlite3
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from gateway.store.contract import (
     Open,
     Sign,
 )
+from gateway.store.epoch import Mark, decoded
 from gateway.store.sqlite import SqliteStore
 from tests.kit.clocks import START, FakeTime
 from tests.kit.things import a_credential, a_person, a_row, a_token, an_agent, an_envelope, caps
@@ -27,9 +31,11 @@ from tests.kit.things import a_credential, a_person, a_row, a_token, an_agent, a
 class TimedStore(SqliteStore):
     """The real one, on a clock of its own."""
 
-    def __init__(self, path: Path, reserve: int = 0) -> None:
-        self.time = FakeTime()
-        super().__init__(path, self.time.clock(), reserve)
+    def __init__(
+        self, path: Path, reserve: int = 0, beside: Path | None = None, time: FakeTime | None = None
+    ) -> None:
+        self.time = time or FakeTime()
+        super().__init__(path, self.time.clock(), reserve, beside)
 
     async def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """What is really in the tables."""
@@ -46,6 +52,51 @@ class TimedStore(SqliteStore):
                 return
             await asyncio.sleep(0.005)
         raise AssertionError("the notes were not written")
+
+
+class Kept:
+    """A database with its file beside it, opened again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database, self.beside = folder / "data" / "test.db", folder / "epoch"
+        self.database.parent.mkdir()
+
+    def open(self, time: FakeTime | None = None) -> TimedStore:
+        return TimedStore(self.database, beside=self.beside, time=time)
+
+    def copy(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.database.parent.iterdir()}
+
+    def put_back(self, copy: dict[str, bytes]) -> None:
+        shutil.rmtree(self.database.parent)
+        self.database.parent.mkdir()
+        for name, data in copy.items():
+            (self.database.parent / name).write_bytes(data)
+
+    def mark(self) -> Mark:
+        found = decoded(self.beside.read_bytes())
+        assert found is not None
+        return found
+
+
+class Blocked:
+    """The database's thread, held busy so that what comes now comes together."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._reached, self._go = threading.Event(), threading.Event()
+
+    async def __aenter__(self) -> None:
+        def wait(_db: sqlite3.Connection) -> None:
+            self._reached.set()
+            self._go.wait(5)
+
+        self._task = asyncio.create_task(self._store._ask(wait))
+        await asyncio.to_thread(self._reached.wait, 5)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._go.set()
+        await self._task
 
 
 def row(detail: str) -> list[Row]:

@@ -23,6 +23,7 @@ from gateway.model import (
     Unit,
 )
 from gateway.passkeys import Credential
+from gateway.payload import Observed
 from gateway.store.contract import Agent, Challenge, Person, Token
 from tests.kit.clocks import START
 
@@ -34,6 +35,8 @@ ADDRESS = "127.0.0.1"
 KEYS = Keys(Ed25519PrivateKey.from_private_bytes(b"\x01" * 32), b"\x02" * 32, b"\x03" * 32)
 OTHER_KEYS = Keys(Ed25519PrivateKey.from_private_bytes(b"\x04" * 32), b"\x05" * 32, b"\x06" * 32)
 ENVELOPE = "env_" + "0" * 26
+RISK = ("high", ("Moves money",))
+OBSERVED = Observed((), 96, 3)
 
 
 def a_caller(agent: str = "ci-bot", **changes: Any) -> Caller:

@@ -4,6 +4,7 @@ The played ones answer what a test tells them to, so that a test can change its 
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,24 +15,34 @@ from gateway.board import Board
 from gateway.canonical import sha256
 from gateway.decoded import DecodedBody
 from gateway.demo.authenticator import SoftPasskey
+from gateway.desk.agents import Agents
 from gateway.desk.batching import Batching
+from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.people import People
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
-from gateway.gate import Release
+from gateway.gate import Answer, Carried, Outcome, Release
+from gateway.granting import Granting
+from gateway.grants import Grants
+from gateway.history import History
 from gateway.inside import Inside
+from gateway.keeping import Keeping
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
 from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
+from gateway.policy import Fragment, NoFragment
 from gateway.releasing import Releaser
+from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, Rules
+from gateway.sending import Sender
 from gateway.settings import Settings
 from gateway.store.contract import (
     AddAgent,
@@ -45,9 +56,10 @@ from gateway.store.contract import (
     Token,
 )
 from gateway.store.sqlite import SqliteStore
+from gateway.timekeeper import recover
 from gateway.waiting import Waiting
 from tests.kit.clocks import START, FakeTime
-from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, RP_ID, a_mapped, a_request, body_of
+from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, RP_ID, a_mapped, a_request, body_of, with_header
 
 ASK = Decision(Effect.STEP_UP, (PolicyReason("a-person", "A person signs this."),), 1)
 ALLOW = Decision(Effect.ALLOW, (PolicyReason("reads-pass"),))
@@ -81,11 +93,24 @@ class PlayedPolicy:
     decision: Decision = ASK
     at_spend: Effect = Effect.ALLOW
     approvers: frozenset[str] | None = None
+    administrators: frozenset[str] = frozenset()
     spent_with: list[int] = field(default_factory=list)
     spent_for: list[str | None] = field(default_factory=list)
+    on_grant: Decision | None = None
+    permitting: frozenset[str] = frozenset()
+    beyond: Any = ()
 
-    def decide(self, agent: str, mapped: Mapped, facts: Any, max_quorum: int = 5) -> Decision:
-        return self.decision
+    def decide(
+        self, agent: str, mapped: Mapped, facts: Any, max_quorum: int = 5, beyond: Any = ()
+    ) -> Decision:
+        self.beyond = beyond
+        return self.on_grant if facts.grant and self.on_grant else self.decision
+
+    def fragment(self, text: str) -> Fragment:
+        raise NoFragment("The played policy reads no Cedar.")
+
+    def permits(self, text: str, agent: str, mapped: Mapped, facts: Any) -> bool:
+        return text in self.permitting
 
     def authorise(self, agent: str, mapped: Mapped, facts: Any) -> Decision:
         self.spent_with.append(facts.approvals)
@@ -95,8 +120,36 @@ class PlayedPolicy:
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped) -> bool:
         return self.approvers is None or person in self.approvers
 
+    def limits(self, agent: str) -> dict[str, int]:
+        return {"eur": 500}
+
+    def groups(self) -> frozenset[str]:
+        return frozenset({"administrators", "approvers"})
+
+    def belongs(self, person: str, group: str) -> bool:
+        return group == "administrators" and person in self.administrators
+
     def with_directory(self, agents: object, people: object) -> "PlayedPolicy":
         return self
+
+
+@dataclass
+class PlayedCourier:
+    """Answers what a test says, and keeps what it was given to send."""
+
+    answer: Carried | None = field(default_factory=lambda: Carried(201, (("X-Upstream", "real"),), b"made"))
+    outcome: Outcome = "completed"
+    fault: Exception | None = None
+    sent: list[Release] = field(default_factory=list)
+    to: list[Request] = field(default_factory=list)
+
+    async def carry(self, release: Release, request: Request) -> Carried | None:
+        self.sent.append(release)
+        self.to.append(request)
+        if self.fault is not None:
+            raise self.fault
+        release.done(self.outcome, self.answer.status if self.answer else None, "")
+        return self.answer
 
 
 class World:
@@ -104,35 +157,66 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.time = FakeTime()
-        self.sqlite = SqliteStore(folder / "test.db", self.time.clock(), reserve=0)
+        self.folder = folder
+        self.sqlite = self._database()
         self.library, self.policy = PlayedLibrary(), PlayedPolicy()
         self.settings = Settings(
             file=folder / "secondsig.yaml", state=folder, policy=folder / "p", entities=folder / "e"
         )
         self.config = "config-1"
+        self.courier = PlayedCourier()
         self.passkeys: dict[str, SoftPasskey] = {}
         self.tokens: dict[str, str] = {}
         self.wire(self.sqlite)
+
+    def _database(self) -> SqliteStore:
+        folder = self.folder
+        return SqliteStore(folder / "test.db", self.time.clock(), reserve=0, beside=folder / "epoch")
+
+    async def restart(self) -> None:
+        """Another process on the same folder."""
+        await self.close()
+        self.sqlite = self._database()
+        await settle_doubt(self.sqlite)
+        self.wire(self.sqlite)
+        await self.directory.refresh()
+        await recover(self.sqlite)
 
     def wire(self, store: Store) -> None:
         self.store = store
         self.board = Board()
         self.directory = Directory(store)
-        self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID)
+        self.history = History(store, KEYS, self.board)
+        self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID, self.history)
+        self.sender = Sender(store, KEYS, self.directory, self.board, self.releaser, self.courier)
+        self.keeping = Keeping(store, KEYS, self.board, GATEWAY)
         self.waiting = Waiting(
             store,
             KEYS,
             self.directory,
             self.board,
             self.releaser,
+            self.keeping,
             GATEWAY,
             RP_ID,
             asyncio.get_running_loop().time,
         )
-        self.inside = Inside(store, self.board, b"the CA", GATEWAY)
+        self.inside = Inside(store, self.board, self.keeping, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()
+        self.grants = Grants(store)
+        self.granting = Granting(
+            store, KEYS, self.directory, self.grants, self.rules, RP_ID, self.directory.refresh
+        )
         self.pipeline = Pipeline(
-            store, self.directory, self.rules, self.waiting, self.inside, GATEWAY, self.metrics
+            store,
+            self.directory,
+            self.rules,
+            self.waiting,
+            self.granting,
+            self.inside,
+            GATEWAY,
+            self.metrics,
+            self.history,
         )
         self.signing_in = SigningIn(
             store, KEYS, self.directory, self.rules, GATEWAY, RP_ID, self.directory.refresh
@@ -142,6 +226,11 @@ class World:
             store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
         )
         self.batching = Batching(self.deciding, GATEWAY)
+        self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
+        self.people = People(store, self.directory, self.rules, self.directory.refresh)
+        self.operating = Operating(
+            store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing, self.granting
+        )
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -150,12 +239,15 @@ class World:
             self.signing_in,
             self.deciding,
             self.batching,
+            self.changing,
+            self.people,
+            Agents(store, self.directory, self.rules),
             GATEWAY,
             self.metrics,
             self.last_change,
-        )
-        self.operating = Operating(
-            store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing
+            self.operating,
+            self.history,
+            self.granting,
         )
 
     def rules(self) -> Rules:
@@ -210,7 +302,9 @@ class World:
         device, made = self.new_passkey(name)
         values = (made.id, name, made.public_key, made.sign_count, "[]", made.device_type, 0, "Second", START)
         await self.sqlite._ask(
-            lambda db: db.execute("INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", values),
+            lambda db: db.execute(
+                "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)", values
+            ),
             writes=True,
         )
         await self.directory.refresh()
@@ -227,18 +321,60 @@ class World:
         answer = (passkey or self.passkeys[person]).sign(asked["options"])
         return await self.deciding.approve(session, envelope, asked["challenge_id"], answer)
 
+    async def change(
+        self,
+        kind: str,
+        act: Act,
+        asked: dict[str, Any],
+        person: str = "Mika",
+        passkey: SoftPasskey | None = None,
+    ) -> dict[str, Any]:
+        """This change, asked for and signed."""
+        self.changing.acts[kind] = act
+        session = self.session(person)
+        begun = await self.changing.begin(session, kind, asked)
+        answer = (passkey or self.passkeys[person]).sign(begun["options"])
+        return await self.changing.finish(session, begun["challenge_id"], answer)
+
     async def ask(self, request: Request | None = None, gone: asyncio.Event | None = None) -> Release:
         """The request as the pipeline would hand it on after policy asked for a person."""
+        told = await self.step_up(request, gone)
+        assert isinstance(told, Release), told
+        return told
+
+    async def step_up(
+        self, request: Request | None = None, gone: asyncio.Event | None = None
+    ) -> Release | Answer:
         wanted = request or a_request()
         rules = self.rules()
-        return await self.waiting.step_up(
-            wanted,
-            rules.library.map(wanted),
-            self.policy.decision,
-            rules.library.body(wanted),
-            rules,
-            gone or asyncio.Event(),
-        )
+        mapped = rules.library.map(wanted)
+        with self.history.holding(self.history.moment(wanted, mapped, rules)) as asking:
+            return await self.waiting.step_up(
+                wanted,
+                mapped,
+                self.policy.decision,
+                rules.library.body(wanted),
+                rules,
+                gone or asyncio.Event(),
+                asking,
+            )
+
+    async def promised(self, request: Request | None = None) -> tuple[Envelope, dict[str, Any]]:
+        """An async question, and what its agent was told with the 202."""
+        asked = with_header(request or a_request(), "Secondsig-Prefer", "respond-async")
+        told = await self.step_up(asked)
+        assert isinstance(told, Answer), told
+        assert told.status == 202
+        body: dict[str, Any] = json.loads(told.body)
+        envelope = await self.sqlite.envelope(body["envelope"])
+        assert envelope is not None
+        return envelope, body
+
+    async def send(self) -> None:
+        """One look of the sender, to its end."""
+        await self.sender.tick()
+        await self.sender.settle()
+        await self.releaser.settle()
 
     async def held(
         self, request: Request | None = None, gone: asyncio.Event | None = None

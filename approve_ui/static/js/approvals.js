@@ -1,6 +1,6 @@
 // The queue: live, and still while somebody's pointer or focus is in it.
 
-import { get } from "./api.js";
+import { get, post } from "./api.js";
 import { ends } from "./bytes.js";
 import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
@@ -45,6 +45,7 @@ async function refresh() {
   config = answer.config;
   if (shown.size && busy()) return hold(answer.waiting);
   showConfig();
+  showUnusual(answer.waiting);
   showWaiting(answer.waiting);
 }
 
@@ -58,6 +59,32 @@ function showConfig() {
     one("#in-force").textContent = ends(digest);
   }
   notice.hidden = !refused;
+}
+
+// An agent that asks far more than it usually does: one tap pauses it, and what it waits for is cancelled.
+function showUnusual(rows) {
+  const agents = new Map(rows.filter((row) => row.unusual).map((row) => [row.agent, row.unusual]));
+  one("#unusual").replaceChildren(...[...agents].map(unusualNotice));
+}
+
+function unusualNotice([agent, { in_10_min: count, usual_per_hour: usual }]) {
+  const said = ` ${count} questions in 10 minutes, where it usually asks ${usual || "fewer than one"} an hour.`;
+  const words = el("p", {}, el("b", {}, written(agent), " asks more than usual:"), said);
+  const button = el("button", { class: "button slim", type: "button" }, icon("pause"), " Pause agent");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await post(`/api/v1/agents/${encodeURIComponent(agent)}/pause`);
+      button.remove();
+      words.replaceChildren(el("b", {}, written(agent), " is paused."), " What it waited for is cancelled.");
+      soon();
+    } catch (error) {
+      if (error.status === 401) return toLogin();
+      button.disabled = false;
+      words.append(el("span", { class: "small" }, ` Not paused: ${error.detail}`));
+    }
+  });
+  return el("section", { class: "notice", "aria-label": "Unusual volume", "data-agent": agent }, icon("volume"), words, button);
 }
 
 // Nothing moves under a finger: rows that ended say so where they stand, and new ones wait behind a button.
@@ -78,6 +105,7 @@ function hold(rows) {
 function release() {
   if (!held || busy()) return;
   showConfig();
+  showUnusual(held);
   showWaiting(held);
 }
 
@@ -123,7 +151,7 @@ function waitingLine(row) {
   const left = el("b", { "data-until": row.expires_at }, "–");
   return el("tr", { "data-clock": "" },
     el("td", { class: "time" }, left, el("progress", { max: row.ttl, value: secondsUntil(row.expires_at), "aria-hidden": "true" })),
-    el("td", { class: "agent" }, el("b", {}, written(row.agent)), el("small", { class: "mono" }, written(row.address ?? ""))),
+    el("td", { class: "agent" }, el("b", {}, written(row.agent)), row.unusual ? el("small", { class: "tag hold" }, icon("volume"), " Unusual volume") : null, el("small", { class: "mono" }, written(row.address ?? ""))),
     el("td", { class: "request" }, link(row), el("small", { class: "mono" }, written(row.action), " on ", written(row.resource)), warning(row)),
     el("td", { class: "purpose" }, row.purpose ? el("div", { class: "claim" }, el("q", {}, written(row.purpose))) : null),
     el("td", { class: "risk-cell" }, ...risk(row)),

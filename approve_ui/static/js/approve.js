@@ -6,6 +6,7 @@ import { secondsUntil, setServerTime, startClock, tick, timeOfDay, when } from "
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
 import { listen } from "./events.js";
+import { offerGrants } from "./grant-offer.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { outcomeOf, tellOutcome } from "./outcome.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
@@ -34,6 +35,7 @@ function enter(state) {
   page.state = state;
   if (!DECIDING.has(state)) closeDialog();
   showState(state);
+  one("#again").hidden ||= !page.view?.grantable;
   fill("verb", DECIDING.has(state) || state === "not-allowed" ? "asks to" : "asked to");
   document.body.classList.toggle("alarm-page", state === "mismatch");
   if (changed) guard.settle();
@@ -160,7 +162,9 @@ function showRepeat(before) {
   if (!before) return;
   const words = [`The same was asked before: ${before.state}`, before.by ? el("span", {}, " by ", written(before.by)) : "", `, ${when(before.at)}.`];
   const note = before.note ? [" “", written(before.note), "”"] : [];
-  one("#marked").prepend(el("p", { class: "caution" }, icon("caution"), el("span", {}, ...words, ...note)));
+  const key = before.state === "unknown" && before.idempotency_key;
+  const same = key ? [" It left with ", el("code", {}, written(key)), ": only the same key lets the service see that this is the same."] : [];
+  one("#marked").prepend(el("p", { class: "caution" }, icon("caution"), el("span", {}, ...words, ...note, ...same)));
 }
 
 function showMarked(fields) {
@@ -375,6 +379,7 @@ onPress(one("#sign-in"), async () => {
 });
 addEventListener("offline", () => { if (DECIDING.has(page.state) && page.state !== "signing") offline(); });
 addEventListener("online", () => { if (page.state === "offline") load(); });
+offerGrants(id, () => page.me.name);
 fill("envelope", id);
 startClock({ aloud: true, onEnd: timeIsUp });
 signedIn();

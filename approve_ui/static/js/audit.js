@@ -18,6 +18,7 @@ const STEP = {
   authorised: () => ["send", "Released", "Policy was asked again and allowed it. The cosigner is spent."],
   outcome: (r) => OUTCOME[r.outcome]?.(r) ?? ["log", "Outcome", ""],
   end: (r) => ENDED[r.reason]?.(r.person) ?? ["clock", "Ended", "Nothing was sent."],
+  kept: (r) => r.reason === "fetched" ? ["check", "The agent took the answer", "It is deleted."] : ["pause", "Left with the gateway", "The agent does not wait. The gateway sends the request itself once it is approved."],
   reveal: (r) => ["search", `A hidden value was read by ${r.person ?? "a person"}`, ""],
   mismatch: () => ["unequal", "A display did not match", "Signing was blocked on that device."],
   refused: (r) => ["cross", "Refused", r.reason ?? ""],

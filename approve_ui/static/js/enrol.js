@@ -1,9 +1,10 @@
 // Enrolment: the token of the link stays in the fragment and leaves the address before anything else happens.
 
 import { get } from "./api.js";
-import { one, showState } from "./dom.js";
+import { fill, focusHeading, one, showState } from "./dom.js";
 import { enrol, passkeysWork } from "./passkey.js";
 import { onPress } from "./session.js";
+import { written } from "./values.js";
 
 const token = location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
@@ -23,13 +24,24 @@ onPress(one("#enrol"), async () => {
     name.focus();
     throw new Error("Write your name first: it stands under everything you sign.");
   }
+  let done;
   try {
-    await enrol(token, name.value.trim());
+    done = await enrol(token, name.value.trim());
   } catch (error) {
     if (error.status === 400 && !asked) one("#who").hidden = false;
     throw error;
   }
+  if (done.waiting) return showWaiting(done);
   location.replace("/app/approvals");
 });
+
+// The new key counts once the inviter has heard its fingerprint from this person.
+function showWaiting({ waiting, credential }) {
+  fill("inviter", written(waiting.for));
+  one("#fingerprint").textContent = credential.fingerprint;
+  showState("waiting");
+  focusHeading(one("#waiting-title"));
+}
+
 one("form").addEventListener("submit", (event) => event.preventDefault());
 start();

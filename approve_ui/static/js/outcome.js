@@ -50,6 +50,8 @@ export function tellOutcome(view, me, payload) {
   fill("became", became(row));
   fill("note", row.note ? el("q", {}, written(row.note)) : "");
   for (const place of document.querySelectorAll("[data-note-place]")) place.hidden = !row.note;
+  fill("sent-key", written(view.idempotency_key ?? ""));
+  for (const place of document.querySelectorAll("[data-key-place]")) place.hidden = !view.idempotency_key;
   one("#receipt").replaceChildren(...receipt(view, me));
   one("#signatures").replaceChildren(...lines(view, me, others));
   fill("log-entry", view.log_entry === null ? "See it in the log" : `See log entry ${view.log_entry.toLocaleString("en")}`);

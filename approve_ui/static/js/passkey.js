@@ -38,7 +38,7 @@ export async function enrol(token, name) {
 
 async function finish(path, body) {
   const answer = await post(path, body);
-  keepToken(answer.tab);
+  if (answer.tab) keepToken(answer.tab);
   return answer;
 }
 

@@ -89,9 +89,21 @@ export class Sheet {
     return el("section", { class: "facts", "aria-label": "In short" }, el("dl", { class: "fields" },
       row("Held by", ...(held.length ? held : [this.put(["why"])])),
       purpose === null ? row("Purpose", this.put(["purpose"])) : this.claim(),
-      row("From", this.mono("agent", "address")),
+      row("From", this.mono("agent", "address"), ...this.usual()),
       ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign")] : []),
       ...(agent.owner === null ? [] : [row("Acts for", this.put(["agent", "owner"]))])));
+  }
+
+  // What the gateway has seen of this agent; a payload of an earlier version says nothing about it.
+  usual() {
+    const { agent, observed } = this.payload;
+    if (!observed) return [];
+    const count = this.put(["observed", "address_requests_30_days"]);
+    const before = observed.address_requests_30_days === 0
+      ? ["First time from here: ", count, " requests in 30 days"]
+      : [`Usual for ${agent.id}: `, count, ` ${observed.address_requests_30_days === 1 ? "request" : "requests"} in 30 days`];
+    const number = observed.question_this_hour;
+    return [el("small", {}, ...before, ". Its ", this.put(["observed", "question_this_hour"]), `${ordinal(number)} question this hour`)];
   }
 
   reason = (i) => (this.payload.why[i].reason === null ? null : el("small", {}, "“", this.put(["why", i, "reason"]), "”"));
@@ -228,10 +240,16 @@ export class Sheet {
       ...this.payload.why.map((_, i) => row("Policy", this.put(["why", i, "policy"]), this.reason(i) ?? el("small", {}, "reason: ", this.put(["why", i, "reason"])))),
       row("Asked for by", this.list(["asked_by"])),
       ...("intent_risk" in this.payload ? [row("Risk", this.put(["intent_risk", "level"]), el("small", {}, "because: ", this.list(["intent_risk", "reasons"])))] : []),
+      ...(this.payload.observed ? [row("New for it", this.newForIt(), el("small", {}, "what nothing of this agent that passed in 30 days had"))] : []),
       row("Template", t("service"), " ", t("version")),
       row("Configuration", this.put(["config", "trust"])),
       ...digests.map((name) => row(`${name[0].toUpperCase()}${name.slice(1)} digest`, this.hex(name, "digest"))),
     ];
+  }
+
+  newForIt() {
+    const path = ["observed", "first_time"];
+    return this.at(path).length ? this.list(path) : this.put(path);
   }
 
   question() {
@@ -260,6 +278,7 @@ export class Sheet {
   }
 }
 
+const ordinal = (n) => (Math.floor((n % 100) / 10) === 1 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th"));
 export const row = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
 const wide = (...content) => {
   const element = row(...content);

@@ -33,9 +33,8 @@ export function safeNext(next) {
   return next && origin === location.origin && /^\/(app\/[a-z]+|approve\/[\w-]+)$/.test(pathname) ? pathname + search : home;
 }
 
-/** Runs `ceremony` when `button` is pressed; what went wrong stands in the page's #problem. */
-export function onPress(button, ceremony) {
-  const problem = one("#problem");
+/** Runs `ceremony` when `button` is pressed; what went wrong stands in `problem`, the page's own by default. */
+export function onPress(button, ceremony, problem = one("#problem")) {
   button.addEventListener("click", async (event) => {
     event.preventDefault();
     if (button.getAttribute("aria-disabled") === "true") return;

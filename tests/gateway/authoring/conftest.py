@@ -56,6 +56,7 @@ actions:
   - {id: pay/test, match: {method: POST, path: /pay, where: {"json:/test": true}}, summary: "Try to pay"}
   - {id: pay/form, match: {method: POST, path: /pay, where: {"header:x-form": present}},
        over: [pay/test], summary: "Pay by form"}
+  - {id: kept, match: {method: POST, path: /kept}, risk: step_up, approval: {mode: async}, summary: Kept}
   - {id: later, match: {method: POST, path: /later}, risk: step_up, approval: {mode: reject,
        approvers: 'Group::"approvers"'}, summary: Later}
   - {id: never, match: {method: POST, path: /never}, risk: forbid, summary: Never}

@@ -40,6 +40,12 @@ def test_a_rejected_one_says_to_come_back(explained: Explain) -> None:
     assert "template: The template asks for a person's signature" in said(told, "policy")
 
 
+def test_one_that_the_gateway_keeps_says_who_sends_it(explained: Explain) -> None:
+    told = explained("-X POST https://api.shop.test/kept")
+    assert "202 at once, while people are asked for up to 60 s" in said(told, "outcome")
+    assert "the gateway sends it, once" in said(told, "outcome")
+
+
 def test_nobody_who_may_sign_is_told_before_anybody_waits(explained: Explain) -> None:
     told = explained(PAY, people=(PersonFacts("Noor", ()),))
     assert told.outcome == "no_approver_reachable"

@@ -41,7 +41,7 @@ def test_a_payment_is_told_from_its_bytes_to_what_the_agent_gets(explained: Expl
     assert "Summary    Pay “600 JPY”" in unit
     assert "Secret     json:/card" in unit
     assert "Redacted" not in unit
-    assert said(told, "intent_risk") == "high: moves money"
+    assert said(told, "intent_risk") == "high: moves money, says no purpose"
 
 
 def test_the_narrower_action_wins_and_says_over_whom(explained: Explain) -> None:

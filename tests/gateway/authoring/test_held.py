@@ -10,7 +10,7 @@ from gateway.questions import Digests, Entropy, new_envelope, unpack
 from gateway.settings import Settings
 from gateway.store.contract import Agent
 from tests.kit.clocks import START
-from tests.kit.things import ENVELOPE, GATEWAY, KEYS, RP_ID, a_mapped, a_request, a_unit
+from tests.kit.things import ENVELOPE, GATEWAY, KEYS, OBSERVED, RISK, RP_ID, a_mapped, a_request, a_unit
 
 
 def test_the_request_comes_back_without_its_secrets() -> None:
@@ -25,6 +25,8 @@ def test_the_request_comes_back_without_its_secrets() -> None:
         a_mapped(unit),
         Decision(Effect.STEP_UP, quorum=1),
         decode(request, "json"),
+        RISK,
+        OBSERVED,
         agent=Agent("ci-bot", None, None, paused=False, created_at=START),
         gateway=GATEWAY,
         rp_id=RP_ID,

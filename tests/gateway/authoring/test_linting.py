@@ -19,7 +19,7 @@ def names(*files: Path, overlays: dict[str, tuple[Path, ...]] | None = None) -> 
     return [finding.name for finding in lint(files, {}, overlays or {})]
 
 
-@pytest.mark.library
+@pytest.mark.whole
 def test_what_ships_has_no_errors() -> None:
     found = lint(list(shipped_templates().values()), {}, {})
     assert [str(each) for each in found if each.severity is Severity.ERROR] == []

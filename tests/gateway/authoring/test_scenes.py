@@ -33,7 +33,7 @@ def test_a_gateway_that_never_ran_knows_nobody_and_takes_any_name(config: Path) 
     assert (scene.agent.name, scene.made_up, scene.people) == ("ci-bot", True, None)
 
 
-@pytest.mark.library
+@pytest.mark.whole
 def test_of_what_ships_only_the_services_in_question_are_read() -> None:
     scene = shipped_scene([a_request(host="api.stripe.com")], None, START)
     assert "stripe" in scene.library.services

@@ -12,7 +12,7 @@ from gateway.templates.yaml12 import parse_yaml
 from tests.kit.json_schema import wrong
 
 ROOT = Path(__file__).parents[3]
-SHIPPED = [pytest.param(file, marks=pytest.mark.library) for file in shipped_templates().values()]
+SHIPPED = [pytest.param(file, marks=pytest.mark.whole) for file in shipped_templates().values()]
 FILES = [*SHIPPED, *sorted((ROOT / "tests" / "trial").glob("*.yaml"))]
 SCHEMA = template_schema()
 HEAD = "format: 1\nservice: shop\nnamespace: Shop\nversion: 1.0.0\nhosts: [api.shop.test]\n"

@@ -24,7 +24,7 @@ from gateway.settings import Settings
 from gateway.store.contract import AddAgent, Agent, Open, Token
 from gateway.store.sqlite import SqliteStore
 from tests.kit.process import Gateway
-from tests.kit.things import GATEWAY, RP_ID, a_request, caps
+from tests.kit.things import GATEWAY, OBSERVED, RISK, RP_ID, a_request, caps
 
 ID = "env_" + "0" * 26
 PAY = b"amount=600&currency=jpy&charge=ch_1"
@@ -85,7 +85,7 @@ def test_every_request_of_a_har_file_is_explained(explained: Command) -> None:
     assert "\n\n1. Request\n" in out
 
 
-@pytest.mark.library
+@pytest.mark.whole
 def test_what_no_template_covers_is_said(explained: Command) -> None:
     Path("request.http").write_bytes(RAW)
     assert "No template" in explained("--raw", "request.http", "--scheme", "http")[1]
@@ -145,6 +145,8 @@ def an_envelope(settings: Settings, keys: Keys) -> Envelope:
         mapped,
         Decision(Effect.STEP_UP, quorum=1),
         decode(request, "form"),
+        RISK,
+        OBSERVED,
         agent=Agent("ci-bot", "platform", None, paused=False, created_at=now),
         gateway=GATEWAY,
         rp_id=RP_ID,

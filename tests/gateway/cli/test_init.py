@@ -34,3 +34,15 @@ def test_without_a_folder_it_is_the_home_folder(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("SECONDSIG_HOME", str(tmp_path / "home"))
     assert main(["init"]) == 0
     assert (tmp_path / "home" / "secondsig.yaml").exists()
+
+
+def test_a_variation_says_which_host_to_put_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--dir", str(tmp_path), "--with", "agentkeys"]) == 0
+    assert "agentkeys-payment-over-limit" in (tmp_path / "policy.cedar").read_text()
+    assert "Put the host of agentkeys into it" in capsys.readouterr().out
+
+
+def test_a_variation_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["init", "--dir", str(tmp_path), "--with", "agentkey"])
+    assert list(tmp_path.iterdir()) == []

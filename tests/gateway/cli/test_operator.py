@@ -51,6 +51,21 @@ def test_an_agents_life_on_the_files_alone(secondsig: Command) -> None:
     assert secondsig("agent", "list")[1] == "No agents: secondsig agent add NAME\n"
 
 
+def test_a_fresh_gateway_has_no_grants_and_revokes_none(secondsig: Command) -> None:
+    assert secondsig("grant", "list")[1] == "Nothing is granted.\n"
+    assert json.loads(secondsig("grant", "list", "--all", "--json")[1]) == {"grants": []}
+    code, _, told = secondsig("grant", "revoke", "grt_1")
+    assert code != 0
+    assert "There is no live grant grt_1: secondsig grant list shows them." in told
+
+
+def test_a_revoked_grant_is_told(monkeypatch: pytest.MonkeyPatch, secondsig: Command) -> None:
+    answer = {"grants": [{"id": "grt_1", "agent": "bot", "says": "Do not ask."}], "grant": "grt_1"}
+    monkeypatch.setattr(module, "operate", lambda *_words, **_given: answer)
+    assert "Do not ask." in secondsig("grant", "list")[1]
+    assert secondsig("grant", "revoke", "grt_1")[1] == "grt_1 is revoked: people are asked again.\n"
+
+
 def test_machines_get_json(secondsig: Command) -> None:
     added = json.loads(secondsig("agent", "add", "bot", "--json")[1])
     assert (added["agent"], added["team"]) == ("bot", None)

@@ -438,6 +438,7 @@ async def test_after_its_time_nothing_is_signed_or_denied(world: World) -> None:
         world, world.deciding.approve(mika, envelope.id, question["challenge_id"], answer), "expired", 409
     )
     assert error.extra["envelope"].id == envelope.id
+    assert error.detail == "Time ran out at 2027-01-15T08:01:00Z: it was refused."
     await refused(world, world.deciding.sign(mika, envelope.id), "expired", 409)
     await refused(world, world.deciding.deny(mika, envelope.id, None), "expired", 409)
     await still_pending(world, envelope)
@@ -478,7 +479,8 @@ async def test_whoever_comes_second_is_told_who_was_first(world: World, first: s
     error = await refused(
         world, world.deciding.approve(mika, envelope.id, question["challenge_id"], answer), "decided", 409
     )
-    assert f"{who} decided this first" in error.detail
+    verb = {"deny": "denied", "cancel": "cancelled", "approve": "approved"}[first]
+    assert error.detail == f"{who} {verb} this first, at 2027-01-15T08:00:00Z."
     assert error.extra["envelope"].decided_by == who
     await refused(world, world.deciding.deny(mika, envelope.id, None), "decided", 409)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.canonical import sha256
 from gateway.desk.contract import DeskError, Event
@@ -14,6 +15,7 @@ from gateway.model import Approval, Decision, Effect, EntityRef
 from gateway.rules import RefusedChange
 from gateway.store.contract import Shred
 from tests.kit.clocks import START
+from tests.kit.granting import grantable, granted
 from tests.kit.things import GATEWAY, a_mapped, a_request, a_unit
 from tests.kit.world import World
 
@@ -160,6 +162,7 @@ async def test_what_repeats_something_denied_says_so_first(world: World) -> None
         "state": "denied",
         "by": "Noor",
         "note": "No.",
+        "idempotency_key": None,
         "at": NOW,
     }
 
@@ -339,6 +342,24 @@ async def test_pages_hear_that_the_configuration_changed(world: World) -> None:
     assert await heard == Event(world.board.last, "config", {})
 
 
+async def test_an_unknown_outcome_is_counted_and_says_the_key_it_left_with(world: World) -> None:
+    envelope = await world.opened()
+    await world.approve(envelope.id)
+    keyed = a_request(headers=(*a_request().headers, ("Idempotency-Key", "k-1")))
+    release = await world.releaser.release(await world.now(envelope), keyed)
+    assert (await looked_at(world, envelope.id))["idempotency_key"] == "Idempotency-Key: k-1"
+    with structlog.testing.capture_logs() as logged:
+        release.done("unknown", None, "the connection broke")
+        await world.releaser.settle()
+    assert [line["event"] for line in logged if line["envelope"] == envelope.id] == ["outcome.unknown"]
+    assert 'secondsig_envelopes{state="unknown"} 1' in await world.desk.metrics("scrape")
+    again = await world.opened(keyed)
+    told = await looked_at(world, again.id)
+    assert told["repeats"]["state"] == "unknown"
+    assert told["repeats"]["idempotency_key"] == "Idempotency-Key: k-1"
+    assert told["idempotency_key"] is None
+
+
 async def test_a_question_opened_under_an_earlier_configuration_says_so(world: World) -> None:
     envelope = await world.opened()
     assert (await looked_at(world, envelope.id))["earlier_configuration"] is False
@@ -410,3 +431,18 @@ async def test_a_request_of_a_batch_from_before_a_change_says_so(world: World) -
     world.config = "config-2"
     asked = await world.desk.begin_batch(world.session("Mika"), ids)
     assert [told["earlier_configuration"] for told in asked["requests"]] == [True, True]
+
+
+async def test_a_session_lists_and_revokes_grants_and_is_told_what_ended(world: World) -> None:
+    grantable(world)
+    made = await granted(world)
+    session = world.session("Mika")
+    told = await world.desk.grants(session)
+    assert [grant["id"] for grant in told["grants"]] == [made["id"]]
+    await world.desk.revoke_grant(session, made["id"])
+    told = await world.desk.grants(session)
+    assert (told["grants"], [grant["ended_by"] for grant in told["ended"]]) == ([], ["Mika"])
+    (row,) = await world.said(kind="grant", decision="revoked")
+    assert (row["person"], row["decision_method"]) == ("Mika", "session")
+    with pytest.raises(DeskError, match="no such grant"):
+        await world.desk.revoke_grant(session, made["id"])

@@ -1,5 +1,6 @@
 from gateway.audit import Entry, Kind
 from gateway.desk.views import entry_view, row_view
+from gateway.history import Unusual
 from tests.kit.clocks import START
 from tests.kit.things import a_row, an_envelope
 
@@ -48,3 +49,9 @@ def test_an_entry_of_the_log_is_told_to_the_millisecond() -> None:
     told = entry_view(Entry(7, START * 1000 + 42, a_row(kind=Kind.MINT, detail="d")))
     assert (told["seq"], told["at"], told["kind"]) == (7, "2027-01-15T08:00:00.042Z", "mint")
     assert (told["decision"], told["agent"], told["detail"]) == ("allow", "ci-bot", "d")
+
+
+def test_an_agent_that_asks_more_than_usual_is_told_with_its_numbers() -> None:
+    told = row_view(an_envelope(), team=None, signed=0, unusual=Unusual(14, 2))
+    assert told["unusual"] == {"in_10_min": 14, "usual_per_hour": 2}
+    assert row_view(an_envelope(), team=None, signed=0)["unusual"] is None

@@ -12,8 +12,11 @@ from gateway.policy import AgentFacts, Facts, PersonFacts, Policy
 
 BASE = """cosigner: Bool, approvals: Long, delegate: Bool, break_glass: Bool, grant: Bool, risk: String,
   intent_risk: String, method: String, host: String, requester_ip: ipaddr, now: Clock, purpose?: String,
-  units: Long"""
+  units: Long, recent: Recent"""
 SCHEMA = f"""
+type Recent = {{
+  requests_hour: Long, requests_day: Long, action_hour: Long, action_day: Long, questions_hour: Long
+}};
 type Clock = {{ epoch: Long, hour: Long, day_of_week: Long }};
 type Money = {{ currency: String, minor: Long }};
 entity Limits tags Long;
@@ -37,7 +40,8 @@ action "/shop/repo/put_file" in ["/shop", "content", "write"] appliesTo {{ princ
 action "/shop/repo/delete" in ["/shop", "destructive", "write"] appliesTo {{ principal: [Agent],
   resource: [Shop::Repo], context: {{ {BASE} }} }};
 action "/shop/refund" in ["/shop", "payment", "write"] appliesTo {{ principal: [Agent],
-  resource: [Shop::Account], context: {{ {BASE}, account: String, money?: Money, lines: Set<String> }} }};
+  resource: [Shop::Account], context: {{ {BASE}, account: String, money?: Money,
+  spent?: {{hour: Long, day: Long}}, lines: Set<String> }} }};
 action "/shop/search" in ["/shop", "read"] appliesTo {{ principal: [Agent],
   resource: [Shop::Org, Shop::Repo, Shop::Host], context: {{ {BASE} }} }};
 action "/shop/unmatched/read" in ["/shop", "read", "unmatched"] appliesTo {{ principal: [Agent],

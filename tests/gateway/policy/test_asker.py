@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.model import Approval, EntityRef
+from gateway.policy import FirstRequest
 from gateway.policy import asker as asker_module
 from gateway.policy.asker import Asker
 from gateway.policy.directory import action_entities, build_world
@@ -174,6 +175,7 @@ def test_slices_and_shortcuts_decide_as_cedar_does_with_everything(
         "risk": "low", "intent_risk": "low", "method": "POST", "host": "api.shop.test", "units": 1,
         "requester_ip": {"__extn": {"fn": "ip", "arg": address}},
         "now": {"epoch": 1_795_000_000, "hour": 11, "day_of_week": 3}, **one.context,
+        "recent": FirstRequest().recent(action),
     }  # fmt: skip
     request = {
         "principal": {"type": "Agent", "id": agent},
@@ -227,3 +229,37 @@ def test_the_groups_of_an_envelope_are_the_schemas(asker, unit):
     assert asker.may_approve("mika", agent="ci", owner=False, unit=unit("/shop/search")) is False
     with pytest.raises(CannotTell):
         asker.may_approve("mika", agent="ci", owner=False, unit=unit("/shop/nothing"))
+
+
+COUNTED = """
+permit (principal is Agent, action, resource) when { context.recent.requests_hour <= 2 };
+"""
+
+
+class Counting(FirstRequest):
+    """Each time one more."""
+
+    number = 0
+
+    def recent(self, action):
+        Counting.number += 1
+        return dict.fromkeys(super().recent(action), Counting.number)
+
+
+def test_a_sum_of_now_is_never_answered_from_memory(load, mapped, unit, facts):
+    policy = load(COUNTED)
+    Counting.number = 0
+    asked = "ci", mapped(unit("/shop/search")), facts(remembered=Counting())
+    policy.decide(*asked)
+    effects = [str(policy.decide(*asked).effect) for _ in range(3)]
+    assert effects[-1] == "deny"
+    assert policy._asker._answers == {}
+
+
+def test_what_no_policy_reads_is_not_counted_up(load, mapped, unit, facts):
+    policy = load("permit (principal, action, resource);")
+    Counting.number = 0
+    for _ in range(5):
+        policy.decide("ci", mapped(unit("/shop/search")), facts(remembered=Counting()))
+    assert Counting.number == 1
+    assert len(policy._asker._answers) == 1

@@ -103,3 +103,19 @@ def test_a_made_up_name_cannot_take_the_place_of_resolved_limits(build):
     world = build(items)
     assert limits_of(world) == {"jpy": 1}
     assert world.entities[EntityRef("Limits", "Limits of ci")].tags == {"jpy": 10**9}
+
+
+def test_limits_of_the_pages_stand_over_those_of_the_file(build):
+    items = [
+        entity("Limits", "own", tags={"jpy": 1, "eur": 2}),
+        entity("Limits", "teams", tags={"jpy": 3, "usd": 4, "chf": 5}),
+        entity("Team", "t", "teams"),
+        entity("Agent", "ci", "own"),
+    ]
+    told = AgentFacts("ci", "t", limits={"eur": 20}, team_limits={"usd": 40, "jpy": 30})
+    assert limits_of(build(items, [told])) == {"jpy": 1, "eur": 20, "usd": 40, "chf": 5}
+
+
+def test_limits_of_the_pages_need_no_file(build):
+    assert limits_of(build((), [AgentFacts("ci", limits={"jpy": 1})])) == {"jpy": 1}
+    assert limits_of(build((), [AgentFacts("ci", "t", team_limits={"jpy": 2})])) == {"jpy": 2}

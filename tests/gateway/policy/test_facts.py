@@ -9,6 +9,7 @@ from gateway.model import Money
 from gateway.policy.facts import (
     GATEWAY_ATTRIBUTES,
     CannotTell,
+    FirstRequest,
     check_address,
     context_json,
     gateway_values,
@@ -75,3 +76,26 @@ def test_an_address_that_is_none_is_refused(address):
 
 def test_only_what_is_asked_for_is_told(unit, facts):
     assert gateway_values(replace(unit()), facts(), 3, ["units", "nothing"]) == {"units": 3}
+
+
+def test_what_is_remembered_is_told_as_records(unit, facts):
+    paying = unit("/shop/refund", context={"money": Money("jpy", 600, 0)})
+    values = gateway_values(paying, facts(), 1, ["recent", "spent", "intent_risk"])
+    assert values["spent"] == {"hour": 600, "day": 600}
+    assert set(values["recent"].values()) == {1}
+    assert values["intent_risk"] == "low"
+    assert "spent" not in gateway_values(unit(), facts(), 1, ["spent"])
+
+
+def test_a_negative_amount_spends_nothing(unit, facts):
+    refund = unit("/shop/refund", context={"money": Money("jpy", -600, 0)})
+    assert gateway_values(refund, facts(), 1, ["spent"])["spent"] == {"hour": 0, "day": 0}
+
+
+def test_a_sum_that_cedar_cannot_hold_is_refused(unit, facts):
+    class Rich(FirstRequest):
+        def spent(self, unit):
+            return {"hour": 1, "day": 2**63}
+
+    with pytest.raises(CannotTell, match="too large"):
+        gateway_values(unit("/shop/refund"), facts(remembered=Rich()), 1, ["spent"])

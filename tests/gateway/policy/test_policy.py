@@ -399,3 +399,42 @@ def test_what_was_found_wrong_is_never_found_to_fit(schema_text, monkeypatch, co
 def test_decisions_are_values(decide):
     with pytest.raises(dataclasses.FrozenInstanceError):
         decide("").effect = Effect.ALLOW
+
+
+# Beyond a consent, and on a grant. --------------------------------------------------------------------------
+
+BEYOND = (PolicyReason("consent", "This is beyond what mika consented to for ci."),)
+OPEN = "permit (principal, action, resource);"
+
+
+def test_what_is_beyond_a_consent_is_asked_of_people(load, mapped, unit, facts):
+    asked = load(OPEN).decide("ci", mapped(unit()), facts(), beyond=BEYOND)
+    assert (asked.effect, asked.reasons, asked.quorum) == (Effect.STEP_UP, BEYOND, 1)
+    assert not asked.raised_by_template
+
+
+def test_what_is_beyond_a_consent_and_denied_stays_denied(load, mapped, unit, facts):
+    assert load("").decide("ci", mapped(unit()), facts(), beyond=BEYOND).effect is Effect.DENY
+
+
+def test_what_no_signature_unlocks_is_not_asked_because_of_a_consent(load, mapped, unit, facts):
+    text = f"{OPEN} forbid (principal, action, resource) when {{ context.cosigner }};".replace(
+        "(principal, action", "(principal is Agent, action"
+    )
+    assert load(text).decide("ci", mapped(unit()), facts(), beyond=BEYOND).effect is Effect.DENY
+
+
+def test_a_grant_answers_for_a_consent_as_a_person_would(load, mapped, unit, facts):
+    allowed = load(OPEN).decide("ci", mapped(unit()), facts(grant=True), beyond=BEYOND)
+    assert allowed.effect is Effect.ALLOW
+
+
+def test_a_grant_is_no_signature(load, mapped, unit, facts):
+    text = "permit (principal is Agent, action, resource) when { context.cosigner };"
+    assert load(text).decide("ci", mapped(unit()), facts(grant=True)).effect is Effect.STEP_UP
+    assert load(text).authorise("ci", mapped(unit()), facts(grant=True)).effect is Effect.DENY
+
+
+def test_a_policy_may_not_take_the_name_of_the_consent(load):
+    with pytest.raises(ConfigErrors, match="own"):
+        load(f'@id("consent") {OPEN}')

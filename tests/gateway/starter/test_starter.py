@@ -1,5 +1,6 @@
 """The files that `secondsig init` writes: what passes, what waits and what is refused under them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,9 @@ GROUPS = (
 )
 BASE = """cosigner: Bool, approvals: Long, delegate: Bool, break_glass: Bool, grant: Bool, risk: String,
   intent_risk: String, method: String, host: String, requester_ip: ipaddr, now: {epoch: Long, hour: Long,
-  day_of_week: Long}, purpose?: String, units: Long"""
+  day_of_week: Long}, purpose?: String, units: Long,
+  recent: {requests_hour: Long, requests_day: Long, action_hour: Long, action_day: Long,
+  questions_hour: Long}"""
 HEAD = """entity Limits tags Long; entity Team in [Team]; entity Agent in [Team] { limits?: Limits };
 entity Group; entity Person in [Group];
 entity Envelope { agent: Agent, service: String, risk: String, groups: Set<String> };
@@ -93,6 +96,26 @@ def test_reads_pass_and_writes_wait(policy):
     assert effect(policy, "/s/unmatched/write") is Effect.STEP_UP
 
 
+GRANTED = replace(FACTS, grant=True)
+
+
+def test_a_write_that_was_granted_passes_without_a_cosigner(policy):
+    for action in ("/s/write", "/s/unmatched/write"):
+        assert policy.decide("default", mapped(action), GRANTED).effect is Effect.ALLOW
+
+
+@pytest.mark.parametrize("group", ["destructive", "payment", "credential", "access", "publish"])
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_a_grant_never_answers_for_what_is_grave(policy, group, access):
+    assert policy.decide("default", mapped(f"/s/{group}/{access}"), GRANTED).effect is Effect.STEP_UP
+
+
+def test_a_grant_answers_what_a_template_asks_and_never_what_it_forbids(policy):
+    assert policy.decide("default", mapped("/s/read", Risk.STEP_UP), GRANTED).effect is Effect.ALLOW
+    assert policy.decide("default", mapped("/s/write", Risk.STEP_UP), GRANTED).effect is Effect.ALLOW
+    assert policy.decide("default", mapped("/s/write", Risk.FORBID), GRANTED).effect is Effect.DENY
+
+
 def test_a_templates_floor_holds_over_the_starter(policy):
     assert effect(policy, "/s/unmatched/read", Risk.STEP_UP) is Effect.STEP_UP
     assert effect(policy, "/s/read", Risk.FORBID) is Effect.DENY
@@ -155,7 +178,7 @@ def test_the_starter_decides_what_a_real_template_maps(tmp_path, method, target,
     assert (decision.effect, decision.error) == (expected, None)
 
 
-@pytest.mark.library
+@pytest.mark.whole
 def test_the_starter_fits_every_template_that_ships():
     shipped = sorted((Path(gateway.__file__).parent.parent / "templates_yaml").glob("*.yaml"))
     assert load(Library.load(shipped, compiled=Compiled.usual()).cedar_schema()).digest

@@ -773,6 +773,12 @@ async def test_old_challenges_are_swept(store: TimedStore) -> None:
     assert await store.challenge("chl_2") is not None
 
 
+async def test_old_challenges_are_swept_also_where_nothing_was_held(store: TimedStore) -> None:
+    await store.apply(c.AddChallenge(a_challenge()))
+    await store.apply(c.Shred(START, START + 301))
+    assert await store.challenge("chl_1") is None
+
+
 async def test_only_a_configuration_that_differs_is_a_change(store: TimedStore) -> None:
     assert await store.apply(c.Configure("config"), row("same")) == c.Lost("exists")
     assert isinstance(await store.apply(c.Configure("config-2"), row("changed")), c.Done)

@@ -4,7 +4,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from gateway.store import contract as c
 from gateway.store import schema
 from gateway.store.sqlite import SqliteStore, open_database
 from tests.kit.clocks import START
-from tests.kit.stores import TimedStore, approved, row, with_people
+from tests.kit.stores import Blocked, TimedStore, approved, row, with_people
 from tests.kit.things import ENVELOPE, a_row, an_envelope, caps
 
 HUGE = 1 << 62
@@ -34,26 +33,6 @@ async def store(tmp_path: Path) -> AsyncIterator[TimedStore]:
 def read_only(store: SqliteStore, *, on: bool) -> Any:
     """What a disk that was remounted read-only does to every write."""
     return store._ask(lambda db: db.execute(f"PRAGMA query_only = {int(on)}").fetchall())
-
-
-class Blocked:
-    """The database's thread, held busy so that what comes now comes together."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
-        self._reached, self._go = threading.Event(), threading.Event()
-
-    async def __aenter__(self) -> None:
-        def wait(_db: sqlite3.Connection) -> None:
-            self._reached.set()
-            self._go.wait(5)
-
-        self._task = asyncio.create_task(self._store._ask(wait))
-        await asyncio.to_thread(self._reached.wait, 5)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._go.set()
-        await self._task
 
 
 # Transactions. -------------------------------------------------------------------------------------------

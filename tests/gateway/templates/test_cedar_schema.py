@@ -64,6 +64,9 @@ when {
 permit (principal in Group::"x", action == Action::"approve", resource)
 when { !context.owner && resource.groups.contains("payment") };
 
+permit (principal, action == Action::"/shop/b", resource)
+when { context.recent.action_day < 9 && context has spent && context.spent.day <= 5000 };
+
 permit (principal, action, resource) when { resource is Shop::Repo && resource has visibility };
 
 permit (principal in Team::"t", action in Action::"read", resource)
@@ -84,6 +87,9 @@ def test_policies_a_security_team_writes_are_valid(policy: str) -> None:
     [
         'forbid (principal, action in Action::"payment", resource) when { !context.cosinger };',
         'permit (principal, action == Action::"/shop/bb", resource);',
+        'permit (principal, action == Action::"/shop/b", resource) when { context.spent.day < 5 };',
+        'permit (principal, action == Action::"/shop/c", resource) when { context.spent.day < 5 };',
+        'permit (principal, action in Action::"/shop", resource) when { context.recent.week < 5 };',
         'permit (principal, action == Action::"/shop/b", resource) when { context.money.minor < 5 };',
         'permit (principal, action == Action::"/shop/a", resource) when { context.to == "x" };',
         'permit (principal, action == Action::"/shop/b", resource == Shop::Org::"x");',
@@ -107,6 +113,13 @@ def test_groups_of_actions_hold_in_decisions() -> None:
         "method": "POST",
         "host": "h",
         "units": 1,
+        "recent": {
+            "requests_hour": 1,
+            "requests_day": 1,
+            "action_hour": 1,
+            "action_day": 1,
+            "questions_hour": 1,
+        },
         "now": {"epoch": 1, "hour": 1, "day_of_week": 1},
         "requester_ip": {"__extn": {"fn": "ip", "arg": "127.0.0.1"}},
     }

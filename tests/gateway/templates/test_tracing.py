@@ -63,7 +63,7 @@ def examples() -> Iterator[tuple[str, Path, Yaml]]:
         yield from ((name, path, node) for node in nodes)
 
 
-@pytest.mark.library
+@pytest.mark.whole
 def test_whoever_wins_in_the_trace_is_whom_the_mapping_chose() -> None:
     files = [shipped_templates()[name] for name in TRACED]
     services = Library.load(files, compiled=Compiled.usual()).services

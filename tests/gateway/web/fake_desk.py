@@ -11,9 +11,11 @@ from multidict import CIMultiDictProxy
 
 from gateway.desk.contract import DeskError, Event, JsonObject, Session, SignedIn
 from gateway.web.app import Pages, build_app
+from gateway.web.pages import SHELLS
 from gateway.web.sockets import loopback_sockets
 
 ENVELOPE = "env_" + "0123456789ABCDEFGHJKMNPQRS"
+GRANT = "grt_" + "0123456789ABCDEFGHJKMNPQRS"
 COOKIE, TAB = "cookie-of-mika-000000", "tab-of-mika-000000000"
 SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
 
@@ -31,14 +33,41 @@ BODIES: dict[str, JsonObject] = {
     "/api/v1/batches/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     "/api/v1/batches/deny": {"envelopes": [ENVELOPE], "note": "not today"},
     "/api/v1/agents/ci-bot/pause": {},
+    "/api/v1/agents/ci-bot/consent/withdraw": {},
+    f"/api/v1/grants/{GRANT}/revoke": {},
+    "/api/v1/people/revoke": {"person": "tomo"},
+    "/api/v1/people/cancel-recovery": {"person": "tomo"},
+    "/api/v1/keys/revoke": {"credential": "AQ"},
+    "/api/v1/changes/begin": {"kind": "agent/resume", "asked": {"agent": "ci-bot"}},
+    "/api/v1/changes/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
     f"/api/v1/envelopes/{ENVELOPE}/mismatch": {"expected": "aa", "shown": "bb"},
 }
 OPEN_POSTS = [path for path in BODIES if "/login/" in path or "/enrol/" in path]
 OWN_POSTS = [path for path in BODIES if path not in OPEN_POSTS]
-OWN_GETS = ["/api/v1/me", "/api/v1/envelopes", f"/api/v1/envelopes/{ENVELOPE}", "/api/v1/rows"]
+OWN_GETS = [
+    "/api/v1/me",
+    "/api/v1/config",
+    "/api/v1/agents",
+    "/api/v1/people",
+    "/api/v1/envelopes",
+    f"/api/v1/envelopes/{ENVELOPE}",
+    "/api/v1/rows",
+    "/api/v1/grants",
+]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
-PAGES = ["/login", "/enrol", f"/approve/{ENVELOPE}", "/approve/batch", "/app/approvals", "/app/audit"]
+PAGES = [
+    "/login",
+    "/enrol",
+    f"/approve/{ENVELOPE}",
+    "/approve/batch",
+    "/app/approvals",
+    "/app/audit",
+    "/app/people",
+    "/app/agents",
+    "/app/config",
+    "/app/grants",
+]
 
 
 @dataclass
@@ -121,6 +150,39 @@ class FakeDesk:
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
+
+    async def config(self, session: Session) -> JsonObject:
+        return self._asked("config", session)
+
+    async def grants(self, session: Session) -> JsonObject:
+        return self._asked("grants", session)
+
+    async def revoke_grant(self, session: Session, grant_id: str) -> JsonObject:
+        return self._asked("revoke_grant", session, grant_id)
+
+    async def withdraw_consent(self, session: Session, agent: str) -> JsonObject:
+        return self._asked("withdraw_consent", session, agent)
+
+    async def agents(self, session: Session) -> JsonObject:
+        return self._asked("agents", session)
+
+    async def people(self, session: Session) -> JsonObject:
+        return self._asked("people", session)
+
+    async def revoke_person(self, session: Session, name: str) -> JsonObject:
+        return self._asked("revoke_person", session, name)
+
+    async def revoke_key(self, session: Session, credential: str) -> JsonObject:
+        return self._asked("revoke_key", session, credential)
+
+    async def cancel_recovery(self, session: Session, name: str) -> JsonObject:
+        return self._asked("cancel_recovery", session, name)
+
+    async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
+        return self._asked("change_begin", session, kind, asked)
+
+    async def change_finish(self, session: Session, challenge_id: str, credential: JsonObject) -> JsonObject:
+        return self._asked("change_finish", session, challenge_id, credential)
 
     async def withdraw(self, session: Session, envelope_id: str) -> JsonObject:
         return self._asked("withdraw", session, envelope_id)
@@ -213,7 +275,7 @@ class Server:
 def write_ui(folder: Path) -> Path:
     (folder / "pages").mkdir()
     (folder / "static" / "js").mkdir(parents=True)
-    for name in ("login", "enrol", "approve", "batch", "approvals", "audit"):
+    for name in sorted(set(SHELLS.values())):
         (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     (folder / "static" / "app.css").write_text("body{}")
     (folder / "static" / "js" / "main.js").write_text("export {}")

@@ -1,10 +1,12 @@
 import asyncio
+import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.bodies import JsonNumber, parse_json
 from gateway.desk.contract import DeskError
 from gateway.web import incoming
 from gateway.web.incoming import Body, whole_number
@@ -121,3 +123,28 @@ def test_text_is_text_or_refused(members: dict[str, object]):
     else:
         with pytest.raises(DeskError):
             Body(members).text_or_none("a", 5)
+
+
+@pytest.mark.parametrize(
+    ("raw", "plain"),
+    [
+        ({"seconds": 900}, {"seconds": 900}),
+        ({"limits": {"jpy": -5, "eur": 0}}, {"limits": {"jpy": -5, "eur": 0}}),
+        ({"list": [1, "2", True, None]}, {"list": [1, "2", True, None]}),
+    ],
+)
+async def test_what_is_to_be_signed_has_its_numbers_as_numbers(raw: object, plain: object) -> None:
+    """Else the page would find another text in the payload than it asked for."""
+    body = Body({"asked": _as_sent(raw)})
+    assert body.plain("asked") == plain
+    assert json.dumps(body.plain("asked")) == json.dumps(plain)
+
+
+@pytest.mark.parametrize("number", ["1.0", "1e3", "0.5", "-0", "1" * 16])
+async def test_a_number_that_readers_may_disagree_on_is_not_signed(number: str) -> None:
+    with pytest.raises(DeskError, match="whole"):
+        Body({"asked": {"deep": [JsonNumber(number)]}}).plain("asked")
+
+
+def _as_sent(value: object) -> object:
+    return parse_json(json.dumps(value).encode())
