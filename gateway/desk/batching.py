@@ -215,8 +215,12 @@ class Batching:
                     409, "passkey_used", "This passkey answered something else meanwhile: try again."
                 )
             del signing[current.id]
-            left_out.append(_lost(current))
+            left_out.append(self._lost(current))
         return Decided((), tuple(left_out))
+
+    def _lost(self, current: Envelope) -> LeftOut:
+        too_late = self.deciding.decided(current)
+        return LeftOut(current.id, too_late.word, too_late.detail)
 
     async def _signed(self, applied: Done) -> tuple[Envelope, ...]:
         for envelope in applied.envelopes:
@@ -230,9 +234,3 @@ def _check_count(envelope_ids: Sequence[str]) -> None:
         raise DeskError(400, "bad_batch", f"A batch holds 1 to {MOST} requests.")
     if len(set(envelope_ids)) != len(envelope_ids):
         raise DeskError(400, "bad_batch", "A batch holds each request once.")
-
-
-def _lost(current: Envelope) -> LeftOut:
-    if current.state is State.PENDING:
-        return LeftOut(current.id, "changed", "Somebody else signed meanwhile: it still waits.")
-    return LeftOut(current.id, "decided", f"{current.decided_by or 'Somebody'} decided this first.")

@@ -304,7 +304,7 @@ class Deciding:
                 method="session",
             )
         else:
-            raise self._decided(envelope)
+            raise self.decided(envelope)
         return await self._settle(await self.store.apply(change, [row]))
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, str]:
@@ -342,9 +342,9 @@ class Deciding:
     async def still_open(self, envelope_id: str) -> Envelope:
         envelope = await self.envelope(envelope_id)
         if envelope.state is not State.PENDING:
-            raise self._decided(envelope)
+            raise self.decided(envelope)
         if envelope.expires_at <= self.store.now():
-            raise self._decided(envelope)
+            raise self.decided(envelope)
         return envelope
 
     def check_standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
@@ -366,11 +366,11 @@ class Deciding:
                 await self.directory.refresh()
                 return envelope
             case Lost(envelope=Envelope() as current):
-                raise self._decided(current)
+                raise self.decided(current)
             case _:
                 raise DeskError(409, "changed", "This request changed meanwhile: reload the page.")
 
-    def _decided(self, envelope: Envelope) -> DeskError:
+    def decided(self, envelope: Envelope) -> DeskError:
         """What whoever comes too late is told: who was first, where somebody was."""
         now = self.store.now()
         word = {State.PENDING: "changed", State.EXPIRED: "expired"}.get(envelope.state, "decided")

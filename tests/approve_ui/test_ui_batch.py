@@ -415,6 +415,23 @@ async def test_denying_all_takes_no_passkey_and_carries_the_note(page: Page, gat
     assert "batches/approve" not in gateway.posted
 
 
+async def test_what_was_observed_stands_with_each_where_it_differs(page: Page, gateway: FakeGateway) -> None:
+    refunds(gateway, 600, 480)
+    first, second = gateway.alike()
+    first["observed"] = {"first_time": [], "address_requests_30_days": 96, "question_this_hour": 3}
+    second["observed"] = {"first_time": ["resource"], "address_requests_30_days": 96, "question_this_hour": 4}
+    await open_batch(page)
+    facts = page.locator("#sheet .facts")
+    await expect(facts).to_contain_text("Usual for support-desk: 96 requests in 30 days")
+    await expect(facts).not_to_contain_text("question this hour")
+    news = page.locator(ITEMS).nth(1).locator("dl > div", has_text="New for it")
+    await expect(news).to_contain_text("resource")
+    rest = page.locator("[data-rest]")
+    for number, asked in enumerate((3, 4)):
+        turn = rest.nth(number).locator("dl > div", has_text="Question this hour")
+        await expect(turn).to_contain_text(str(asked))
+
+
 async def test_denying_all_can_pause_the_agent(page: Page, gateway: FakeGateway) -> None:
     refunds(gateway)
     gateway.pause_reply = (403, {"error": "no", "detail": "It cannot be paused."})

@@ -180,7 +180,9 @@ function showNotes(place, { repeats, earlier_configuration: earlier }) {
     const by = repeats.by ? [" by ", written(repeats.by)] : [];
     const note = repeats.note ? [": “", written(repeats.note), "”"] : [];
     const words = caution(`The same was asked before, ${when(repeats.at)}: ${repeats.state}`);
-    one("span", words).append(...by, ...note);
+    const key = repeats.state === "unknown" && repeats.idempotency_key;
+    const same = key ? [". It left with ", el("code", {}, written(key)), ": only the same key lets the service see that this is the same."] : [];
+    one("span", words).append(...by, ...note, ...same);
     place.append(words);
   }
   if (earlier) place.append(caution("Opened under an earlier configuration. Before it is sent it is read and decided again under the one in force."));

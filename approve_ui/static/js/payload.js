@@ -96,14 +96,20 @@ export class Sheet {
 
   // What the gateway has seen of this agent; a payload of an earlier version says nothing about it.
   usual() {
+    return this.payload.observed ? [el("small", {}, ...this.before(), ...this.turn())] : [];
+  }
+
+  before() {
     const { agent, observed } = this.payload;
-    if (!observed) return [];
     const count = this.put(["observed", "address_requests_30_days"]);
-    const before = observed.address_requests_30_days === 0
+    return observed.address_requests_30_days === 0
       ? ["First time from here: ", count, " requests in 30 days"]
       : [`Usual for ${agent.id}: `, count, ` ${observed.address_requests_30_days === 1 ? "request" : "requests"} in 30 days`];
-    const number = observed.question_this_hour;
-    return [el("small", {}, ...before, ". Its ", this.put(["observed", "question_this_hour"]), `${ordinal(number)} question this hour`)];
+  }
+
+  turn() {
+    const path = ["observed", "question_this_hour"];
+    return [". Its ", this.put(path), `${ordinal(this.at(path))} question this hour`];
   }
 
   reason = (i) => (this.payload.why[i].reason === null ? null : el("small", {}, "“", this.put(["why", i, "reason"]), "”"));

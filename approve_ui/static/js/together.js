@@ -12,6 +12,7 @@ const UNKNOWN_CURRENCY = "XXX";
 const NAMES = {
   envelope: "Envelope", digest: "Request digest", salt: "Salt", opened_at: "Asked", expires_at: "Refused at",
   "agent › address": "From", "agent › run": "Run", "agent › token": "Known by",
+  "observed › address_requests_30_days": "From here, 30 days", "observed › question_this_hour": "Question this hour",
   "request › body › bytes": "Body, bytes", "request › body › content_digest": "Body digest", "config › digest": "Config digest",
 };
 
@@ -95,6 +96,25 @@ class Common extends Sheet {
     return words ? [el("p", { class: `risk ${tone}` }, icon(symbol), el("span", {}, el("b", {}, words), " ", why)), ...undo] : undo;
   }
 
+  before() {
+    const path = ["observed", "address_requests_30_days"];
+    return this.isSame(path) ? super.before() : ["How often it asked from here: ", this.own(path)];
+  }
+
+  // In a burst each is another question of its hour.
+  turn = () => (this.isSame(["observed", "question_this_hour"]) ? super.turn() : []);
+
+  newForIt() {
+    const path = ["observed", "first_time"];
+    const known = jcs(this.at(path));
+    return this.payloads.every(({ observed }) => jcs(observed?.first_time ?? null) === known) ? super.newForIt() : this.ownNews(path);
+  }
+
+  ownNews(path) {
+    for (const [tail] of leaves(this.at(path))) if (!this.isSame([...path, ...tail])) this.placed.add(keyOf([...path, ...tail]));
+    return el("span", { class: "own quiet" }, "each its own");
+  }
+
   contextRow(path) {
     return typeof this.at(path) === "string" && !this.isSame(path) ? row(this.key(path), this.own(path)) : super.contextRow(path);
   }
@@ -167,10 +187,15 @@ function meaning(sheet, own) {
       ...(differs(["units", i, "resource"]) ? [row("Resource", sheet.mono("units", i, "resource"))] : []),
       ...Object.keys(unit.context).map((name) => ["units", i, "context", name]).filter(differs).map((path) => sheet.contextRow(path)),
     ]),
+    ...(differs(["observed", "first_time"]) ? [row("New for it", ...newFor(sheet, own))] : []),
     ...(differs(["request", "target"]) ? [marked(row("Target", sheet.mono("request", "target")), concerns(request.target))] : []),
     ...fieldsOf(sheet.payload, own).filter(({ isSecret }) => !isSecret).map(({ path, selector }) => sheet.field(path, selector)),
   ];
 }
+
+// What all have stands below; where this one has nothing of its own, nothing is said.
+const newFor = (sheet, own) => own.filter(([first, second]) => first === "observed" && second === "first_time")
+  .flatMap((path, i) => [i ? ", " : "", sheet.put(path)]);
 
 function restRow(sheet, path) {
   const value = sheet.at(path);

@@ -288,7 +288,7 @@ async def test_what_was_decided_meanwhile_is_left_out_and_told(world: World) -> 
     assert (left.envelope, left.word, left.detail) == (
         envelopes[1].id,
         "decided",
-        "Noor decided this first.",
+        "Noor denied this first, at 2027-01-15T08:00:00Z.",
     )
 
 

@@ -413,7 +413,7 @@ async def test_a_page_is_told_each_request_of_a_batch_whole(world: World) -> Non
     decided = await world.desk.approve_batch(world.session("Mika"), asked["challenge_id"], answer)
     assert [(row["id"], row["state"]) for row in decided["rows"]] == [(ids[0], "approved")]
     assert decided["left_out"] == [
-        {"envelope": ids[1], "error": "decided", "detail": "Noor decided this first."}
+        {"envelope": ids[1], "error": "decided", "detail": f"Noor denied this first, at {NOW}."}
     ]
 
 
