@@ -13,6 +13,7 @@ import structlog
 
 from gateway import passkeys, ucan
 from gateway.audit import Kind, Row
+from gateway.batches import Part, covers
 from gateway.board import Board
 from gateway.canonical import HOP_BY_HOP, covered, merge_binds, sends_approved
 from gateway.consents import beyond
@@ -211,7 +212,7 @@ class Releaser:
             return None
         payload = self.keys.unseal(envelope.id, signature.sealed_payload)
         said = json.loads(payload)
-        if not _binds(signature, payload, said, envelope):
+        if not self._binds(signature, payload, said, envelope):
             return None
         try:
             passkeys.verify_assertion(
@@ -224,6 +225,20 @@ class Releaser:
         except passkeys.PasskeyError:
             return None
         return said  # type: ignore[no-any-return]  # our own payload is an object
+
+    def _binds(self, signature: Signature, payload: bytes, said: dict[str, Any], envelope: Envelope) -> bool:
+        """The payload is about this question; what was signed is this payload, or a batch that lists it."""
+        if not _is_about(said, signature, envelope):
+            return False
+        if signature.sealed_batch is None:
+            return signature.challenge[32:] == hashlib.sha256(payload).digest()
+        return covers(
+            self.keys.unseal(envelope.id, signature.sealed_batch),
+            signature.challenge,
+            Part(envelope.id, envelope.digest, payload),
+            approver=signature.person,
+            rp_id=self.rp_id,
+        )
 
     def _invoke(self, envelope: Envelope, now: int) -> ucan.Token:
         """The invocation that spends the cosigner, made only if the cosigner covers this very request."""
@@ -440,11 +455,10 @@ def _by(decision: Decision) -> str:
     return f" ({decision.reasons[0].id})" if decision.reasons else ""
 
 
-def _binds(signature: Signature, payload: bytes, said: dict[str, Any], envelope: Envelope) -> bool:
-    """The signature is over this payload, and this payload is about this envelope, person and request."""
-    return (
-        signature.challenge[32:] == hashlib.sha256(payload).digest()
-        and said["envelope"] == envelope.id
+def _is_about(said: dict[str, Any], signature: Signature, envelope: Envelope) -> bool:
+    """This payload is about this envelope, person and request."""
+    return bool(
+        said["envelope"] == envelope.id
         and said["approver"] == signature.person
         and said["decision"] == "approve"
         and said["digest"] == envelope.digest

@@ -29,6 +29,7 @@ from gateway.desk.acts.limits import LimitsAct
 from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
 from gateway.desk.acts.people import Known as KnownPeople
 from gateway.desk.agents import Agents
+from gateway.desk.batching import Batching
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
@@ -314,6 +315,7 @@ class Service:
             self._now_rules,
             self.signing_in,
             deciding,
+            Batching(deciding, self.gateway),
             self._changing(rp_id, deciding),
             People(self.store, self.directory, self._now_rules, self.refresh_directory),
             Agents(self.store, self.directory, self._now_rules),

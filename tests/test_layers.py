@@ -22,6 +22,7 @@ LEVELS = (
             "outcomes",
             "policy",
             "payload",
+            "batches",
             "passkeys",
             "problems",
         ),

@@ -125,9 +125,9 @@ class Deciding:
 
     async def sign(self, session: Session, envelope_id: str) -> dict[str, Any]:
         """The exact bytes to be signed by this person, and the challenge that binds them."""
-        envelope = await self._open(envelope_id)
+        envelope = await self.still_open(envelope_id)
         unsealed = self.opened(envelope)
-        right = await self._check_right(session.person, envelope, unsealed)
+        right = await self.check_right(session.person, envelope, unsealed)
         payload = for_signer(unsealed.shared, decision="approve", approver=session.person, away=right.away)
         asked = Challenge(
             make_id("chl", secrets.token_bytes(ENTROPY_BYTES)),
@@ -158,7 +158,7 @@ class Deciding:
         5. the assertion verifies, over exactly the payload that was shown.
         """
         used = await self.store.apply(UseChallenge(challenge_id, self.store.now()))
-        envelope = await self._open(envelope_id)
+        envelope = await self.still_open(envelope_id)
         asked = used.challenge if isinstance(used, Done) else None
         if asked is None or (asked.kind, asked.person, asked.envelope) != (
             "approval",
@@ -170,8 +170,8 @@ class Deciding:
         if credential.person != session.person:
             raise DeskError(403, "other_person", "The passkey that signed belongs to somebody else.")
         unsealed = self.opened(envelope)
-        await self._check_right(session.person, envelope, unsealed)
-        await self._check_revealed(session.person, envelope, unsealed)
+        await self.check_right(session.person, envelope, unsealed)
+        await self.check_revealed(session.person, envelope, unsealed)
         verified = self.signing_in.verify(response, asked, credential)
         return await self._sign(envelope, unsealed, asked, verified, response)
 
@@ -194,7 +194,15 @@ class Deciding:
             response,
             self.store.now(),
         )
-        now = Given(signature, json.loads(payload))
+        change, rows = await self.signing(envelope, signature, credential)
+        return await self._settle(await self.store.apply(change, rows))
+
+    async def signing(
+        self, envelope: Envelope, signature: Signature, credential: passkeys.Credential
+    ) -> tuple[Sign, list[Row]]:
+        """What this signature changes; with the cosigner, where it is the last of the quorum."""
+        unsealed = self.opened(envelope)
+        now = self.given(signature)
         before = await self.counting(envelope, unsealed)
         rights = {given.right_of for given in before}
         if now.right_of in rights or not self._counts(now, envelope, unsealed):
@@ -209,19 +217,21 @@ class Deciding:
             credential_id=b64u(credential.id),
             detail=self._said_of_signer(envelope, now),
         )
-        change = Sign(envelope.version, signature, credential)
         rows = [row, *self._use_rows(row, now)]
-        if len(rights) + 1 >= envelope.quorum:
-            token, expires = self._mint(envelope, (*(given.signature for given in before), signature))
-            change = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
-            rows.append(self._mint_row(row, token))
-        return await self._settle(await self.store.apply(change, rows))
+        if len(rights) + 1 < envelope.quorum:
+            return Sign(envelope.version, signature, credential), rows
+        token, expires = self._mint(envelope, (*(given.signature for given in before), signature))
+        change = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
+        return change, [*rows, self._mint_row(row, token)]
 
     def _said_of_signer(self, envelope: Envelope, given: "Given") -> str | None:
         agent = self.directory.agents.get(envelope.agent)
+        said = ["signed in a batch"] if given.signature.sealed_batch is not None else []
         if agent and agent.owner == given.by:
-            return "signed by the agent's owner (owner_may_approve)"
-        return given.for_whom
+            said.append("signed by the agent's owner (owner_may_approve)")
+        if given.for_whom is not None:
+            said.append(given.for_whom)
+        return "; ".join(said) or None
 
     def _use_rows(self, signed: Row, given: "Given") -> list[Row]:
         """A right that was lent and used has a row of its own, which names both."""
@@ -255,7 +265,13 @@ class Deciding:
         return token, expires
 
     async def deny(self, session: Session, envelope_id: str, note: str | None) -> Envelope:
-        envelope = await self._open(envelope_id)
+        denied = await self.deny_one(session, envelope_id, note)
+        await self.pausing.after_denial(denied.agent)
+        return denied
+
+    async def deny_one(self, session: Session, envelope_id: str, note: str | None) -> Envelope:
+        """Ends this question and those that mean the same; what follows for the agent is not counted here."""
+        envelope = await self.still_open(envelope_id)
         unsealed = self.opened(envelope)
         if (await self.right(session.person, envelope, unsealed)).standing not in MAY_DENY:
             raise DeskError(403, "not_allowed", "Policy does not let you decide this.")
@@ -280,7 +296,6 @@ class Deciding:
         )
         denied = await self._settle(await self.store.apply(move, [row]))
         await self._deny_alike(denied)
-        await self.pausing.after_denial(denied.agent)
         return denied
 
     async def pause(self, session: Session, agent: str) -> list[str]:
@@ -343,14 +358,14 @@ class Deciding:
                 method="session",
             )
         else:
-            raise self._decided(envelope)
+            raise self.decided(envelope)
         return await self._settle(await self.store.apply(change, [row]))
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, str]:
         """Shows a redacted value to somebody who may sign; the row is durable first."""
         envelope = await self.envelope(envelope_id)
         unsealed = self.opened(envelope)
-        await self._check_right(session.person, envelope, unsealed)
+        await self.check_right(session.person, envelope, unsealed)
         hidden = unsealed.hidden.get(selector)
         if hidden is None:
             raise DeskError(404, "absent", "There is no such redacted value.")
@@ -378,21 +393,21 @@ class Deciding:
         )
         await self.store.apply(Record(), [row])
 
-    async def _open(self, envelope_id: str) -> Envelope:
+    async def still_open(self, envelope_id: str) -> Envelope:
         envelope = await self.envelope(envelope_id)
         if envelope.state is not State.PENDING:
-            raise self._decided(envelope)
+            raise self.decided(envelope)
         if envelope.expires_at <= self.store.now():
-            raise self._decided(envelope)
+            raise self.decided(envelope)
         return envelope
 
-    async def _check_right(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Right:
+    async def check_right(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Right:
         right = await self.right(person, envelope, unsealed)
         if right.standing != "ok":
             raise DeskError(403, right.standing, WHY_NOT[right.standing])
         return right
 
-    async def _check_revealed(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
+    async def check_revealed(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
         unseen = set(unsealed.hidden) - await self.store.revealed(envelope.id, person)
         if unseen:
             raise DeskError(
@@ -406,11 +421,11 @@ class Deciding:
                 await self.directory.refresh()
                 return envelope
             case Lost(envelope=Envelope() as current):
-                raise self._decided(current)
+                raise self.decided(current)
             case _:
                 raise DeskError(409, "changed", "This request changed meanwhile: reload the page.")
 
-    def _decided(self, envelope: Envelope) -> DeskError:
+    def decided(self, envelope: Envelope) -> DeskError:
         """What whoever comes too late is told: who was first, where somebody was."""
         now = self.store.now()
         word = {State.PENDING: "changed", State.EXPIRED: "expired"}.get(envelope.state, "decided")

@@ -1,6 +1,6 @@
 """The desk: everything the people's pages ask for, as JSON."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from gateway.audit import Entry, parse_filter
 from gateway.board import Board
 from gateway.delegations import Delegation
 from gateway.desk.agents import Agents
+from gateway.desk.batching import Batching, Decided
 from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, Session, SignedIn
 from gateway.desk.deciding import MAY_DENY, Deciding
@@ -43,6 +44,7 @@ class GatewayDesk:
     rules: Callable[[], Rules]
     signing_in: SigningIn
     deciding: Deciding
+    batching: Batching
     changing: Changing
     people_known: People
     agents_known: Agents
@@ -128,6 +130,7 @@ class GatewayDesk:
             "log_entry": await self._log_entry(envelope_id),
             "revealed": sorted(await self.store.revealed(envelope_id, session.person)),
             "repeats": await self._repeats(envelope),
+            "alike": await self.batching.alike(session, envelope),
             "idempotency_key": self.deciding.sent_key(envelope),
             "grantable": await self._grantable(session, envelope),
             "signed_by_me": mine is not None,
@@ -149,6 +152,28 @@ class GatewayDesk:
 
     async def withdraw(self, session: Session, envelope_id: str) -> dict[str, Any]:
         return await self._decide(self.deciding.withdraw(session, envelope_id))
+
+    async def begin_batch(self, session: Session, envelope_ids: Sequence[str]) -> dict[str, Any]:
+        asked = await self._or_row(self.batching.begin(session, envelope_ids))
+        return {
+            "challenge_id": asked.challenge.id,
+            "payload": b64u(asked.payload),
+            "options": asked.options,
+            "requests": [
+                {**await self._told(part.envelope), "payload": b64u(part.payload)} for part in asked.parts
+            ],
+            "server_time": self._now(),
+        }
+
+    async def approve_batch(
+        self, session: Session, challenge_id: str, credential: dict[str, Any]
+    ) -> dict[str, Any]:
+        return await self._decided(await self.batching.approve(session, challenge_id, credential))
+
+    async def deny_batch(
+        self, session: Session, envelope_ids: Sequence[str], note: str | None
+    ) -> dict[str, Any]:
+        return await self._decided(await self.batching.deny(session, envelope_ids, note))
 
     async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
         return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
@@ -386,6 +411,25 @@ class GatewayDesk:
         ids = list(dict.fromkeys(entry.row.envelope for entry in entries if entry.row.envelope))
         rows = await self.store.rows_of(ids) if ids else []
         return [[entry_view(entry) for entry in rows if entry.row.envelope == wanted] for wanted in ids]
+
+    async def _told(self, envelope_id: str) -> dict[str, Any]:
+        """What a page says of a request of a batch beside what is signed."""
+        envelope = await self.deciding.envelope(envelope_id)
+        return {
+            "row": await self._row(envelope),
+            "repeats": await self._repeats(envelope),
+            "earlier_configuration": envelope.config_digest != self.rules().digest,
+        }
+
+    async def _decided(self, decided: Decided) -> dict[str, Any]:
+        """What was decided together, and of each that was left out why."""
+        return {
+            "rows": [await self._row(envelope) for envelope in decided.done],
+            "left_out": [
+                {"envelope": left.envelope, "error": left.word, "detail": left.detail}
+                for left in decided.left_out
+            ],
+        }
 
     async def _decide(self, deciding: Any) -> dict[str, Any]:
         envelope = await self._or_row(deciding)

@@ -95,7 +95,7 @@ class Challenge:
     """A question to a passkey, stored before it is shown; used once, by one person, for one verb."""
 
     id: str
-    kind: Literal["login", "enrolment", "approval", "administration"]
+    kind: Literal["login", "enrolment", "approval", "batch", "administration"]
     person: str | None
     envelope: str | None
     challenge: bytes
@@ -264,6 +264,16 @@ class Sign:
     cosigner: str | None = None
     cosigner_token: bytes | None = None
     cosigner_expires: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignBatch:
+    """One assertion joins several envelopes, all of them or none: the first that is lost is named.
+
+    The passkey's count moves once; each of the signatures carries the same credential.
+    """
+
+    signs: tuple[Sign, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -586,6 +596,7 @@ type Change = (
     Open
     | Move
     | Sign
+    | SignBatch
     | Withdraw
     | Spend
     | Keep
@@ -634,6 +645,7 @@ class Done:
 
     envelope: Envelope | None = None
     challenge: Challenge | None = None
+    envelopes: tuple[Envelope, ...] = ()
     answer: bytes | None = None
 
 
@@ -688,6 +700,10 @@ class Store(Protocol):
     async def envelope(self, envelope_id: str) -> Envelope | None: ...
     async def live_envelope(self, agent: str, join_key: str, join_scope: str) -> Envelope | None: ...
     async def envelopes(self, states: Sequence[State] | None = None, limit: int = 100) -> list[Envelope]: ...
+    async def waiting_alike(self, batch_key: str, limit: int) -> list[Envelope]:
+        """What waits and may be signed together, the shortest time first."""
+        ...
+
     async def counts(self) -> dict[str, int]:
         """How many envelopes are in each state; a state without any is left out."""
         ...

@@ -52,6 +52,7 @@ def signature_from(row: sqlite3.Row) -> Signature:
         row["payload_sha256"],
         json.loads(row["assertion"]),
         row["at"],
+        row["sealed_batch"],
     )
 
 

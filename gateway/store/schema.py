@@ -94,6 +94,8 @@ BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END
     CONSENTS,
     DELEGATIONS,
     ESCALATIONS,
+    """CREATE INDEX envelopes_by_batch ON envelopes(batch_key, expires_at)
+    WHERE batch_key IS NOT NULL AND state = 'pending'""",
 )
 """Tables and indexes that the second version added, as a new database gets them too."""
 
@@ -105,6 +107,8 @@ CHANGES = {
         "ALTER TABLE credentials ADD COLUMN waits_for TEXT",
         "ALTER TABLE invitations ADD COLUMN inviter TEXT",
         "ALTER TABLE envelopes ADD COLUMN sent_key BLOB",
+        "ALTER TABLE envelopes ADD COLUMN batch_key TEXT",
+        "ALTER TABLE signatures ADD COLUMN sealed_batch BLOB",
         *ADDED_IN_2,
     )
 }
@@ -158,7 +162,8 @@ CREATE TABLE envelopes (
     config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
     secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
     cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
-    spent_at INTEGER, outcome TEXT, status INTEGER, sent_key BLOB, grantable INTEGER NOT NULL DEFAULT 0
+    spent_at INTEGER, outcome TEXT, status INTEGER, sent_key BLOB, grantable INTEGER NOT NULL DEFAULT 0,
+    batch_key TEXT
 ) STRICT;
 CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
     WHERE state IN ('pending', 'approved');
@@ -168,7 +173,7 @@ CREATE INDEX envelopes_by_intent ON envelopes(agent, intent_key, state);
 CREATE TABLE signatures (
     envelope TEXT NOT NULL REFERENCES envelopes(id), person TEXT NOT NULL, credential_id BLOB NOT NULL,
     challenge BLOB NOT NULL, sealed_payload BLOB NOT NULL, payload_sha256 TEXT NOT NULL,
-    assertion TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (envelope, person)
+    assertion TEXT NOT NULL, at INTEGER NOT NULL, sealed_batch BLOB, PRIMARY KEY (envelope, person)
 ) STRICT;
 
 CREATE TABLE reveals (

@@ -281,6 +281,14 @@ class SqliteStore:
         )
         return [records.envelope_from(row) for row in rows]
 
+    async def waiting_alike(self, batch_key: str, limit: int) -> list[Envelope]:
+        rows = await self._all(
+            "SELECT * FROM envelopes WHERE batch_key = ? AND state = 'pending' "
+            "ORDER BY expires_at, rowid LIMIT ?",
+            (batch_key, limit),
+        )
+        return [records.envelope_from(row) for row in rows]
+
     async def counts(self) -> dict[str, int]:
         rows = await self._all("SELECT state, COUNT(*) AS count FROM envelopes GROUP BY state", ())
         return {row["state"]: row["count"] for row in rows}

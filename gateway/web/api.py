@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway import __version__
+from gateway.batches import MOST
 from gateway.desk.contract import Desk, DeskError, JsonObject, Session, SignedIn
 from gateway.web.answers import json_answer, metrics_answer, text_answer
 from gateway.web.events import EventStreams
@@ -60,6 +61,9 @@ class Api:
             web.post(f"{ENVELOPE}/withdraw", own(self._withdraw)),
             web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
+            web.post(f"{V1}/batches/begin", own(self._begin_batch)),
+            web.post(f"{V1}/batches/approve", own(self._approve_batch)),
+            web.post(f"{V1}/batches/deny", own(self._deny_batch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
             web.get(f"{V1}/delegations", own(self._delegations)),
             web.post(f"{DELEGATION}/withdraw", own(self._withdraw_delegation)),
@@ -163,6 +167,20 @@ class Api:
     async def _withdraw(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.withdraw(session, _id(request))
+
+    async def _begin_batch(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "envelopes")
+        return await self._desk.begin_batch(session, body.ids("envelopes", MOST))
+
+    async def _approve_batch(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "challenge_id", "credential")
+        challenge_id, credential = body.text("challenge_id", CHALLENGE_ID), body.object("credential")
+        return await self._desk.approve_batch(session, challenge_id, credential)
+
+    async def _deny_batch(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "envelopes", optional=["note"])
+        ids, note = body.ids("envelopes", MOST), body.text_or_none("note", NOTE)
+        return await self._desk.deny_batch(session, ids, note)
 
     async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)

@@ -15,6 +15,7 @@ SHELLS = {
     "/login": "login",
     "/enrol": "enrol",
     "/approve/{id:env_[0-9A-Za-z]{16,40}}": "approve",
+    "/approve/batch": "batch",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
     "/app/grants": "grants",

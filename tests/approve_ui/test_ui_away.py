@@ -124,7 +124,7 @@ async def test_who_stands_in_is_listed_and_can_be_withdrawn(page: Page, gateway:
 async def test_where_nobody_else_is_enrolled_there_is_nothing_to_set(
     page: Page, gateway: FakeGateway
 ) -> None:
-    gateway.others = []
+    gateway.stand_ins = []
     await page.goto("/app/away")
     await expect(page.locator("#nobody")).to_be_visible()
     await expect(page.locator("#set")).to_be_hidden()

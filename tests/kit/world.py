@@ -16,6 +16,7 @@ from gateway.canonical import sha256
 from gateway.decoded import DecodedBody
 from gateway.demo.authenticator import SoftPasskey
 from gateway.desk.agents import Agents
+from gateway.desk.batching import Batching
 from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
@@ -226,6 +227,7 @@ class World:
         self.deciding = Deciding(
             store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
         )
+        self.batching = Batching(self.deciding, GATEWAY)
         self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
         self.people = People(store, self.directory, self.rules, self.directory.refresh)
         self.operating = Operating(
@@ -238,6 +240,7 @@ class World:
             self.rules,
             self.signing_in,
             self.deciding,
+            self.batching,
             self.changing,
             self.people,
             Agents(store, self.directory, self.rules),

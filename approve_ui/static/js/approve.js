@@ -76,6 +76,7 @@ async function loadNow() {
   page.unsure = false;
   page.view = view;
   showEarlier(view.earlier_configuration);
+  showAlike(view.alike.filter((other) => other !== id).length);
   tellOutcome(view, page.me, page.opened?.payload);
   const state = outcomeOf(view, page.me);
   if (state === "waiting" && performance.now() - page.signedAt < SENDING_FOR_MS) return enter("sending");
@@ -91,6 +92,15 @@ function showEarlier(earlier) {
   const line = one("#earlier");
   if (line.hidden === earlier) guard.settle();
   line.hidden = !earlier;
+}
+
+// Like ones can be signed with it: said above the sheet, so it too takes time to be read.
+function showAlike(others) {
+  const line = one("#alike");
+  if (line.hidden !== (others === 0)) guard.settle();
+  line.hidden = others === 0;
+  fill("alike", `${others} like ${others === 1 ? "request waits" : "requests wait"} as well.`);
+  one("a", line).href = `/approve/batch#${encodeURIComponent(id)}`;
 }
 
 async function onFailure(error) {

@@ -12,7 +12,7 @@ const UNDO = {
   never: ["high", "risk-high", "Cannot be taken back."],
 };
 const UNKNOWN_UNDO = ["", "risk-medium", "Nobody has said what taking it back would cost."];
-const LEVEL = { high: ["high", "risk-high", "High risk."], medium: ["", "risk-medium", "Medium risk."] };
+export const LEVEL = { high: ["high", "risk-high", "High risk."], medium: ["", "risk-medium", "Medium risk."] };
 
 /** The sheet of one payload; `onRedacted` is told of each value that must be revealed. */
 export function sheetOf(payload, onRedacted = () => {}) {
@@ -27,7 +27,8 @@ export function* leaves(value, path = []) {
   else for (const [key, child] of entries) yield* leaves(child, [...path, key]);
 }
 
-class Sheet {
+/** One payload's parts; what each of them has placed is remembered, so that `rest` finds what is left. */
+export class Sheet {
   constructor(payload, onRedacted) {
     this.payload = payload;
     this.onRedacted = onRedacted;
@@ -96,14 +97,20 @@ class Sheet {
 
   // What the gateway has seen of this agent; a payload of an earlier version says nothing about it.
   usual() {
+    return this.payload.observed ? [el("small", {}, ...this.before(), ...this.turn())] : [];
+  }
+
+  before() {
     const { agent, observed } = this.payload;
-    if (!observed) return [];
     const count = this.put(["observed", "address_requests_30_days"]);
-    const before = observed.address_requests_30_days === 0
+    return observed.address_requests_30_days === 0
       ? ["First time from here: ", count, " requests in 30 days"]
       : [`Usual for ${agent.id}: `, count, ` ${observed.address_requests_30_days === 1 ? "request" : "requests"} in 30 days`];
-    const number = observed.question_this_hour;
-    return [el("small", {}, ...before, ". Its ", this.put(["observed", "question_this_hour"]), `${ordinal(number)} question this hour`)];
+  }
+
+  turn() {
+    const path = ["observed", "question_this_hour"];
+    return [". Its ", this.put(path), `${ordinal(this.at(path))} question this hour`];
   }
 
   reason = (i) => (this.payload.why[i].reason === null ? null : el("small", {}, "“", this.put(["why", i, "reason"]), "”"));
@@ -295,7 +302,7 @@ class Sheet {
 }
 
 const ordinal = (n) => (Math.floor((n % 100) / 10) === 1 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th"));
-const row = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
+export const row = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
 const wide = (...content) => {
   const element = row(...content);
   element.className = "wide";
@@ -304,7 +311,7 @@ const wide = (...content) => {
 const hatched = (words) => el("span", { class: "redacted" }, el("span", {}, words));
 
 // A row with something to beware of must have been on the screen before anybody can sign.
-function marked(element, found) {
+export function marked(element, found) {
   if (found.length === 0) return element;
   element.dataset.mustSee = "";
   element.lastChild.append(...found.map(caution));

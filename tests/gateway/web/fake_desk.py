@@ -1,7 +1,7 @@
 """A desk that remembers what it was asked, and a browser that can be made to lie."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
     f"/api/v1/delegations/{LENT}/withdraw": {},
+    "/api/v1/batches/begin": {"envelopes": [ENVELOPE]},
+    "/api/v1/batches/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
+    "/api/v1/batches/deny": {"envelopes": [ENVELOPE], "note": "not today"},
     "/api/v1/agents/ci-bot/pause": {},
     "/api/v1/agents/ci-bot/consent/withdraw": {},
     f"/api/v1/grants/{GRANT}/revoke": {},
@@ -60,6 +63,7 @@ PAGES = [
     "/login",
     "/enrol",
     f"/approve/{ENVELOPE}",
+    "/approve/batch",
     "/app/approvals",
     "/app/audit",
     "/app/people",
@@ -138,6 +142,15 @@ class FakeDesk:
 
     async def deny(self, session: Session, envelope_id: str, note: str | None) -> JsonObject:
         return self._asked("deny", session, envelope_id, note)
+
+    async def begin_batch(self, session: Session, envelope_ids: Sequence[str]) -> JsonObject:
+        return self._asked("begin_batch", session, envelope_ids)
+
+    async def approve_batch(self, session: Session, challenge_id: str, credential: JsonObject) -> JsonObject:
+        return self._asked("approve_batch", session, challenge_id, credential)
+
+    async def deny_batch(self, session: Session, envelope_ids: Sequence[str], note: str | None) -> JsonObject:
+        return self._asked("deny_batch", session, envelope_ids, note)
 
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
