@@ -162,7 +162,7 @@ CREATE TABLE envelopes (
     config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
     secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
     cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
-    spent_at INTEGER, outcome TEXT, status INTEGER, sent_key BLOB, grantable INTEGER NOT NULL DEFAULT 0,
+    spent_at INTEGER, outcome TEXT, status INTEGER, grantable INTEGER NOT NULL DEFAULT 0, sent_key BLOB,
     batch_key TEXT
 ) STRICT;
 CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
@@ -184,9 +184,8 @@ CREATE TABLE reveals (
 CREATE TABLE log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, decision TEXT,
     reason TEXT, agent TEXT, run TEXT, address TEXT, envelope TEXT, action TEXT, resource TEXT, method TEXT,
-    host TEXT, person TEXT, decision_method TEXT, credential_id TEXT, cosigner TEXT,
-    grant_id TEXT, outcome TEXT,
-    status INTEGER, config_digest TEXT, detail TEXT
+    host TEXT, person TEXT, decision_method TEXT, credential_id TEXT, cosigner TEXT, outcome TEXT,
+    status INTEGER, config_digest TEXT, detail TEXT, grant_id TEXT
 ) STRICT;
 CREATE INDEX log_by_envelope ON log(envelope) WHERE envelope IS NOT NULL;
 CREATE INDEX log_by_decision ON log(decision, seq) WHERE decision <> 'allow';
