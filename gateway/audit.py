@@ -21,6 +21,8 @@ class Kind(StrEnum):
     CONFIG = "config"
     AGENT = "agent"
     PERSON = "person"
+    DELEGATION = "delegation"
+    ESCALATION = "escalation"
     SESSION = "session"
     TUNNEL = "tunnel"
     STORE = "store"

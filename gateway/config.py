@@ -16,6 +16,7 @@ from gateway.settings import (
     LOOPBACK,
     Address,
     Approvals,
+    Escalation,
     GuardedGroup,
     Judge,
     Limits,
@@ -288,10 +289,28 @@ def _approvals(node: Yaml | None) -> Approvals:
             grants_for=_guarded(fields.get("grants_for")),
             retention=_time(fields, "retention", start.retention, 365 * DAY),
             session=_time(fields, "session", start.session, DAY),
+            escalate=_escalate(fields.get("escalate")),
             max_ttl=most,
         )
 
     return _part(node, "approvals", Approvals(), build)
+
+
+def _escalate(node: Yaml | None) -> tuple[Escalation, ...]:
+    """The steps by their time; the same one twice is a mistake."""
+    steps = [_step(item) for item in items(node)]
+    for at, (step, place) in enumerate(steps):
+        if step in [earlier for earlier, _ in steps[:at]]:
+            raise ConfigError(f"this step to {step.to} is there twice.", place, "Remove one of them.")
+    return tuple(sorted((step for step, _ in steps), key=lambda step: (step.after, step.to)))
+
+
+def _step(node: Yaml) -> tuple[Escalation, Place]:
+    fields = Fields(node, "A step of the escalation")
+    after = duration(fields.need("after"), '"after"', DAY)
+    step = Escalation(after, text(fields.need("to"), '"to"'))
+    fields.finish()
+    return step, node.place
 
 
 def _ttl(fields: Fields, start: int, most: int) -> int:

@@ -6,6 +6,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
+from gateway.delegations import Delegation
 from gateway.errors import Reason, Refusal
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.model import Caller
@@ -62,6 +63,7 @@ class Directory:
         self._store = store
         self.agents: dict[str, Agent] = {}
         self.people: dict[str, Known] = {}
+        self.delegations: tuple[Delegation, ...] = ()
         self.limits: dict[Holder, dict[str, int]] = {}
         self.programs: dict[str, Program] = {}
         self._tokens: dict[str, Token] = {}
@@ -80,8 +82,10 @@ class Directory:
             if person.revoked_at is None
         }
         programs = {program.name: program for program in await self._store.programs()}
+        delegations = tuple(await self._store.delegations())
         self.limits = await self._store.limits()
         self.agents, self._tokens, self.people, self.programs = agents, tokens, people, programs
+        self.delegations = delegations
 
     def identify(self, proxy_authorization: tuple[str, ...], peer: str) -> Caller:
         """The agent whose token this is; anybody else is refused, whatever was wrong."""

@@ -146,12 +146,17 @@ class Envelope:
     sent_key: bytes | None = None
     grantable: bool = False
     """Whether policy would have let this pass on a grant when it was asked."""
+    batch_key: str | None = None
     routed_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One person's assertion over one envelope's payload, kept whole so that it can be verified again."""
+    """One person's assertion over one envelope's payload, kept whole so that it can be verified again.
+
+    `sealed_batch` is the batch that was signed, where the payload was one of its list: else the payload
+    itself was signed.
+    """
 
     envelope: str
     person: str
@@ -161,6 +166,7 @@ class Signature:
     payload_sha256: str
     assertion: dict[str, Any]
     at: int
+    sealed_batch: bytes | None = None
 
 
 def signed_by(signatures: tuple[Signature, ...]) -> frozenset[str]:

@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.canonical import jcs, sha256
-from gateway.model import Approval, Effect, EntityRef, Mapped, Risk, Unit
+from gateway.intent_risk import HIGH
+from gateway.model import Approval, Effect, Mapped, Risk, Unit
+from gateway.payload import ref_from
 from gateway.policy import NoFragment
 from gateway.rules import Stake, is_administrator, standing
 from gateway.settings import GUARDED_GROUPS
@@ -69,10 +71,15 @@ def covers(
     """Whether a live grant is for every unit of this request, and its signer may still sign it."""
     if over(grant, rules, directory, facts.now_epoch) is not None:
         return False
-    stake = Stake(grant.agent, mapped, 1)
+    stake = strictest(grant.agent, mapped, facts.now_epoch)
     return _is_for(grant, mapped, facts, intent_key, rules) and (
         standing(rules, directory, grant.signer, stake) == "ok"
     )
+
+
+def strictest(agent: str, mapped: Mapped, now: int) -> Stake:
+    """Who signs in advance needs a right that is there at once, whatever the risk will be."""
+    return Stake(agent, mapped, 1, now, HIGH)
 
 
 def _is_for(grant: "Grant", mapped: Mapped, facts: "Facts", intent_key: str, rules: "Rules") -> bool:
@@ -94,17 +101,17 @@ def over(grant: "Grant", rules: "Rules", directory: "Directory", now: int) -> "G
         return "agent_removed"
     if meaning_of(grant, rules) != grant.fingerprint:
         return "meaning"
-    return None if _signer_stands(grant, rules, directory) else "signer"
+    return None if _signer_stands(grant, rules, directory, now) else "signer"
 
 
-def _signer_stands(grant: "Grant", rules: "Rules", directory: "Directory") -> bool:
+def _signer_stands(grant: "Grant", rules: "Rules", directory: "Directory", now: int) -> bool:
     """The passkey that signed is still enrolled, and its person may still sign this."""
     known = directory.people.get(grant.signer)
     if known is None or all(credential.id != grant.credential_id for credential in known.credentials):
         return False
     if grant.kind == "cedar":
         return is_administrator(rules, directory, grant.signer)
-    return standing(rules, directory, grant.signer, Stake(grant.agent, as_signed(grant), 1)) == "ok"
+    return standing(rules, directory, grant.signer, strictest(grant.agent, as_signed(grant), now)) == "ok"
 
 
 def as_signed(grant: "Grant") -> Mapped:
@@ -120,7 +127,7 @@ def _unit(told: "GrantedUnit") -> Unit:
         title=told.action,
         groups=told.groups,
         access="write",
-        resource=EntityRef("", told.resource),
+        resource=ref_from(told.resource),
         parents={},
         context={},
         risk=Risk(told.risk),

@@ -6,6 +6,7 @@ Values that are to stay hidden stand in it as a length and a salted commitment.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from gateway.canonical import (
     sha256,
 )
 from gateway.decoded import DecodedBody, xml_leaves
+from gateway.delegations import Delegation
 from gateway.errors import Reason, Refusal, ambiguous
 from gateway.formats.git_push import Push
 from gateway.formats.multipart import Part
@@ -43,7 +45,8 @@ from gateway.model import (
     Unit,
 )
 
-VERSION = 1
+VERSION = 2
+"""2: each unit tells its money as numbers, beside the text that people read."""
 MAX_SHEET = 2 * 1024 * 1024
 MAX_HEX = 64 * 1024
 MAX_FILE_TEXT = 64 * 1024
@@ -162,9 +165,22 @@ def make_sheet(
     return Sheet(shared, fields.hidden, digest)
 
 
-def for_signer(shared: Mapping[str, Any], *, decision: str, approver: str, **more: str) -> bytes:
-    """The exact bytes that this signer signs with this verb, and what more the verb says."""
-    return jcs({**shared, **more, "decision": decision, "approver": approver})
+def for_signer(
+    shared: Mapping[str, Any],
+    *,
+    decision: str,
+    approver: str,
+    away: Delegation | None = None,
+    **more: str,
+) -> bytes:
+    """The exact bytes that this signer signs with this verb, and what more the verb says.
+
+    With for whom, where that person is away.
+    """
+    said = {**shared, **more, "decision": decision, "approver": approver}
+    if away is not None:
+        said["for"] = {"person": away.person, "until": utc(away.until_at), "delegation": away.id}
+    return jcs(said)
 
 
 def asked_about(shared: Mapping[str, Any]) -> Mapped:
@@ -181,13 +197,23 @@ def _unit_from(told: Mapping[str, Any], service: str) -> Unit:
         title=told["title"],
         groups=tuple(told["groups"]),
         access=told["access"],
-        resource=EntityRef("", told["resource"]),
+        resource=ref_from(told["resource"]),
         parents={},
-        context={},
+        context={name: _money_from(written) for name, written in told.get("money", {}).items()},
         risk=Risk(told["risk"]),
         summary=(),
         approval=Approval(approvers=told["approvers"]),
     )
+
+
+def ref_from(text: str) -> EntityRef:
+    """What `str` wrote of a reference, read back."""
+    type_, _, name = text.partition('::"')
+    return EntityRef(type_, re.sub(r"\\(.)", r"\1", name[:-1], flags=re.DOTALL))
+
+
+def _money_from(written: Mapping[str, Any]) -> Money:
+    return Money(written["currency"], int(written["minor"]), written["exponent"])
 
 
 def challenge(nonce: bytes, payload: bytes) -> bytes:
@@ -265,11 +291,22 @@ def _unit(unit: Unit) -> dict[str, Any]:
         "access": unit.access,
         "resource": str(unit.resource),
         "context": {name: context_text(value) for name, value in unit.context.items()},
+        **_money(unit),
         "risk": str(unit.risk),
         "approvers": unit.approval.approvers,
         "summary": [{"value" if part.is_value else "text": part.text} for part in unit.summary],
         "undo": {"how": unit.undo.how, "note": unit.undo.note} if unit.undo else None,
     }
+
+
+def _money(unit: Unit) -> dict[str, Any]:
+    """Amounts as numbers: what a person reads of them could also stand in a text of the agent's."""
+    told = {
+        name: {"currency": value.currency, "minor": str(value.minor), "exponent": value.exponent}
+        for name, value in unit.context.items()
+        if isinstance(value, Money)
+    }
+    return {"money": told} if told else {}
 
 
 class _Fields:

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from gateway.batches import alike
 from gateway.canonical import bound_request, jcs, keyed, merge_binds
 from gateway.decoded import DecodedBody
 from gateway.envelopes import MAX_HELD_TTL, Envelope, State
@@ -91,6 +92,14 @@ def join_scope(request: Request, settings: Settings) -> str:
 def intent_key(agent: str, mapped: Mapped, keys: "Keys", unnamed: tuple[str, ...] = ()) -> str:
     """Equal for requests that mean the same: agent, actions, resources and context, not bytes."""
     return keyed(keys.digest, b"intent\0" + jcs([agent, list(unnamed), *_meaning(mapped)]))
+
+
+def batch_key(
+    agent: str, mapped: Mapped, decision: Decision, purpose: str | None, keys: "Keys"
+) -> str | None:
+    """Equal for requests that may be signed as one batch; None for what is only signed alone."""
+    shared = alike(agent, mapped, decision, purpose)
+    return None if shared is None else keyed(keys.digest, b"batch\0" + shared)
 
 
 def unnamed(request: Request, mapped: Mapped) -> tuple[str, ...]:
@@ -197,6 +206,7 @@ def new_envelope(
         expires_at=now + asked.ttl,
         sealed=keys.seal(entropy.envelope, pack(sheet, entropy.hidden_salt, request.body, mapped)),
         secret_hash=entropy.secret_hash,
+        batch_key=batch_key(agent.name, mapped, decision, about.purpose, keys),
     )
 
 

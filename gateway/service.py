@@ -23,6 +23,7 @@ from gateway.desk.acts.agents import AddAgent, ResumeAgent, RotateToken
 from gateway.desk.acts.agents import Known as KnownAgents
 from gateway.desk.acts.config import ApplyConfig
 from gateway.desk.acts.consents import ChangeConsent
+from gateway.desk.acts.delegations import SetAway
 from gateway.desk.acts.grants import GrantFromCedar, GrantFromEnvelope
 from gateway.desk.acts.limits import LimitsAct
 from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
@@ -30,6 +31,7 @@ from gateway.desk.acts.people import Known as KnownPeople
 from gateway.desk.acts.programs import RegisterProgram, RevokeOne
 from gateway.desk.acts.reviews import CloseOne
 from gateway.desk.agents import Agents
+from gateway.desk.batching import Batching
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
@@ -317,6 +319,7 @@ class Service:
             self._now_rules,
             self.signing_in,
             deciding,
+            Batching(deciding, self.gateway),
             BreakingGlass(self.store, deciding, self._now_rules, self.history),
             Programs(self.store, deciding, self._now_rules, self.gateway, self.history),
             self._changing(rp_id, deciding),
@@ -357,6 +360,7 @@ class Service:
             "person/recover": RecoverPerson(people),
             "key/add": AddKey(people),
             "agent/consent": ChangeConsent(*known),
+            "delegation/set": SetAway(self.directory, self._now_rules, self.board, self.store.now),
             "grant/envelope": GrantFromEnvelope(*granting),
             "grant/cedar": GrantFromCedar(*granting),
             "program/register": RegisterProgram(*known),

@@ -43,6 +43,14 @@ GUARDED_GROUPS: tuple[GuardedGroup, ...] = ("payment", "destructive", "credentia
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """After so many seconds without a decision the question goes to a further group."""
+
+    after: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Approvals:
     """How people are asked, where a template does not say otherwise. Times are seconds.
 
@@ -60,6 +68,7 @@ class Approvals:
     grants_for: tuple[GuardedGroup, ...] = ()
     retention: int = 86_400
     session: int = 28_800
+    escalate: tuple[Escalation, ...] = ()
     max_ttl: int = MAX_HELD_TTL
 
 

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
-from gateway.audit import Kind
+from gateway.audit import Kind, Row
 from gateway.board import Board
+from gateway.delegations import Delegation
 from gateway.envelopes import Envelope, State, Step
 from gateway.errors import StoreError
 from gateway.releasing import row_of
 from gateway.rules import Rules
-from gateway.store.contract import Done, Forget, Move, Shred, Store
+from gateway.store.contract import Done, EndDelegation, Escalate, Forget, Move, Shred, Store
 
 TICK = 0.25
 SHRED_EVERY = 600
@@ -44,6 +45,35 @@ class Timekeeper:
     async def tick(self) -> None:
         for envelope in await self.store.overdue(self.store.now()):
             await self._end(envelope)
+        await self._escalate()
+        for lent in await self.store.delegations():
+            if lent.is_over(self.store.now()):
+                await self._end_delegation(lent)
+
+    async def _escalate(self) -> None:
+        """Whom policy lets sign by now is told by policy; the row and the pages say that it came to this."""
+        now = self.store.now()
+        for step in self.rules().settings.approvals.escalate:
+            for envelope in await self.store.waiting_since(step.after, step.to, now):
+                row = row_of(
+                    envelope,
+                    Kind.ESCALATION,
+                    decision="step_up",
+                    person="nobody",
+                    decision_method="timeout",
+                    config_digest=self.rules().digest,
+                    detail=f"to {step.to}, {step.after} s after it was opened",
+                )
+                change = Escalate(envelope.id, step.after, step.to, now)
+                if isinstance(await self.store.apply(change, [row]), Done):
+                    self.board.changed(envelope)
+
+    async def _end_delegation(self, lent: Delegation) -> None:
+        row = Row(Kind.DELEGATION, decision="ended", person=lent.person, decision_method="timeout")
+        row = replace(row, detail=f"{lent.id}: {lent.delegate} no longer signs for {lent.person}")
+        applied = await self.store.apply(EndDelegation(lent.id, self.store.now(), "ended"), [row])
+        if isinstance(applied, Done):
+            self.board.configured()
 
     async def _end(self, envelope: Envelope) -> None:
         now = self.store.now()

@@ -36,7 +36,7 @@ from gateway.questions import (
     unnamed,
 )
 from gateway.releasing import Releaser
-from gateway.rules import Rules, Stake, approvers, glass_breakers
+from gateway.rules import Rules, Stake, glass_breakers, reachable
 from gateway.store.contract import Done, Full, Joined, Lost, Open, Store
 
 PATIENCE = {"python-httpx": 4, "python-httpx2": 4, "got": 25, "okhttp": 9, "axios": 50}
@@ -125,7 +125,7 @@ class Waiting:
         if live is not None:
             asking.joined()
             return live, None
-        self._check_reachable(request, mapped, decision, rules)
+        self._check_reachable(request, mapped, decision, rules, asking.risk[0])
         secret = secrets.token_urlsafe(24)
         envelope = self._new(request, mapped, decision, body, rules, secret, asking)
         applied = await self.store.apply(
@@ -143,9 +143,13 @@ class Waiting:
             case Lost(full=full):
                 raise too_many(full)
 
-    def _check_reachable(self, request: Request, mapped: Mapped, decision: Decision, rules: Rules) -> None:
-        stake = Stake(request.caller.agent, mapped, decision.quorum)
-        enough_people = len(approvers(rules, self.directory, stake)) >= decision.quorum
+    def _check_reachable(
+        self, request: Request, mapped: Mapped, decision: Decision, rules: Rules, risk: str
+    ) -> None:
+        stake = Stake(request.caller.agent, mapped, decision.quorum, self.store.now(), risk)
+        prefers_async = wanted_wait(request) is not None
+        ttl = how_to_ask(mapped.units, rules.settings, prefers_async=prefers_async).ttl
+        enough_people = len(reachable(rules, self.directory, stake, ttl)) >= decision.quorum
         if not enough_people and not self._glass_in_reach(request, stake, rules):
             raise Refusal(
                 Reason.NO_APPROVER_REACHABLE,

@@ -14,6 +14,7 @@ LEVELS = (
         (
             "canonical",
             "envelopes",
+            "delegations",
             "audit",
             "templates",
             "intent_risk",
@@ -21,6 +22,7 @@ LEVELS = (
             "outcomes",
             "policy",
             "payload",
+            "batches",
             "passkeys",
             "problems",
             "units",

@@ -15,6 +15,7 @@ STEPS: tuple[tuple[str, Sequence[str]], ...] = (
     ("format", (PYTHON, "-m", "ruff", "format", "--check", ".")),
     ("types", (PYTHON, "-m", "mypy")),
     ("clean", (PYTHON, "-m", "coverage", "erase")),
+    ("compile", (PYTHON, "-m", "tools.compiled")),
     ("whole", (*PYTEST, "-m", "whole")),
     ("tests", (PYTHON, "-m", "coverage", "run", "-m", *PYTEST[2:], "-m", "not whole")),
     ("combine", (PYTHON, "-m", "coverage", "combine", "-q")),

@@ -8,8 +8,9 @@ from gateway.authoring.scenes import Scene
 from gateway.authoring.steps import Step
 from gateway.errors import Refusal
 from gateway.facts import facts_of
+from gateway.intent_risk import intent_risk
 from gateway.model import Decision, Effect, Mapped, Mode, PolicyReason, Request, Risk, ServiceMode
-from gateway.policy import Facts
+from gateway.policy import Facts, Signing
 from gateway.problems import TITLES
 from gateway.questions import how_to_ask, largest_asked
 
@@ -140,7 +141,7 @@ def _asked(end: _End, request: Request, mapped: Mapped, decision: Decision, scen
             "body_too_large", f"413 body_too_large: nobody can read more than {most} bytes before signing."
         )
     asked = how_to_ask(mapped.units, scene.settings)
-    people = _may_sign(mapped, scene)
+    people = _may_sign(mapped, decision.quorum, scene)
     named = _approvers(people, mapped)
     if people is not None and len(people) < decision.quorum:
         return end(
@@ -174,17 +175,27 @@ def _asked(end: _End, request: Request, mapped: Mapped, decision: Decision, scen
     )
 
 
-def _may_sign(mapped: Mapped, scene: Scene) -> list[str] | None:
-    """Those whose signature would count; None where nobody's enrolment is known."""
+def _may_sign(mapped: Mapped, quorum: int, scene: Scene) -> list[str] | None:
+    """Those whose signature would count, at once or later; None where nobody's enrolment is known."""
     if scene.people is None:
         return None
-    owners = scene.settings.approvals.owner_may_approve
+    owners = scene.settings.approvals.owner_may_approve and quorum == 1
+    ttl = how_to_ask(mapped.units, scene.settings).ttl
+    steps = [step.after for step in scene.settings.approvals.escalate if step.after < ttl]
+    risk, _ = intent_risk(mapped)
     return [
         person.name
         for person in scene.people
         if (owners or person.name != scene.agent.owner)
-        and scene.policy.may_approve(
-            person.name, agent=scene.agent.name, owner=person.name == scene.agent.owner, mapped=mapped
+        and any(
+            scene.policy.may_approve(
+                person.name,
+                agent=scene.agent.name,
+                owner=person.name == scene.agent.owner,
+                mapped=mapped,
+                signing=Signing(quorum, risk, waited),
+            )
+            for waited in (0, *steps)
         )
     ]
 

@@ -255,7 +255,10 @@ INSIDE: tuple[Part, ...] = (
                 Text(r'^Group::"[^"\\]+"$', 'Group::"platform"'),
             ),
             Key(
-                "batch", "The name under which requests may be approved together.", Text("", "{owner}/{repo}")
+                "batch",
+                "Requests of one agent under one such name, with the same action and purpose, may be signed "
+                "together. Where a name in it has no value, a request is signed alone.",
+                Text("", "{owner}/{repo}"),
             ),
             Key("single_use", "No grant may cover it.", Flag(), usual="false"),
         ),

@@ -4,7 +4,7 @@ Every coroutine returns a body that `json.dumps` can write. What a person may no
 late for, is a DeskError; anything else that is raised is a fault, and people see 503 without a word of it.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -96,9 +96,27 @@ class Desk(Protocol):
 
     async def withdraw(self, session: Session, envelope_id: str) -> JsonObject: ...
 
+    async def begin_batch(self, session: Session, envelope_ids: Sequence[str]) -> JsonObject:
+        """What is to be signed for all of these at once, and each of them whole."""
+        ...
+
+    async def approve_batch(
+        self, session: Session, challenge_id: str, credential: JsonObject
+    ) -> JsonObject: ...
+
+    async def deny_batch(
+        self, session: Session, envelope_ids: Sequence[str], note: str | None
+    ) -> JsonObject: ...
+
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         """Nothing of this agent goes on, and what waits of it is cancelled."""
         ...
+
+    async def delegations(self, session: Session) -> JsonObject:
+        """Who stands in for whom now or later."""
+        ...
+
+    async def withdraw_delegation(self, session: Session, delegation_id: str) -> JsonObject: ...
 
     async def config(self, session: Session) -> JsonObject:
         """The configuration in force, and what the files say that it does not."""

@@ -2,14 +2,15 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway import passkeys, ucan
 from gateway.audit import Kind, Row
-from gateway.backing import Backers
+from gateway.backing import Backers, Backing, Given, stake_of
 from gateway.board import Board
 from gateway.canonical import sha256
+from gateway.delegations import rests_on
 from gateway.desk.contract import DeskError, Session
 from gateway.desk.signing_in import SigningIn
 from gateway.directory import Directory
@@ -22,7 +23,7 @@ from gateway.pausing import By, Pausing
 from gateway.payload import challenge, for_signer
 from gateway.questions import Unsealed, unpack
 from gateway.releasing import row_of
-from gateway.rules import Rules, Stake, Standing, standing, standing_to_break_glass
+from gateway.rules import Right, Rules, Stake, Standing, right_of, standing_to_break_glass
 from gateway.store.contract import (
     AddChallenge,
     Applied,
@@ -43,7 +44,12 @@ WHY_NOT = {
     "not_allowed": "Policy does not let you approve this: somebody else must sign.",
     "own_request": "This request came from an agent that acts for you: somebody else must sign.",
     "no_passkey": "No passkey of yours is enrolled.",
+    "counted": "Somebody signed with this right already, you or who stands in: another person must sign.",
 }
+
+
+MAY_DENY = frozenset({"ok", "own_request", "counted"})
+"""Whom a denial is taken from: it can only make things safer."""
 
 
 @dataclass
@@ -78,20 +84,27 @@ class Deciding:
         return self.keys.unseal(envelope.id, envelope.sent_key).decode()
 
     def stake(self, envelope: Envelope, unsealed: Unsealed) -> Stake:
-        return Stake(envelope.agent, unsealed.mapped, envelope.quorum, envelope.routed_to)
+        return stake_of(envelope, unsealed.mapped, self.store.now())
 
-    def standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Standing:
-        return standing(self.rules(), self.directory, person, self.stake(envelope, unsealed))
+    async def right(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Right:
+        """What this person would sign with, if at all, beside those who signed already."""
+        backing = await self.backing(envelope, unsealed)
+        taken = frozenset(given.right_of for given in backing.approvals if given.by != person)
+        return right_of(self.rules(), self.directory, person, self.stake(envelope, unsealed), taken)
+
+    async def backing(self, envelope: Envelope, unsealed: Unsealed) -> Backing:
+        """The signatures that count now, each with the person whose right it uses."""
+        return await self.backers.of(envelope, unsealed.mapped, self.rules())
 
     def standing_to_break_glass(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Standing:
         return standing_to_break_glass(self.rules(), self.directory, person, self.stake(envelope, unsealed))
 
     async def sign(self, session: Session, envelope_id: str) -> dict[str, Any]:
         """The exact bytes to be signed by this person, and the challenge that binds them."""
-        envelope = await self.pending(envelope_id)
+        envelope = await self.still_open(envelope_id)
         unsealed = self.opened(envelope)
-        self._check_standing(session.person, envelope, unsealed)
-        payload = for_signer(unsealed.shared, decision="approve", approver=session.person)
+        right = await self.check_right(session.person, envelope, unsealed)
+        payload = for_signer(unsealed.shared, decision="approve", approver=session.person, away=right.away)
         asked = Challenge(
             make_id("chl", secrets.token_bytes(ENTROPY_BYTES)),
             "approval",
@@ -117,11 +130,11 @@ class Deciding:
         1. the challenge was asked, of this person, about this envelope, and not yet answered;
         2. the envelope is still open;
         3. the credential that signed is this person's own;
-        4. this person may sign, and has seen what was redacted;
+        4. this person may sign with just the right that the payload names, and has seen what was redacted;
         5. the assertion verifies, over exactly the payload that was shown.
         """
         used = await self.store.apply(UseChallenge(challenge_id, self.store.now()))
-        envelope = await self.pending(envelope_id)
+        envelope = await self.still_open(envelope_id)
         asked = used.challenge if isinstance(used, Done) else None
         if asked is None or (asked.kind, asked.person, asked.envelope) != (
             "approval",
@@ -133,14 +146,15 @@ class Deciding:
         if credential.person != session.person:
             raise DeskError(403, "other_person", "The passkey that signed belongs to somebody else.")
         unsealed = self.opened(envelope)
-        self._check_standing(session.person, envelope, unsealed)
+        await self.check_right(session.person, envelope, unsealed)
         await self.check_revealed(session.person, envelope, unsealed)
         verified = self.signing_in.verify(response, asked, credential)
-        return await self._sign(envelope, asked, verified, response)
+        return await self._sign(envelope, unsealed, asked, verified, response)
 
     async def _sign(
         self,
         envelope: Envelope,
+        unsealed: Unsealed,
         asked: Challenge,
         credential: passkeys.Credential,
         response: dict[str, Any],
@@ -156,12 +170,19 @@ class Deciding:
             response,
             self.store.now(),
         )
+        change, rows = await self.signing(envelope, signature, credential)
+        return await self.settle(await self.store.apply(change, rows))
+
+    async def signing(
+        self, envelope: Envelope, signature: Signature, credential: passkeys.Credential
+    ) -> tuple[Sign, list[Row]]:
+        """What this signature changes; with the cosigner, where it is the last of the quorum."""
         unsealed = self.opened(envelope)
-        backing = await self.backers.of(envelope, unsealed.mapped, self.rules())
-        before = tuple(
-            given for given in await self.store.signatures(envelope.id) if given.person in backing.people
-        )
-        people = signed_by((*before, signature))
+        now = self.backers.given(signature)
+        before = await self.backing(envelope, unsealed)
+        counts = self.backers.counts(now, envelope, unsealed.mapped, self.rules())
+        if now.right_of in before.rights or not counts:
+            raise DeskError(409, "changed", "What you would sign with changed meanwhile: reload the page.")
         row = row_of(
             envelope,
             Kind.SIGNATURE,
@@ -170,19 +191,30 @@ class Deciding:
             person=credential.person,
             decision_method="passkey",
             credential_id=b64u(credential.id),
-            detail=self._said_of_owner(envelope, credential.person),
+            detail=self._said_of_signer(envelope, now),
         )
-        change = Sign(envelope.version, signature, credential)
-        rows = [row]
-        if len(people) >= envelope.quorum:
-            token, expires = self.mint(envelope, (*before, signature))
-            change = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
-            rows.append(self.mint_row(row, token))
-        return await self.settle(await self.store.apply(change, rows))
+        rows = [row, *self._use_rows(row, now)]
+        if len(before.rights) + 1 < envelope.quorum:
+            return Sign(envelope.version, signature, credential), rows
+        token, expires = self.mint(envelope, (*(given.signature for given in before.approvals), signature))
+        change = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
+        return change, [*rows, self.mint_row(row, token)]
 
-    def _said_of_owner(self, envelope: Envelope, person: str) -> str | None:
+    def _said_of_signer(self, envelope: Envelope, given: Given) -> str | None:
         agent = self.directory.agents.get(envelope.agent)
-        return "signed by the agent's owner (owner_may_approve)" if agent and agent.owner == person else None
+        said = ["signed in a batch"] if given.signature.sealed_batch is not None else []
+        if agent and agent.owner == given.by:
+            said.append("signed by the agent's owner (owner_may_approve)")
+        if given.for_whom is not None:
+            said.append(given.for_whom)
+        return "; ".join(said) or None
+
+    def _use_rows(self, signed: Row, given: Given) -> list[Row]:
+        """A right that was lent and used has a row of its own, which names both."""
+        if given.for_whom is None:
+            return []
+        detail = f"{rests_on(given.said)}: {given.for_whom}"
+        return [replace(signed, kind=Kind.DELEGATION, decision="used", reason=None, detail=detail)]
 
     def mint_row(self, signed: Row, token: ucan.Token) -> Row:
         columns = {**signed.columns(), "kind": Kind.MINT, "reason": "minted", "cosigner": token.cid}
@@ -216,9 +248,15 @@ class Deciding:
         return token, expires
 
     async def deny(self, session: Session, envelope_id: str, note: str | None) -> Envelope:
-        envelope = await self.pending(envelope_id)
+        denied = await self.deny_one(session, envelope_id, note)
+        await self.pausing.after_denial(denied.agent)
+        return denied
+
+    async def deny_one(self, session: Session, envelope_id: str, note: str | None) -> Envelope:
+        """Ends this question and those that mean the same; what follows for the agent is not counted here."""
+        envelope = await self.still_open(envelope_id)
         unsealed = self.opened(envelope)
-        if self.standing(session.person, envelope, unsealed) not in {"ok", "own_request"}:
+        if (await self.right(session.person, envelope, unsealed)).standing not in MAY_DENY:
             raise DeskError(403, "not_allowed", "Policy does not let you decide this.")
         row = row_of(
             envelope,
@@ -241,7 +279,6 @@ class Deciding:
         )
         denied = await self.settle(await self.store.apply(move, [row]))
         await self.deny_alike(denied, "session")
-        await self.pausing.after_denial(denied.agent)
         return denied
 
     async def pause(self, session: Session, agent: str) -> list[str]:
@@ -312,7 +349,7 @@ class Deciding:
         envelope = await self.envelope(envelope_id)
         unsealed = self.opened(envelope)
         if self.standing_to_break_glass(session.person, envelope, unsealed) != "ok":
-            self._check_standing(session.person, envelope, unsealed)
+            await self.check_right(session.person, envelope, unsealed)
         hidden = unsealed.hidden.get(selector)
         if hidden is None:
             raise DeskError(404, "absent", "There is no such redacted value.")
@@ -340,7 +377,7 @@ class Deciding:
         )
         await self.store.apply(Record(), [row])
 
-    async def pending(self, envelope_id: str) -> Envelope:
+    async def still_open(self, envelope_id: str) -> Envelope:
         envelope = await self.envelope(envelope_id)
         if envelope.state is not State.PENDING:
             raise self.decided(envelope)
@@ -348,10 +385,11 @@ class Deciding:
             raise self.decided(envelope)
         return envelope
 
-    def _check_standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
-        stands = self.standing(person, envelope, unsealed)
-        if stands != "ok":
-            raise DeskError(403, stands, WHY_NOT[stands])
+    async def check_right(self, person: str, envelope: Envelope, unsealed: Unsealed) -> Right:
+        right = await self.right(person, envelope, unsealed)
+        if right.standing != "ok":
+            raise DeskError(403, right.standing, WHY_NOT[right.standing])
+        return right
 
     async def check_revealed(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
         unseen = set(unsealed.hidden) - await self.store.revealed(envelope.id, person)

@@ -1,15 +1,19 @@
 """The desk: everything the people's pages ask for, as JSON."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.audit import Entry, parse_filter
+from gateway.backing import Backing
 from gateway.board import Board
+from gateway.delegations import Delegation
 from gateway.desk.agents import Agents
+from gateway.desk.batching import Batching, Decided
 from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, ProgramAnswer, Session, SignedIn
-from gateway.desk.deciding import Deciding
+from gateway.desk.deciding import MAY_DENY, Deciding
+from gateway.desk.delegating import Delegating
 from gateway.desk.glass import BreakingGlass
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
@@ -17,7 +21,7 @@ from gateway.desk.signing_in import SigningIn
 from gateway.desk.views import consent_view, entry_view, grant_view, program_view, review_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
-from gateway.envelopes import Envelope, State, signed_by
+from gateway.envelopes import Envelope, Signature, State, signed_by
 from gateway.errors import SecondsigError
 from gateway.granting import Granting
 from gateway.history import History
@@ -25,7 +29,7 @@ from gateway.metrics import Metrics
 from gateway.operating import Operating
 from gateway.pausing import By
 from gateway.payload import utc
-from gateway.rules import LastChange, Rules, approvers, is_administrator
+from gateway.rules import LastChange, Rules, Stake, approvers, brought_by, delegates, is_administrator
 from gateway.store.contract import Review, Store
 
 DAY = 86_400
@@ -43,6 +47,7 @@ class GatewayDesk:
     rules: Callable[[], Rules]
     signing_in: SigningIn
     deciding: Deciding
+    batching: Batching
     glass: BreakingGlass
     programs_desk: Programs
     changing: Changing
@@ -54,6 +59,9 @@ class GatewayDesk:
     operating: Operating
     history: History
     granting: Granting
+
+    def __post_init__(self) -> None:
+        self._delegating = Delegating(self.store, self.directory, self.board, self.rules)
 
     async def state(self) -> dict[str, Any]:
         return {
@@ -118,25 +126,22 @@ class GatewayDesk:
         envelope = await self.deciding.envelope(envelope_id)
         signatures = await self.store.signatures(envelope_id)
         mine = next((s for s in signatures if s.person == session.person), None)
-        known = {c.id: c.name for c in await self.store.credentials()}
         return {
             "row": await self._row(envelope),
-            "may": self._may(session, envelope, signed=mine is not None),
+            "may": await self._may(session, envelope, signed=mine is not None),
             "may_break_glass": await self.glass.may(session.person, envelope),
             "broken_glass": [
                 {"person": broken.person, "reason": broken.reason, "at": utc(broken.at)}
                 for broken in await self.store.breakings(envelope_id)
             ],
-            "approvers": self._approvers(envelope),
-            "signatures": [
-                {"person": s.person, "at": utc(s.at), "credential": known.get(s.credential_id, "")}
-                for s in signatures
-            ],
+            **await self._who(envelope),
+            "signatures": await self._signatures(envelope, signatures),
             "cosigner": envelope.cosigner,
             "credential_id": b64u(signatures[-1].credential_id) if signatures else None,
             "log_entry": await self._log_entry(envelope_id),
             "revealed": sorted(await self.store.revealed(envelope_id, session.person)),
             "repeats": await self._repeats(envelope),
+            "alike": await self.batching.alike(session, envelope),
             "idempotency_key": self.deciding.sent_key(envelope),
             "grantable": await self._grantable(session, envelope),
             "signed_by_me": mine is not None,
@@ -159,8 +164,36 @@ class GatewayDesk:
     async def withdraw(self, session: Session, envelope_id: str) -> dict[str, Any]:
         return await self._decide(self.deciding.withdraw(session, envelope_id))
 
+    async def begin_batch(self, session: Session, envelope_ids: Sequence[str]) -> dict[str, Any]:
+        asked = await self._or_row(self.batching.begin(session, envelope_ids))
+        return {
+            "challenge_id": asked.challenge.id,
+            "payload": b64u(asked.payload),
+            "options": asked.options,
+            "requests": [
+                {**await self._told(part.envelope), "payload": b64u(part.payload)} for part in asked.parts
+            ],
+            "server_time": self._now(),
+        }
+
+    async def approve_batch(
+        self, session: Session, challenge_id: str, credential: dict[str, Any]
+    ) -> dict[str, Any]:
+        return await self._decided(await self.batching.approve(session, challenge_id, credential))
+
+    async def deny_batch(
+        self, session: Session, envelope_ids: Sequence[str], note: str | None
+    ) -> dict[str, Any]:
+        return await self._decided(await self.batching.deny(session, envelope_ids, note))
+
     async def pause_agent(self, session: Session, agent: str) -> dict[str, Any]:
         return {"agent": agent, "paused": True, "cancelled": await self.deciding.pause(session, agent)}
+
+    async def delegations(self, session: Session) -> dict[str, Any]:
+        return self._delegating.listed(session)
+
+    async def withdraw_delegation(self, session: Session, delegation_id: str) -> dict[str, Any]:
+        return await self._delegating.withdraw(session, delegation_id)
 
     async def config(self, session: Session) -> dict[str, Any]:
         shown = await self.operating.config_show()
@@ -330,31 +363,85 @@ class GatewayDesk:
 
     async def _row(self, envelope: Envelope) -> dict[str, Any]:
         agent = self.directory.agents.get(envelope.agent)
-        signed = signed_by(await self.store.signatures(envelope.id))
         waits = envelope.state is State.PENDING
         return row_view(
             envelope,
             team=agent.team if agent else None,
-            signed=len(signed),
+            signed=await self._signed(envelope),
             unusual=self.history.unusual(envelope.agent) if waits else None,
         )
 
-    def _may(self, session: Session, envelope: Envelope, *, signed: bool) -> dict[str, Any]:
+    async def _signed(self, envelope: Envelope) -> int:
+        """How much of its quorum is there; once it is decided, how many signed."""
+        backing = await self._backing(envelope)
+        if backing is None:
+            return len(signed_by(await self.store.signatures(envelope.id)))
+        return len(backing.rights)
+
+    async def _counting(self, envelope: Envelope) -> frozenset[str]:
+        """Whose signatures count now; once it is decided, those of all who signed."""
+        backing = await self._backing(envelope)
+        if backing is None:
+            return signed_by(await self.store.signatures(envelope.id))
+        return frozenset(given.by for given in backing.everybody)
+
+    async def _backing(self, envelope: Envelope) -> Backing | None:
+        """None where it is decided, or nothing is left to ask about."""
+        if envelope.state is not State.PENDING or envelope.sealed is None:
+            return None
+        return await self.deciding.backing(envelope, self.deciding.opened(envelope))
+
+    async def _signatures(
+        self, envelope: Envelope, signatures: tuple[Signature, ...]
+    ) -> list[dict[str, Any]]:
+        known = {c.id: c.name for c in await self.store.credentials()}
+        counting = await self._counting(envelope)
+        return [
+            {
+                "person": signature.person,
+                "for": _without_id(self.deciding.backers.given(signature).said.get("for")),
+                "at": utc(signature.at),
+                "credential": known.get(signature.credential_id, ""),
+                "counts": signature.person in counting,
+            }
+            for signature in signatures
+        ]
+
+    async def _may(self, session: Session, envelope: Envelope, *, signed: bool) -> dict[str, Any]:
         if envelope.state is not State.PENDING:
             why = "expired" if envelope.state is State.EXPIRED else "decided"
             return {"approve": False, "deny": False, "why": why}
-        standing = self.deciding.standing(session.person, envelope, self.deciding.opened(envelope))
+        right = await self.deciding.right(session.person, envelope, self.deciding.opened(envelope))
         return {
-            "approve": standing == "ok" and not signed,
-            "deny": standing in {"ok", "own_request"},
-            "why": standing,
+            "approve": right.standing == "ok" and not signed,
+            "deny": right.standing in MAY_DENY,
+            "why": right.standing,
         }
 
-    def _approvers(self, envelope: Envelope) -> list[str]:
+    async def _who(self, envelope: Envelope) -> dict[str, Any]:
+        """Who may sign now, who may for somebody who is away, and to whom it goes if nobody does."""
         if envelope.sealed is None:
-            return []
+            return {"approvers": [], "delegates": [], "escalation": []}
         stake = self.deciding.stake(envelope, self.deciding.opened(envelope))
-        return approvers(self.rules(), self.directory, stake)
+        lent = delegates(self.rules(), self.directory, stake)
+        return {
+            "approvers": approvers(self.rules(), self.directory, stake),
+            "delegates": [{"person": one.delegate, "for": _away(one)} for one in lent],
+            "escalation": await self._escalation(envelope, stake),
+        }
+
+    async def _escalation(self, envelope: Envelope, stake: Stake) -> list[dict[str, Any]]:
+        rules, went = self.rules(), await self.store.escalated(envelope.id)
+        return [
+            {
+                "to": step.to,
+                "at": utc(envelope.opened_at + step.after),
+                "went_at": utc(went[step.after, step.to]) if (step.after, step.to) in went else None,
+                "people": brought_by(rules, self.directory, stake, step),
+            }
+            for step in rules.settings.approvals.escalate
+            if envelope.opened_at + step.after < envelope.expires_at
+        ]
 
     async def _grantable(self, session: Session, envelope: Envelope) -> bool:
         """Whether this person may answer the same in advance, now."""
@@ -391,6 +478,25 @@ class GatewayDesk:
         rows = await self.store.rows_of(ids) if ids else []
         return [[entry_view(entry) for entry in rows if entry.row.envelope == wanted] for wanted in ids]
 
+    async def _told(self, envelope_id: str) -> dict[str, Any]:
+        """What a page says of a request of a batch beside what is signed."""
+        envelope = await self.deciding.envelope(envelope_id)
+        return {
+            "row": await self._row(envelope),
+            "repeats": await self._repeats(envelope),
+            "earlier_configuration": envelope.config_digest != self.rules().digest,
+        }
+
+    async def _decided(self, decided: Decided) -> dict[str, Any]:
+        """What was decided together, and of each that was left out why."""
+        return {
+            "rows": [await self._row(envelope) for envelope in decided.done],
+            "left_out": [
+                {"envelope": left.envelope, "error": left.word, "detail": left.detail}
+                for left in decided.left_out
+            ],
+        }
+
     async def _decide(self, deciding: Any) -> dict[str, Any]:
         envelope = await self._or_row(deciding)
         return {"row": await self._row(envelope)}
@@ -404,3 +510,11 @@ class GatewayDesk:
             if envelope is not None:
                 error.extra["row"] = await self._row(envelope)
             raise
+
+
+def _without_id(away: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {"person": away["person"], "until": away["until"]} if away else None
+
+
+def _away(lent: Delegation) -> dict[str, Any]:
+    return {"person": lent.person, "until": utc(lent.until_at)}

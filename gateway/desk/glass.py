@@ -4,7 +4,6 @@ It is never quiet: what is signed says so with its reason, everybody is told, an
 stays open as a review until another has looked at it.
 """
 
-import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import Any
 
 from gateway import passkeys
 from gateway.audit import Kind, Row
-from gateway.backing import Backing
 from gateway.canonical import sha256
 from gateway.desk.contract import DeskError, Session
 from gateway.desk.deciding import WHY_NOT, Deciding
@@ -54,7 +52,8 @@ class BreakingGlass:
         if envelope.state is not State.PENDING or envelope.sealed is None:
             return False
         unsealed = self.deciding.opened(envelope)
-        alone = envelope.quorum == 1 and self.deciding.standing(person, envelope, unsealed) == "ok"
+        right = await self.deciding.right(person, envelope, unsealed)
+        alone = envelope.quorum == 1 and right.standing == "ok"
         return (
             not alone
             and self.deciding.standing_to_break_glass(person, envelope, unsealed) == "ok"
@@ -65,7 +64,7 @@ class BreakingGlass:
 
     async def begin(self, session: Session, envelope_id: str, reason: str) -> dict[str, Any]:
         """The exact bytes to be signed by this person, with the reason in them."""
-        envelope = await self.deciding.pending(envelope_id)
+        envelope = await self.deciding.still_open(envelope_id)
         unsealed = self.deciding.opened(envelope)
         self._check(session.person, envelope, unsealed)
         said = clean_reason(reason)
@@ -106,7 +105,7 @@ class BreakingGlass:
         6. the day has room, in the transaction that signs.
         """
         used = await self.store.apply(UseChallenge(challenge_id, self.store.now()))
-        envelope = await self.deciding.pending(envelope_id)
+        envelope = await self.deciding.still_open(envelope_id)
         asked = used.challenge if isinstance(used, Done) else None
         if asked is None or (asked.kind, asked.person, asked.envelope) != (
             "break_glass",
@@ -132,7 +131,6 @@ class BreakingGlass:
         response: dict[str, Any],
     ) -> Envelope:
         payload = self.deciding.keys.unseal(envelope.id, asked.sealed_payload)
-        reason = json.loads(payload)["reason"]
         signature = Signature(
             envelope.id,
             credential.person,
@@ -144,10 +142,9 @@ class BreakingGlass:
             self.store.now(),
         )
         rules = self.rules()
-        known = await self.deciding.backers.of(envelope, unsealed.mapped, rules)
-        backing = Backing(
-            known.people - {credential.person}, known.breakers | {credential.person}, known.programs
-        )
+        given = self.deciding.backers.given(signature)
+        backing = (await self.deciding.backing(envelope, unsealed)).and_broken_by(given)
+        reason = given.said["reason"]
         signed = row_of(
             envelope,
             Kind.SIGNATURE,
@@ -160,17 +157,14 @@ class BreakingGlass:
             detail=reason,
         )
         rows = [signed, Row(**{**signed.columns(), "kind": Kind.BREAK_GLASS, "reason": "break_glass"})]
-        people = backing.people | backing.breakers
         change = BreakGlass(
             Sign(envelope.version, signature, credential), reason, rules.settings.limits.break_glass
         )
         facts = self._facts(envelope, unsealed)
-        if enough(rules, envelope.agent, unsealed.mapped, facts, len(people)):
-            given = await self.store.signatures(envelope.id)
-            others = tuple(s for s in given if s.person in people - {credential.person})
-            token, expires = self.deciding.mint(envelope, (*others, signature))
+        if enough(rules, envelope.agent, unsealed.mapped, facts, backing.with_broken_glass()):
+            token, expires = self.deciding.mint(envelope, tuple(each.signature for each in backing.everybody))
             sign = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
-            review = self._review(envelope, signature.at) if len(backing.breakers) == 1 else None
+            review = self._review(envelope, signature.at) if len(backing.breakings) == 1 else None
             change = BreakGlass(sign, reason, rules.settings.limits.break_glass, review)
             rows.append(self.deciding.mint_row(signed, token))
             if review is not None:

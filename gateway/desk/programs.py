@@ -25,7 +25,7 @@ from gateway.payload import challenge, for_signer, utc
 from gateway.program_keys import ProgramKeyError, verify
 from gateway.questions import Unsealed
 from gateway.releasing import row_of
-from gateway.rules import Rules, approvers
+from gateway.rules import Rules, approvers, may_delegate
 from gateway.store.contract import (
     AddChallenge,
     ByProgram,
@@ -123,7 +123,7 @@ class Programs:
         self._verify(program, answer.signature, signed)
         if not self._may(program, known, envelope, unsealed):
             raise DeskError(403, "not_allowed", f"Policy does not let {program.name} {known} this.")
-        await self.deciding.pending(envelope_id)
+        await self.deciding.still_open(envelope_id)
         signature = ProgramSignature(
             envelope.id,
             program.name,
@@ -247,9 +247,7 @@ class Programs:
             raise DeskError(403, "bad_signature", str(error)) from error
 
     def _may(self, program: Program, verb: ProgramVerb, envelope: Envelope, unsealed: Unsealed) -> bool:
-        return verb in program.verbs and self.rules().policy.may_delegate(
-            program.name, verb, agent=envelope.agent, mapped=unsealed.mapped
-        )
+        return may_delegate(self.rules(), program, verb, self.deciding.stake(envelope, unsealed))
 
 
 def _name(program: Program) -> str:

@@ -38,6 +38,7 @@ def row_view(
         "outcome": envelope.outcome,
         "status": envelope.status,
         "note": envelope.note,
+        "batch": envelope.batch_key,
         "cosigner_expires_at": utc(envelope.cosigner_expires) if envelope.cosigner_expires else None,
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 from cedarpy import Entities
 
 from gateway.model import EntityRef, Mapped, Unit
+from gateway.policy.approving import Signing, amount_of, envelope_entity, signing_context
 from gateway.policy.facts import (
     GATEWAY_ATTRIBUTES,
     PASSING,
@@ -22,7 +23,7 @@ from gateway.policy.questions import Answer, Memory, Question, doubt
 from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slice, Slices
 from gateway.policy.vocabulary import Vocabulary
-from gateway.policy.world import Entity, World, uid
+from gateway.policy.world import Entity, World
 
 _REMEMBERED = 4096
 """Agents, resources and shapes of requests are few; the cap is for those who make up new ones."""
@@ -123,32 +124,52 @@ class Asker:
             self._known[key] = known
         return known
 
-    def may_approve(
-        self, person: str, *, agent: str, owner: bool, unit: Unit, break_glass: bool = False
+    def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing) -> bool:
+        """Cedar's answer to whether a person may approve every unit, within what the templates leave."""
+        someone, signer = EntityRef("Person", person), EntityRef("Person", signing.signer or person)
+        if not {someone, signer} <= self._world.entities.keys():
+            return False
+        narrowed = {unit.approval.approvers for unit in mapped.units} - {None}
+        if not all(self._belongs(someone, approvers) for approvers in narrowed if approvers is not None):
+            return False
+        context = signing_context(someone, signing, owner=owner)
+        return self._may(someone, "approve", agent, mapped, signing, context, signer)
+
+    def may_delegate(self, program: str, verb: str, *, agent: str, mapped: Mapped, signing: Signing) -> bool:
+        """Cedar's answer to whether a program may do this with a question, for every unit of it."""
+        return self._may(EntityRef("Program", program), "delegate", agent, mapped, signing, {"verb": verb})
+
+    def _may(
+        self,
+        who: EntityRef,
+        action: str,
+        agent: str,
+        mapped: Mapped,
+        signing: Signing,
+        context: dict[str, Any],
+        *named: EntityRef,
     ) -> bool:
-        """Cedar's answer to whether a person may approve one unit, within what its template leaves."""
-        someone = EntityRef("Person", person)
-        if someone not in self._world.entities:
-            return False
-        if unit.approval.approvers is not None and not self._belongs(someone, unit.approval.approvers):
-            return False
-        context = {"owner": owner, "break_glass": break_glass}
-        return self._may(someone, "approve", agent, unit, context)
-
-    def may_delegate(self, program: str, verb: str, *, agent: str, unit: Unit) -> bool:
-        """Cedar's answer to whether a program may do this with a question about one unit."""
-        return self._may(EntityRef("Program", program), "delegate", agent, unit, {"verb": verb})
-
-    def _may(self, who: EntityRef, action: str, agent: str, unit: Unit, context: dict[str, Any]) -> bool:
+        """`named` are those whom only the context names."""
         asker = EntityRef("Agent", agent)
         if asker not in self._world.entities:
             return False
         policies = self._slice(action)
-        envelope = self._envelope(asker, unit)
-        roots = [who, asker, EntityRef("Action", action), *policies.literals]
-        entities = self._world.reachable(roots, {}) | {envelope.ref: envelope}
-        question = Question(who, action, envelope.ref, policies, _parse(entities.values()), {})
-        return question.ask_with(json.dumps(context)).allowed
+        roots = [who, asker, *named, EntityRef("Action", action), *policies.literals]
+        known = self._world.reachable(roots, {})
+        asked = json.dumps(context)
+        return all(
+            Question(
+                who,
+                action,
+                envelope.ref,
+                policies,
+                _parse((known | {envelope.ref: envelope}).values()),
+                {},
+            )
+            .ask_with(asked)
+            .allowed
+            for envelope in self._envelopes(known[asker], mapped, signing)
+        )
 
     def limits(self, agent: str) -> dict[str, int]:
         known = self._world.entities
@@ -169,17 +190,22 @@ class Asker:
         """Whether a template's approvers, as it writes them, are this person or a group above."""
         return any(str(ref) == approvers for ref in self._world.above(person))
 
-    def _envelope(self, agent: EntityRef, unit: Unit) -> Entity:
+    def _envelopes(self, agent: Entity, mapped: Mapped, signing: Signing) -> list[Entity]:
+        """The question as Cedar sees it, once for each unit; the amount is that of the whole request."""
+        groups = [self._groups(unit) for unit in mapped.units]
+        may_move = any("payment" in names for names in groups) or any(
+            self._schemas.takes_money(unit.action) for unit in mapped.units
+        )
+        amount = amount_of(mapped, may_move=may_move)
+        return [
+            envelope_entity(agent, unit, names, amount, signing)
+            for unit, names in zip(mapped.units, groups, strict=True)
+        ]
+
+    def _groups(self, unit: Unit) -> frozenset[str]:
         if unit.action not in self._vocabulary.groups:
             raise CannotTell(f'No action "{unit.action}" is known.')
-        groups = self._vocabulary.groups[unit.action].union(unit.groups)
-        attrs = {
-            "agent": {"__entity": uid(agent)},
-            "service": unit.service,
-            "risk": unit.risk.value,
-            "groups": sorted(groups),
-        }
-        return Entity(EntityRef("Envelope", "envelope"), attrs=attrs)
+        return self._vocabulary.groups[unit.action].union(unit.groups)
 
 
 def _key(principal: EntityRef, unit: Unit) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.model import Decision, Effect, EntityRef, Mapped, PolicyReason, Risk, Unit
+from gateway.policy.approving import Signing
 from gateway.policy.asker import Asker
 from gateway.policy.check import check_policies
 from gateway.policy.directory import action_entities, build_world
@@ -23,6 +24,7 @@ from gateway.policy.world import Entity
 
 _UNSIGNED = PolicyReason("default", "No policy allows this without a person's signature.")
 _UNALLOWED = PolicyReason("default", "No policy allows this.")
+_PLAIN = Signing()
 _UNFITTING = PolicyReason("judge", "Nothing said that this request fits the purpose that the agent gave.")
 _MOST_FRAGMENTS = 1024
 _FAILED = PolicyReason("policy-error", "A policy could not be evaluated, so nothing passes.")
@@ -186,22 +188,21 @@ class Policy:
         return Decision(Effect.STEP_UP, (_UNFITTING,), least)
 
     def may_approve(
-        self, person: str, *, agent: str, owner: bool, mapped: Mapped, break_glass: bool = False
+        self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing = _PLAIN
     ) -> bool:
         """Cedar lets this person approve every unit, and no template has narrowed the approvers to others."""
         try:
-            return bool(mapped.units) and all(
-                self._asker.may_approve(person, agent=agent, owner=owner, unit=unit, break_glass=break_glass)
-                for unit in mapped.units
+            return bool(mapped.units) and self._asker.may_approve(
+                person, agent=agent, owner=owner, mapped=mapped, signing=signing
             )
         except CannotTell:
             return False
 
-    def may_delegate(self, program: str, verb: str, *, agent: str, mapped: Mapped) -> bool:
+    def may_delegate(self, program: str, verb: str, *, agent: str, mapped: Mapped, signing: Signing) -> bool:
         """Cedar lets this program do this with every unit."""
         try:
-            return bool(mapped.units) and all(
-                self._asker.may_delegate(program, verb, agent=agent, unit=unit) for unit in mapped.units
+            return bool(mapped.units) and self._asker.may_delegate(
+                program, verb, agent=agent, mapped=mapped, signing=signing
             )
         except CannotTell:
             return False

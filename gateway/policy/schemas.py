@@ -49,6 +49,14 @@ class Schemas:
         """Enough to ask whether a request for this action fits."""
         return self._part(action)
 
+    def takes_money(self, action: str) -> bool:
+        """Whether the action has an attribute of money, given or not; in doubt it has one."""
+        line = self._actions.get(action)
+        names = re.findall(r"\bCtx[0-9]+\b", line) if line is not None else []
+        if not names:
+            return True
+        return any(": Money" in self._contexts.get(name, ": Money") for name in names)
+
     def _part(self, action: str | None) -> Schema:
         if action not in self._parts:
             if len(self._parts) >= _REMEMBERED:

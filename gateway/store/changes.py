@@ -96,17 +96,52 @@ def _move(change: c.Move, db: sqlite3.Connection) -> c.Applied:
 
 @make.register
 def _sign(change: c.Sign, db: sqlite3.Connection) -> c.Applied:
-    signature = change.signature
-    current = _envelope(db, signature.envelope)
-    if current is None or current.version != change.version or current.state is not State.PENDING:
-        return _lost(db, signature.envelope)
-    if signature.at >= current.expires_at:
-        return c.Lost("expired", current)
+    current = _signable(change, db)
+    if isinstance(current, c.Lost):
+        return current
     if not _advance_credential(db, change.credential):
         return c.Lost("used", current)
+    return _add_signature(change, current, db)
+
+
+@make.register
+def _sign_batch(change: c.SignBatch, db: sqlite3.Connection) -> c.Applied:
+    """The envelopes are looked at first: one that is lost costs the passkey's answer nothing."""
+    wanted: list[tuple[c.Sign, Envelope]] = []
+    for sign in change.signs:
+        current = _signable(sign, db)
+        if isinstance(current, c.Lost):
+            return current
+        wanted.append((sign, current))
+    if len({sign.credential for sign in change.signs}) != 1:
+        raise ValueError("a batch is signed once, by one credential")
+    if not _advance_credential(db, change.signs[0].credential):
+        return c.Lost("used")
+    signed = []
+    for sign, current in wanted:
+        made = _add_signature(sign, current, db)
+        if not isinstance(made, c.Done) or made.envelope is None:
+            return made
+        signed.append(made.envelope)
+    return c.Done(envelopes=tuple(signed))
+
+
+def _signable(change: c.Sign, db: sqlite3.Connection) -> Envelope | c.Lost:
+    """The envelope, if it still is as the signer saw it, and in time."""
+    envelope_id = change.signature.envelope
+    current = _envelope(db, envelope_id)
+    if current is None or current.version != change.version or current.state is not State.PENDING:
+        return _lost(db, envelope_id)
+    if change.signature.at >= current.expires_at:
+        return c.Lost("expired", current)
+    return current
+
+
+def _add_signature(change: c.Sign, current: Envelope, db: sqlite3.Connection) -> c.Applied:
+    signature = change.signature
     made = once(
         db,
-        "INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             signature.envelope,
             signature.person,
@@ -116,6 +151,7 @@ def _sign(change: c.Sign, db: sqlite3.Connection) -> c.Applied:
             signature.payload_sha256,
             json.dumps(signature.assertion),
             signature.at,
+            signature.sealed_batch,
         ),
     )
     if isinstance(made, c.Lost):

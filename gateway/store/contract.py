@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from gateway.audit import Entry, Row
+from gateway.delegations import Delegation, EndedWhy
 from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
 from gateway.passkeys import Credential
 
@@ -94,7 +95,7 @@ class Challenge:
     """A question to a passkey, stored before it is shown; used once, by one person, for one verb."""
 
     id: str
-    kind: Literal["login", "enrolment", "approval", "break_glass", "administration", "program"]
+    kind: Literal["login", "enrolment", "approval", "batch", "break_glass", "administration", "program"]
     person: str | None
     envelope: str | None
     challenge: bytes
@@ -317,6 +318,16 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
+class SignBatch:
+    """One assertion joins several envelopes, all of them or none: the first that is lost is named.
+
+    The passkey's count moves once; each of the signatures carries the same credential.
+    """
+
+    signs: tuple[Sign, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BreakGlass:
     """A signature that breaks glass, if the day has room for one more envelope; else `Lost` by `limit`.
 
@@ -503,6 +514,32 @@ class RevokePerson:
 
 
 @dataclass(frozen=True, slots=True)
+class SetDelegation:
+    """Somebody else may sign for a person, if both of them are enrolled."""
+
+    delegation: Delegation
+
+
+@dataclass(frozen=True, slots=True)
+class EndDelegation:
+    """Over, once; by itself only when its time has come."""
+
+    id: str
+    at: int
+    why: EndedWhy
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """An envelope that nobody decided goes to the next group, once."""
+
+    envelope: str
+    after: int
+    to: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmKey:
     """A key that waited counts from now on, if it waited for this person."""
 
@@ -679,6 +716,7 @@ type Change = (
     Open
     | Move
     | Sign
+    | SignBatch
     | BreakGlass
     | CloseReview
     | AddProgram
@@ -697,6 +735,9 @@ type Change = (
     | Invite
     | Enrol
     | RevokePerson
+    | SetDelegation
+    | EndDelegation
+    | Escalate
     | ConfirmKey
     | RevokeKey
     | StartRecovery
@@ -729,6 +770,7 @@ class Done:
 
     envelope: Envelope | None = None
     challenge: Challenge | None = None
+    envelopes: tuple[Envelope, ...] = ()
     answer: bytes | None = None
 
 
@@ -783,6 +825,10 @@ class Store(Protocol):
     async def envelope(self, envelope_id: str) -> Envelope | None: ...
     async def live_envelope(self, agent: str, join_key: str, join_scope: str) -> Envelope | None: ...
     async def envelopes(self, states: Sequence[State] | None = None, limit: int = 100) -> list[Envelope]: ...
+    async def waiting_alike(self, batch_key: str, limit: int) -> list[Envelope]:
+        """What waits and may be signed together, the shortest time first."""
+        ...
+
     async def counts(self) -> dict[str, int]:
         """How many envelopes are in each state; a state without any is left out."""
         ...
@@ -819,6 +865,18 @@ class Store(Protocol):
     async def invitation(self, token_hash: str) -> Invitation | None: ...
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
     async def sessions(self) -> list[StoredSession]: ...
+    async def delegations(self) -> list[Delegation]:
+        """Those that nobody ended and no clock has ended yet, the oldest first."""
+        ...
+
+    async def waiting_since(self, after: int, to: str, now: int) -> list[Envelope]:
+        """Pending envelopes that are older than `after` seconds and have not gone to this group yet."""
+        ...
+
+    async def escalated(self, envelope_id: str) -> dict[tuple[int, str], int]:
+        """When an envelope went to which group, by the step's seconds and its group."""
+        ...
+
     async def signed_change(self, change_id: str) -> SignedChange | None: ...
     async def signed_changes(self, limit: int = 100) -> list[SignedChange]:
         """The newest first."""

@@ -84,7 +84,7 @@ def _known_or_new(
 
 @make.register
 def _revoke_person(change: c.RevokePerson, db: sqlite3.Connection) -> c.Applied:
-    """Whoever is revoked confirms nobody any more, and invites nobody."""
+    """Whoever is revoked confirms nobody any more, invites nobody, and neither lends nor borrows a right."""
     db.execute(
         "UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND (person = ? OR waits_for = ?)",
         (change.at, change.person, change.person),
@@ -92,6 +92,11 @@ def _revoke_person(change: c.RevokePerson, db: sqlite3.Connection) -> c.Applied:
     db.execute("DELETE FROM sessions WHERE person = ?", (change.person,))
     db.execute("DELETE FROM invitations WHERE used_at IS NULL AND inviter = ?", (change.person,))
     db.execute("DELETE FROM recoveries WHERE person = ? OR started_by = ?", (change.person, change.person))
+    db.execute(
+        "UPDATE delegations SET ended_at = :at, ended_why = 'revoked' "
+        "WHERE ended_at IS NULL AND :person IN (person, delegate)",
+        {"at": change.at, "person": change.person},
+    )
     return touched(
         db,
         "UPDATE people SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL",

@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from gateway.audit import COLUMNS, Entry, Kind, Row
+from gateway.delegations import Delegation
 from gateway.envelopes import Envelope, Signature, State
 from gateway.passkeys import Credential
 from gateway.store.contract import (
@@ -55,6 +56,7 @@ def signature_from(row: sqlite3.Row) -> Signature:
         row["payload_sha256"],
         json.loads(row["assertion"]),
         row["at"],
+        row["sealed_batch"],
     )
 
 
@@ -132,6 +134,10 @@ def challenge_from(row: sqlite3.Row) -> Challenge:
 def signed_change_from(row: sqlite3.Row) -> SignedChange:
     columns: dict[str, Any] = {field.name: row[field.name] for field in fields(SignedChange)}
     return SignedChange(**{**columns, "assertion": json.loads(row["assertion"])})
+
+
+def delegation_from(row: sqlite3.Row) -> Delegation:
+    return Delegation(**{field.name: row[field.name] for field in fields(Delegation)})
 
 
 def breaking_from(row: sqlite3.Row) -> Breaking:

@@ -10,6 +10,21 @@ CREATE TABLE signed_changes (
 ) STRICT
 """
 
+DELEGATIONS = """
+CREATE TABLE delegations (
+    id TEXT PRIMARY KEY, person TEXT NOT NULL, delegate TEXT NOT NULL, service TEXT, action_group TEXT,
+    from_at INTEGER NOT NULL, until_at INTEGER NOT NULL, set_at INTEGER NOT NULL, ended_at INTEGER,
+    ended_why TEXT
+) STRICT
+"""
+
+ESCALATIONS = """
+CREATE TABLE escalations (
+    envelope TEXT NOT NULL REFERENCES envelopes(id), after INTEGER NOT NULL, to_group TEXT NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY (envelope, after, to_group)
+) STRICT
+"""
+
 RECOVERIES = """
 CREATE TABLE recoveries (
     person TEXT PRIMARY KEY REFERENCES people(name), started_by TEXT NOT NULL, started_at INTEGER NOT NULL
@@ -107,6 +122,10 @@ BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END
     "CREATE INDEX grant_uses_by_grant ON grant_uses(grant_id, at)",
     "CREATE INDEX grant_uses_open ON grant_uses(at) WHERE outcome IS NULL",
     CONSENTS,
+    DELEGATIONS,
+    ESCALATIONS,
+    """CREATE INDEX envelopes_by_batch ON envelopes(batch_key, expires_at)
+    WHERE batch_key IS NOT NULL AND state = 'pending'""",
     BROKEN_GLASS,
     REVIEWS,
     PROGRAMS,
@@ -122,6 +141,8 @@ CHANGES = {
         "ALTER TABLE credentials ADD COLUMN waits_for TEXT",
         "ALTER TABLE invitations ADD COLUMN inviter TEXT",
         "ALTER TABLE envelopes ADD COLUMN sent_key BLOB",
+        "ALTER TABLE envelopes ADD COLUMN batch_key TEXT",
+        "ALTER TABLE signatures ADD COLUMN sealed_batch BLOB",
         "ALTER TABLE envelopes ADD COLUMN routed_to TEXT",
         *ADDED_IN_2,
     )
@@ -176,8 +197,8 @@ CREATE TABLE envelopes (
     config_digest TEXT NOT NULL, opened_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, sealed BLOB,
     secret_hash TEXT NOT NULL, decided_at INTEGER, decided_by TEXT, decision_method TEXT, note TEXT,
     cosigner TEXT UNIQUE, cosigner_token BLOB, cosigner_expires INTEGER, invocation TEXT UNIQUE,
-    spent_at INTEGER, outcome TEXT, status INTEGER, sent_key BLOB, grantable INTEGER NOT NULL DEFAULT 0,
-    routed_to TEXT
+    spent_at INTEGER, outcome TEXT, status INTEGER, grantable INTEGER NOT NULL DEFAULT 0, sent_key BLOB,
+    batch_key TEXT, routed_to TEXT
 ) STRICT;
 CREATE UNIQUE INDEX one_open_question ON envelopes(agent, join_key, join_scope)
     WHERE state IN ('pending', 'approved');
@@ -187,7 +208,7 @@ CREATE INDEX envelopes_by_intent ON envelopes(agent, intent_key, state);
 CREATE TABLE signatures (
     envelope TEXT NOT NULL REFERENCES envelopes(id), person TEXT NOT NULL, credential_id BLOB NOT NULL,
     challenge BLOB NOT NULL, sealed_payload BLOB NOT NULL, payload_sha256 TEXT NOT NULL,
-    assertion TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (envelope, person)
+    assertion TEXT NOT NULL, at INTEGER NOT NULL, sealed_batch BLOB, PRIMARY KEY (envelope, person)
 ) STRICT;
 
 CREATE TABLE reveals (
@@ -198,9 +219,8 @@ CREATE TABLE reveals (
 CREATE TABLE log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, decision TEXT,
     reason TEXT, agent TEXT, run TEXT, address TEXT, envelope TEXT, action TEXT, resource TEXT, method TEXT,
-    host TEXT, person TEXT, decision_method TEXT, credential_id TEXT, cosigner TEXT,
-    grant_id TEXT, outcome TEXT,
-    status INTEGER, config_digest TEXT, detail TEXT
+    host TEXT, person TEXT, decision_method TEXT, credential_id TEXT, cosigner TEXT, outcome TEXT,
+    status INTEGER, config_digest TEXT, detail TEXT, grant_id TEXT
 ) STRICT;
 CREATE INDEX log_by_envelope ON log(envelope) WHERE envelope IS NOT NULL;
 CREATE INDEX log_by_decision ON log(decision, seq) WHERE decision <> 'allow';

@@ -17,10 +17,12 @@ from typing import Any
 import structlog
 
 from gateway.audit import COLUMNS, Entry, Row
+from gateway.delegations import Delegation
 from gateway.envelopes import Envelope, Signature, State
 from gateway.errors import StoreError
 from gateway.passkeys import Credential
 from gateway.store import contract as c
+from gateway.store import delegating as _delegating  # noqa: F401  # registers its changes with `make`
 from gateway.store import glass as _glass  # noqa: F401  # it registers its changes
 from gateway.store import granting as _granting  # noqa: F401  # registers its changes with `make`
 from gateway.store import kept as _kept  # noqa: F401  # registers its changes
@@ -281,6 +283,14 @@ class SqliteStore:
         )
         return [records.envelope_from(row) for row in rows]
 
+    async def waiting_alike(self, batch_key: str, limit: int) -> list[Envelope]:
+        rows = await self._all(
+            "SELECT * FROM envelopes WHERE batch_key = ? AND state = 'pending' "
+            "ORDER BY expires_at, rowid LIMIT ?",
+            (batch_key, limit),
+        )
+        return [records.envelope_from(row) for row in rows]
+
     async def counts(self) -> dict[str, int]:
         rows = await self._all("SELECT state, COUNT(*) AS count FROM envelopes GROUP BY state", ())
         return {row["state"]: row["count"] for row in rows}
@@ -423,6 +433,23 @@ class SqliteStore:
     async def challenge(self, challenge_id: str) -> c.Challenge | None:
         row = await self._one("SELECT * FROM challenges WHERE id = ?", (challenge_id,))
         return records.challenge_from(row) if row else None
+
+    async def delegations(self) -> list[Delegation]:
+        rows = await self._all("SELECT * FROM delegations WHERE ended_at IS NULL ORDER BY set_at, rowid")
+        return [records.delegation_from(row) for row in rows]
+
+    async def waiting_since(self, after: int, to: str, now: int) -> list[Envelope]:
+        rows = await self._all(
+            "SELECT * FROM envelopes WHERE state = 'pending' AND opened_at <= :now - :after "
+            "AND expires_at > :now AND NOT EXISTS (SELECT 1 FROM escalations WHERE envelope = envelopes.id "
+            "AND after = :after AND to_group = :to)",
+            {"now": now, "after": after, "to": to},
+        )
+        return [records.envelope_from(row) for row in rows]
+
+    async def escalated(self, envelope_id: str) -> dict[tuple[int, str], int]:
+        rows = await self._all("SELECT * FROM escalations WHERE envelope = ?", (envelope_id,))
+        return {(row["after"], row["to_group"]): row["at"] for row in rows}
 
     async def signed_change(self, change_id: str) -> c.SignedChange | None:
         row = await self._one("SELECT * FROM signed_changes WHERE id = ?", (change_id,))

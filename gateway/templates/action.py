@@ -112,6 +112,7 @@ def read_action(node: Yaml, around: Surroundings) -> Action:
     )
     fields.finish()
     _check(made, around)
+    _check_batch(made, fields.get("approval"))
     return made
 
 
@@ -241,6 +242,21 @@ def _check_resource(action: Action, around: Surroundings) -> None:
         raise ConfigError(
             f'The action "{action.id}" has no {" and no ".join(missing)} to name its {action.resource} with.',
             action.place,
+            "Capture it in the path or read it into the context.",
+        )
+
+
+def _check_batch(action: Action, approval: Yaml | None) -> None:
+    """A misspelt name is never there, so nothing would be signed together; a default need not fit all."""
+    batch = action.asking.batch
+    if batch is None or approval is None or Fields(approval, '"approval"').get("batch") is None:
+        return
+    known = {"host", *bound_names(_match(action)), *(each.name for each in action.fields)}
+    missing = sorted(set(batch.names) - known)
+    if missing:
+        raise ConfigError(
+            f'The action "{action.id}" has no {" and no ".join(missing)} to name its batch with.',
+            approval.place,
             "Capture it in the path or read it into the context.",
         )
 

@@ -44,9 +44,10 @@ entity Agent in [Team] { limits?: Limits };
 entity Group;
 entity Person in [Group];
 entity Program;
-entity Envelope { agent: Agent, groups: Set<String>, risk: String, service: String };
-action "approve" appliesTo { principal: [Person], resource: [Envelope],
-  context: { break_glass: Bool, owner: Bool } };
+entity Envelope { action: String, agent: Agent, groups: Set<String>, has_money: Bool, intent_risk: String, \
+money?: Money, quorum: Long, resource: String, risk: String, service: String, team?: Team };
+action "approve" appliesTo { principal: [Person], resource: [Envelope], \
+context: { break_glass: Bool, owner: Bool, signer: Person, waited: Long } };
 action "delegate" appliesTo { principal: [Program], resource: [Envelope], context: { verb: String } };
 """
 

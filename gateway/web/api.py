@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway import __version__
+from gateway.batches import MOST
 from gateway.desk.contract import Desk, DeskError, JsonObject, Session, SignedIn
 from gateway.web.answers import json_answer, metrics_answer, text_answer
 from gateway.web.events import EventStreams
@@ -18,6 +19,7 @@ from gateway.web.sessions import Sessions
 
 V1 = "/api/v1"
 ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
+DELEGATION = V1 + "/delegations/{delegation:del_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
 GRANT = V1 + "/grants/{grant:grt_[0-9A-Z]{26}}"
@@ -61,7 +63,12 @@ class Api:
             web.post(f"{ENVELOPE}/withdraw", own(self._withdraw)),
             web.post(f"{ENVELOPE}/reveal", own(self._reveal)),
             web.post(f"{ENVELOPE}/mismatch", own(self._mismatch)),
+            web.post(f"{V1}/batches/begin", own(self._begin_batch)),
+            web.post(f"{V1}/batches/approve", own(self._approve_batch)),
+            web.post(f"{V1}/batches/deny", own(self._deny_batch)),
             web.post(AGENT + "/pause", own(self._pause_agent)),
+            web.get(f"{V1}/delegations", own(self._delegations)),
+            web.post(f"{DELEGATION}/withdraw", own(self._withdraw_delegation)),
             web.get(f"{V1}/config", own(self._config)),
             web.post(AGENT + "/consent/withdraw", own(self._withdraw_consent)),
             web.get(f"{V1}/grants", own(self._grants)),
@@ -166,9 +173,30 @@ class Api:
         await read_body(request)
         return await self._desk.withdraw(session, _id(request))
 
+    async def _begin_batch(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "envelopes")
+        return await self._desk.begin_batch(session, body.ids("envelopes", MOST))
+
+    async def _approve_batch(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "challenge_id", "credential")
+        challenge_id, credential = body.text("challenge_id", CHALLENGE_ID), body.object("credential")
+        return await self._desk.approve_batch(session, challenge_id, credential)
+
+    async def _deny_batch(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "envelopes", optional=["note"])
+        ids, note = body.ids("envelopes", MOST), body.text_or_none("note", NOTE)
+        return await self._desk.deny_batch(session, ids, note)
+
     async def _pause_agent(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.pause_agent(session, request.match_info["name"])
+
+    async def _delegations(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.delegations(session)
+
+    async def _withdraw_delegation(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.withdraw_delegation(session, request.match_info["delegation"])
 
     async def _config(self, _request: web.Request, session: Session) -> JsonObject:
         return await self._desk.config(session)

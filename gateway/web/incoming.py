@@ -13,6 +13,7 @@ from gateway.desk.contract import DeskError, JsonObject
 from gateway.errors import Refusal
 
 BODY_SECONDS = 20.0
+ENVELOPE_ID = re.compile("env_[0-9A-Za-z]{16,40}")
 NUMBER = re.compile(r"[0-9]{1,18}")
 WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}")
 """Any reader of JSON has these exactly."""
@@ -34,6 +35,17 @@ class Body:
 
     def text_or_none(self, name: str, most: int) -> str | None:
         return None if self.members.get(name) is None else self.text(name, most)
+
+    def ids(self, name: str, most: int) -> list[str]:
+        """Ids of envelopes, by their form: whether there are such is another question."""
+        value = self.members[name]
+        if not isinstance(value, list) or not all(
+            isinstance(v, str) and ENVELOPE_ID.fullmatch(v) for v in value
+        ):
+            raise bad(f"{name} has to be a list of ids of envelopes.")
+        if not 0 < len(value) <= most:
+            raise bad(f"{name} may hold 1 to {most} ids.")
+        return value
 
     def object(self, name: str) -> JsonObject:
         value = self.members[name]

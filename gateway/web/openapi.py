@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from gateway.batches import MOST
+
 type Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
@@ -60,6 +62,7 @@ ROW = _object(
     outcome=_maybe(TEXT),
     status=_maybe(NUMBER),
     note=_maybe(TEXT),
+    batch=_maybe(TEXT),
 )
 AUDIT_ROW = _object(
     seq=NUMBER,
@@ -89,26 +92,31 @@ AUDIT_ROW = _object(
 )
 PROGRAM_VERB: Schema = {"enum": ["deny", "route", "delegate"]}
 BROKEN = _object(person=TEXT, reason=TEXT, at=TIME)
+AWAY = _object(person=TEXT, until=TIME)
+REPEATS = _maybe(
+    _object(state=TEXT, by=_maybe(TEXT), note=_maybe(TEXT), idempotency_key=_maybe(TEXT), at=TIME)
+)
 ENVELOPE = _object(
     row=_ref("Row"),
     may=_object(
         approve=BOOLEAN,
         deny=BOOLEAN,
-        why={"enum": ["ok", "not_allowed", "own_request", "decided", "expired", "no_passkey"]},
+        why={"enum": ["ok", "not_allowed", "own_request", "decided", "expired", "no_passkey", "counted"]},
     ),
     may_break_glass=BOOLEAN,
     broken_glass=_list(BROKEN),
     approvers=_list(TEXT),
-    signatures=_list(_object(person=TEXT, at=TIME, credential=TEXT)),
+    delegates=_list(_object(person=TEXT, **{"for": AWAY})),
+    escalation=_list(_object(to=TEXT, at=TIME, went_at=_maybe(TIME), people=_list(TEXT))),
+    signatures=_list(_object(person=TEXT, at=TIME, credential=TEXT, counts=BOOLEAN, **{"for": _maybe(AWAY)})),
     cosigner=_maybe(TEXT),
     credential_id=_maybe(BYTES),
     log_entry=_maybe(NUMBER),
     revealed=_list(TEXT),
-    repeats=_maybe(
-        _object(state=TEXT, by=_maybe(TEXT), note=_maybe(TEXT), idempotency_key=_maybe(TEXT), at=TIME)
-    ),
+    repeats=REPEATS,
     idempotency_key=_maybe(TEXT),
     grantable=BOOLEAN,
+    alike=_list(TEXT),
     earlier_configuration=BOOLEAN,
     server_time=TIME,
 )
@@ -187,7 +195,9 @@ def _paths() -> dict[str, Any]:
         "/api/v1/rows": {"get": {**_get("The log, newest first", _rows()), "parameters": _row_query()}},
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
+        **_batches(),
         "/api/v1/agents/{name}/pause": _pausing(),
+        **_delegations(),
         "/api/v1/config": {"get": _get("The configuration in force, and what waits to be signed", _config())},
         "/api/v1/agents/{name}/consent/withdraw": _withdrawing(),
         "/api/v1/grants": {"get": _get("What was answered in advance", _grants())},
@@ -203,6 +213,20 @@ def _paths() -> dict[str, Any]:
         "/api/v1/changes/finish": {
             "post": _post("Makes the change", ANY_OBJECT, challenge_id=TEXT, credential=ANY_OBJECT)
         },
+    }
+
+
+def _delegations() -> dict[str, Any]:
+    text = dict.fromkeys(("id", "person", "to", "what"), TEXT)
+    some = dict.fromkeys(("service", "group"), _maybe(TEXT))
+    when: dict[str, Schema] = {"from": TIME, "until": TIME, "live": BOOLEAN, "may_withdraw": BOOLEAN}
+    names = dict.fromkeys(("people", "services", "groups"), _list(TEXT))
+    listed = _object(delegations=_list(_object(**text, **some, **when)), **names, server_time=TIME)
+    named = {"name": "delegation", "in": "path", "required": True, "schema": TEXT}
+    withdrawn = _post("Ends a delegation before its time", _object(id=TEXT))
+    return {
+        "/api/v1/delegations": {"get": _get("Who signs for whom while they are away", listed)},
+        "/api/v1/delegations/{delegation}/withdraw": {"parameters": [named], "post": withdrawn},
     }
 
 
@@ -247,6 +271,27 @@ def _envelopes() -> dict[str, Any]:
         f"{one}/withdraw": _of_one("post", _post("Takes one's signature back", ONE_ROW)),
         f"{one}/reveal": _of_one("post", reveal),
         f"{one}/mismatch": _of_one("post", report),
+    }
+
+
+def _batches() -> dict[str, Any]:
+    ids = {**_list(ID["schema"]), "minItems": 1, "maxItems": MOST, "uniqueItems": True}
+    one = _object(payload=BYTES, row=_ref("Row"), repeats=REPEATS, earlier_configuration=BOOLEAN)
+    asked = _object(
+        challenge_id=TEXT, options=ANY_OBJECT, payload=BYTES, requests=_list(one), server_time=TIME
+    )
+    left_out = _list(_object(envelope=TEXT, error=TEXT, detail=TEXT))
+    decided = _object(rows=_list(_ref("Row")), left_out=left_out)
+    answer: dict[str, Schema] = {"challenge_id": TEXT, "credential": ANY_OBJECT}
+    deny = _post("Denies like requests", decided, optional={"note": _maybe(TEXT)}, envelopes=ids)
+    return {
+        "/api/v1/batches/begin": {
+            "post": _post("What one signature over like requests would sign", asked, envelopes=ids)
+        },
+        "/api/v1/batches/approve": {
+            "post": _post("Approves like requests, with one signature", decided, **answer)
+        },
+        "/api/v1/batches/deny": {"post": deny},
     }
 
 

@@ -15,12 +15,14 @@ SHELLS = {
     "/login": "login",
     "/enrol": "enrol",
     "/approve/{id:env_[0-9A-Za-z]{16,40}}": "approve",
+    "/approve/batch": "batch",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
     "/app/grants": "grants",
     "/app/agents": "agents",
     "/app/people": "people",
     "/app/config": "config",
+    "/app/away": "away",
     "/app/reviews": "reviews",
 }
 TYPES = {

@@ -5,6 +5,7 @@ import base64
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ GRANT = "grt_0123456789ABCDEFGHJKMNPQRS"
 PAGES = {
     "/login": "login",
     "/enrol": "enrol",
+    "/approve/batch": "batch",
     "/approve/{id}": "approve",
     "/app/approvals": "approvals",
     "/app/audit": "audit",
@@ -32,6 +34,7 @@ PAGES = {
     "/app/people": "people",
     "/app/agents": "agents",
     "/app/config": "config",
+    "/app/away": "away",
     "/app/reviews": "reviews",
 }
 TTL = 101
@@ -184,6 +187,7 @@ def row_of(sample: Json, **changes: Any) -> Json:
         "outcome": None,
         "status": None,
         "note": None,
+        "batch": None,
     }
     return {**row, **changes}
 
@@ -273,6 +277,12 @@ class FakeGateway:
     enrolled: bool = True
     needs_tab: bool = False
     sample: Json = field(default_factory=payload)
+    others: list[Json] = field(default_factory=list)
+    notes: dict[str, Json] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    tamper_batch: Callable[[Json], Json] = lambda listed: listed
+    tamper_part: Callable[[bytes], bytes] = lambda raw: raw
+    batch_reply: Reply | None = None
     changes: Json = field(default_factory=dict)
     may: Json = field(default_factory=lambda: {"approve": True, "deny": True, "why": "ok"})
     may_break_glass: bool = False
@@ -284,6 +294,10 @@ class FakeGateway:
     sent_key: str | None = None
     grantable: bool = True
     signatures: list[Json] = field(default_factory=list)
+    delegates: list[Json] = field(default_factory=list)
+    lent: list[Json] = field(default_factory=list)
+    stand_ins: list[str] = field(default_factory=lambda: ["jonas", "priya"])
+    escalation: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
     tamper_challenge: Callable[[bytes], bytes] = lambda raw: raw
     session_type: str = "secondsig/login"
@@ -328,12 +342,15 @@ class FakeGateway:
             "may_break_glass": self.may_break_glass and not done,
             "broken_glass": self.broken_glass,
             "approvers": ["mika", "jonas", "priya"],
+            "delegates": self.delegates,
+            "escalation": self.escalation,
             "signatures": self.signatures,
             "cosigner": "bafyreiaiq5zybd35z2s3hvfrhg3nu2k5vuujbsy5jghcswjn7luppiylby" if done else None,
             "credential_id": b64u(self.credential_id) if done and self.signatures else None,
             "log_entry": 48211 if done else None,
             "revealed": [],
             "repeats": self.repeats,
+            "alike": [one["envelope"] for one in self.alike()],
             "idempotency_key": self.sent_key,
             "grantable": self.grantable,
             "earlier_configuration": self.earlier,
@@ -359,6 +376,69 @@ class FakeGateway:
             "payload": b64u(self.tamper_bytes(raw)),
             "options": self.assertion_options(raw),
         }
+
+    def alike(self) -> list[Json]:
+        """What can be signed together; one alone is alike to nothing."""
+        together = [self.sample, *self.others] if self.others else []
+        return [one for one in together if one["envelope"] not in self.gone]
+
+    def batch_of(self, ids: list[str]) -> bytes:
+        """The list that one signature over these would sign."""
+        chosen = [one for wanted in ids for one in self.alike() if one["envelope"] == wanted]
+        listed = {
+            "type": "secondsig/batch",
+            "version": 1,
+            "gateway": "gw_7f3a",
+            "rp_id": "localhost",
+            "decision": "approve",
+            "approver": "mika",
+            "expires_at": min(one["expires_at"] for one in chosen),
+            "envelopes": [
+                {
+                    "envelope": one["envelope"],
+                    "digest": one["digest"],
+                    "payload": hashlib.sha256(rfc8785.dumps(one)).hexdigest(),
+                }
+                for one in chosen
+            ],
+        }
+        return rfc8785.dumps(self.tamper_batch(listed))
+
+    def _begin_batch(self, body: Json) -> Reply:
+        ids: list[str] = body["envelopes"]
+        if self.gone & set(ids):
+            return 409, {"error": "decided", "detail": "jonas decided this first."}
+        raw = self.batch_of(ids)
+        chosen = [one for wanted in ids for one in self.alike() if one["envelope"] == wanted]
+        return {
+            "challenge_id": f"ch_{len(self.posted['batches/begin'])}",
+            "payload": b64u(self.tamper_bytes(raw)),
+            "options": self.assertion_options(raw),
+            "requests": [
+                {
+                    "payload": b64u(self.tamper_part(rfc8785.dumps(one))),
+                    "row": row_of(one),
+                    "repeats": None,
+                    "earlier_configuration": False,
+                    **self.notes.get(one["envelope"], {}),
+                }
+                for one in chosen
+            ],
+            "server_time": utc(datetime.now(UTC)),
+        }
+
+    def _decide_batch(self, state: str) -> Reply:
+        if self.batch_reply is not None:
+            return self.batch_reply
+        ids = self.posted["batches/begin"][-1]["envelopes"]
+        if state == "denied":
+            ids = self.posted["batches/deny"][-1]["envelopes"]
+        rows = [
+            row_of(one, state=state, signed=1, decided_by="mika")
+            for one in self.alike()
+            if one["envelope"] in ids
+        ]
+        return {"rows": rows, "left_out": []}
 
     def announce(self, number: int, envelope: str, state: str) -> None:
         data = json.dumps({"id": envelope, "state": state})
@@ -407,6 +487,13 @@ class FakeGateway:
             "agents": self.agents,
             "config": self.config,
             "rows": self.rows,
+            "delegations": {
+                "delegations": self.lent,
+                "people": self.stand_ins,
+                "services": ["github", "shop"],
+                "groups": ["payment"],
+                "server_time": now,
+            },
         }
         if path.removeprefix("/api/v1/") in lists:
             return lists[path.removeprefix("/api/v1/")]
@@ -415,7 +502,7 @@ class FakeGateway:
         return 404, {"error": "unknown_envelope", "detail": "There is no such question."}
 
     def post(self, path: str, body: Json) -> Reply:
-        name = path.removeprefix("/api/v1/").removeprefix(f"envelopes/{ENVELOPE}/")
+        name = re.sub(r"^envelopes/env_\w+/", "", path.removeprefix("/api/v1/"))
         self.posted.setdefault(name, []).append(body)
         handlers: dict[str, Callable[[Json], Reply]] = {
             "login/begin": lambda _: self._session(self.session_type),
@@ -434,10 +521,14 @@ class FakeGateway:
             "withdraw": lambda _: self._move({"state": "revoked", "decided_by": "mika"}),
             "reveal": self._reveal,
             "mismatch": lambda _: {},
+            "batches/begin": self._begin_batch,
+            "batches/approve": lambda _: self._decide_batch("approved"),
+            "batches/deny": lambda _: self._decide_batch("denied"),
             "break-glass/begin": self._glass,
             "break-glass/finish": self._approve,
             "stop-all": lambda _: {"paused": ["ci-bot"], "denied": [ENVELOPE]},
             "agents/ci-bot/pause": lambda _: self.pause_reply,
+            "delegations/del_1/withdraw": lambda _: {"id": "del_1"},
             "agents/ci-bot/consent/withdraw": self._withdraw_consent,
             f"grants/{GRANT}/revoke": self._revoke_grant,
         }
@@ -532,7 +623,12 @@ class FakeGateway:
         if self.approve_reply is not None:
             return self.approve_reply
         self.signatures.append(
-            {"person": "mika", "at": utc(datetime.now(UTC)), "credential": "passkey on Pixel 9"}
+            {
+                "person": "mika",
+                "at": utc(datetime.now(UTC)),
+                "credential": "passkey on Pixel 9",
+                "counts": True,
+            }
         )
         return self._move(
             {"decided_by": "mika", "decision_method": "passkey", "signed": 1, **self.after_approve}

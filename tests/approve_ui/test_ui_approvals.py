@@ -157,6 +157,25 @@ async def test_the_notice_of_a_refused_change_pushes_no_row_from_under_the_point
     await expect(page.locator("#refused-change")).to_be_visible()
 
 
+async def test_like_requests_stand_together_under_one_link(page: Page, gateway: FakeGateway) -> None:
+    gateway.waiting = [
+        waiting(1, batch="a" * 64),
+        waiting(2),
+        waiting(3, batch="a" * 64, agent="ci\u202ebot"),
+        waiting(4, batch="b" * 64),
+    ]
+    await page.goto("/app/approvals")
+    await expect(page.locator(ROWS)).to_have_count(5)
+    links = await page.locator(f"{ROWS} a").evaluate_all("all => all.map((a) => a.getAttribute('href'))")
+    assert links == [
+        "/approve/batch#env_0000000000000001",
+        *(f"/approve/env_{n:016}" for n in (1, 3, 2, 4)),
+    ]
+    group = page.locator(".group")
+    await expect(group).to_have_count(1)
+    assert "Review 2 together" in await group.inner_text()
+
+
 async def test_an_agent_that_asks_more_than_usual_is_named_and_paused_with_one_tap(
     page: Page, gateway: FakeGateway
 ) -> None:

@@ -21,7 +21,10 @@ READY_THEN_ARMED = """
     let verified = null;
     new MutationObserver(() => {
       const details = document.querySelector('details.verified');
-      if (verified === null && details && !details.hidden) verified = performance.now();
+      if (verified === null && details && !details.hidden) {
+        verified = performance.now();
+        document.querySelector('#approve').click();
+      }
       const open = document.querySelector('#approve').getAttribute('aria-disabled') === 'false';
       if (open) window.waited ??= performance.now() - verified;
     }).observe(document.body, {subtree: true, childList: true, attributes: true});
@@ -37,7 +40,6 @@ def redacted(value: str) -> dict[str, object]:
 async def test_approve_cannot_be_pressed_before_700_ms(page: Page, gateway: FakeGateway) -> None:
     await page.add_init_script(READY_THEN_ARMED)
     await open_ready(page)
-    await page.locator(APPROVE).click(force=True)
     await arm(page)
     assert await page.evaluate("window.waited") >= 699
     assert "approve" not in gateway.posted
@@ -67,7 +69,9 @@ async def test_a_new_signature_shuts_approve_for_a_second(page: Page, gateway: F
     await open_ready(page)
     await arm(page)
     gateway.changes = {"quorum": 2, "signed": 1}
-    gateway.signatures = [{"person": "jonas", "at": gateway.sample["opened_at"], "credential": "YubiKey 5C"}]
+    gateway.signatures = [
+        {"person": "jonas", "at": gateway.sample["opened_at"], "credential": "YubiKey 5C", "counts": True}
+    ]
     gateway.announce(41, ENVELOPE, "pending")
     await expect(page.locator(APPROVE)).to_have_attribute("aria-disabled", "true")
     assert await page.evaluate(ENABLED_FOR) > 800

@@ -21,6 +21,7 @@ from tests.approve_ui.fake_gateway import (
 )
 from tests.approve_ui.steps import ADDRESS, approve, arm, open_ready
 from tests.approve_ui.test_ui_audit import chain, entry
+from tests.approve_ui.test_ui_batch import ITEMS, open_batch, refunds
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -131,6 +132,38 @@ async def queue(page: Page, gateway: FakeGateway) -> None:
     await page.goto("/app/approvals")
 
 
+async def grouped_queue(page: Page, gateway: FakeGateway) -> None:
+    refunds(gateway)
+    gateway.waiting = [row_of(payload()), *(row_of(one, batch="b" * 64) for one in gateway.alike())]
+    await page.goto("/app/approvals")
+
+
+async def batch(page: Page, gateway: FakeGateway) -> None:
+    refunds(gateway)
+    gateway.others[1]["units"][0]["context"]["memo"] = "invoice\u202efdp.exe"
+    await open_batch(page)
+    await page.locator(ITEMS).nth(1).locator("input").uncheck()
+    await page.wait_for_timeout(1300)
+
+
+async def batch_items(page: Page, gateway: FakeGateway) -> None:
+    await batch(page, gateway)
+    await page.locator("#items").scroll_into_view_if_needed()
+    await page.evaluate("document.querySelector('#items').scrollIntoView()")
+
+
+async def batch_signed(page: Page, gateway: FakeGateway) -> None:
+    await batch(page, gateway)
+    await page.locator("#marked a").click()
+    await approve(page)
+    await page.wait_for_selector(".became:visible")
+
+
+async def one_of_many(page: Page, gateway: FakeGateway) -> None:
+    refunds(gateway)
+    await ready(page, gateway)
+
+
 async def empty_queue(page: Page, gateway: FakeGateway) -> None:
     await page.goto("/app/approvals")
 
@@ -208,6 +241,11 @@ SCENES: list[Scene] = [
     login,
     enrol,
     queue,
+    grouped_queue,
+    batch,
+    batch_items,
+    batch_signed,
+    one_of_many,
     empty_queue,
     story,
     log,

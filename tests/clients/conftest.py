@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +74,7 @@ async def _open(folder: Path, templates: str, handlers: dict[str, Handler], poli
     front = Front(folder / "front", handlers)
     port = await front.start()
     config = install(folder / "gateway")
+    _find_compiled(config.parent / "state")
     routes = ", ".join(f'"{host}:443": "127.0.0.1:{port}"' for host in handlers)
     config.write_text(
         f"""\
@@ -92,6 +95,14 @@ upstream:
     robot = Robot(invitation["url"].partition("/enrol")[0], "Robin Robot")
     await robot.enrol(invitation["url"])
     return Street(gateway, front, robot)
+
+
+def _find_compiled(state: Path) -> None:
+    """As in a gateway that started before: reading the large templates anew is not what is tried here."""
+    kept = Path(os.environ["XDG_CACHE_HOME"]) / "secondsig" / "templates"
+    if kept.exists():
+        state.mkdir(mode=0o700, exist_ok=True)
+        shutil.copytree(kept, state / "compiled")
 
 
 async def _close(street: Street, signing: asyncio.Task[None]) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import sys
+from urllib.parse import urljoin
 
 import pytest
 from playwright.async_api import expect
@@ -18,6 +19,14 @@ r = requests.post("https://upstream.test/orders/%s", data=b'{"n": 1}', timeout=6
                   headers={"Content-Type": "application/json", "Authorization": "Bearer upstream-key",
                            "Secondsig-Purpose": "test the client", "X-Kept": "kept"})
 print(json.dumps({"status": r.status_code, "mark": r.headers.get("X-Upstream"), "body": r.json()}))
+"""
+THREE = """
+import json, requests
+from concurrent.futures import ThreadPoolExecutor
+def order(n):
+    return requests.post(f"https://upstream.test/orders/b{n}", json={"n": n}, timeout=60).status_code
+with ThreadPoolExecutor(3) as pool:
+    print(json.dumps(list(pool.map(order, (1, 2, 3)))))
 """
 HTTPX = """
 import httpx, json, sys
@@ -44,6 +53,28 @@ async def test_requests_is_held_approved_in_a_browser_and_goes_out_once_unchange
     assert said["body"]["body_sha256"] == hashlib.sha256(b'{"n": 1}').hexdigest()
     assert not [name for name in headers if name.startswith(("secondsig", "proxy"))]
     await house.person.page.get_by_role("heading", name="Approved and sent").wait_for()
+    assert house.person.trouble == []
+
+
+async def test_like_requests_are_read_in_a_browser_and_signed_together_but_for_one(house: House) -> None:
+    client = asyncio.create_task(house.behind(sys.executable, "-c", THREE))
+    page = house.person.page
+    await page.goto(urljoin(page.url, "/app/approvals"))
+    await page.get_by_role("link", name="Review 3 together").click(timeout=30_000)
+    await expect(page.locator("#what")).to_have_text("Place an order, 3 times", timeout=15_000)
+    await page.locator(".items > li", has_text="b2").locator("input").uncheck()
+    button = page.locator("#approve")
+    await expect(button).to_have_text("Approve 2")
+    await expect(button).not_to_have_attribute("aria-disabled", "true", timeout=15_000)
+    await button.click()
+    await page.get_by_role("heading", name="Signed by you: 2 requests").wait_for()
+    await page.get_by_role("link", name="Place order b2").click()
+    await page.locator("#deny-it[aria-disabled=false]").click(timeout=15_000)
+    await page.locator("#deny-sure").click()
+    code, out, err = await client
+    assert code == 0, err
+    assert json.loads(out) == [201, 403, 201]
+    assert [house.upstream.count("POST", f"/orders/b{n}") for n in (1, 2, 3)] == [1, 0, 1]
     assert house.person.trouble == []
 
 

@@ -60,7 +60,7 @@ class Contest:
         config.write_text(
             f"listen: {{proxy: '127.0.0.1:0', pages: '{self.origin.removeprefix('http://')}'}}\n"
             f"templates: {{orders: }}\ntemplate_files: ['{TEMPLATE}']\n"
-            "approvals: {ttl: 1h, mode: reject}\n" + many_questions(),
+            "approvals: {ttl: 1h, max_ttl: 1h, mode: reject}\n" + many_questions(),
             encoding="utf-8",
         )
         self.gateway = Gateway(config)

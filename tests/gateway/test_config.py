@@ -11,7 +11,18 @@ from gateway.envelopes import Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.installation import STARTER
 from gateway.model import Mode, ServiceMode
-from gateway.settings import Address, Approvals, Judge, Limits, Listen, PagesTls, Service, Settings, Upstream
+from gateway.settings import (
+    Address,
+    Approvals,
+    Escalation,
+    Judge,
+    Limits,
+    Listen,
+    PagesTls,
+    Service,
+    Settings,
+    Upstream,
+)
 
 EVERYTHING = """\
 state: data
@@ -34,6 +45,7 @@ approvals:
   deny_for: 5m
   max_quorum: 3
   owner_may_approve: true
+  escalate: [{after: 1m, to: managers}, {to: oncall, after: 30s}]
   retention: 48h
   session: 1h
   max_ttl: 12h
@@ -88,6 +100,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             owner_may_approve=True,
             retention=172_800,
             session=3600,
+            escalate=(Escalation(30, "oncall"), Escalation(60, "managers")),
             max_ttl=43_200,
         ),
         limits=Limits(
@@ -185,6 +198,10 @@ def test_a_misspelt_setting_is_an_error_with_its_place_and_a_suggestion(
         ("approvals: {max_quorum: true}\n", "whole number from 1 to 5"),
         ("approvals: {owner_may_approve: 'yes'}\n", "must be true or false"),
         ("approvals: {hold_for: soon}\n", "a time of at most"),
+        ("approvals: {escalate: [{after: 30, to: oncall}]}\n", "a time of at most"),
+        ("approvals: {escalate: [{after: 30s}]}\n", '"to"'),
+        ("approvals: {escalate: [{after: 30s, to: a, group: b}]}\n", '"group"'),
+        ("approvals: {escalate: [{after: 30s, to: a}, {after: 30s, to: a}]}\n", "there twice"),
         ("limits: {step_up_body: 2000000}\n", "whole number"),
         ("limits: {disk_reserve: -1}\n", "whole number"),
         ("upstream: {allow: [everywhere]}\n", "'everywhere' is not a network"),

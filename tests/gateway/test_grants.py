@@ -104,6 +104,7 @@ def test_who_may_sign_is_asked_about_what_was_signed() -> None:
     (unit,) = mapped.units
     assert (mapped.service, unit.service, unit.action) == ("shop", "shop", "/shop/order/change")
     assert (unit.risk, unit.groups, unit.approval.approvers) == (Risk.STEP_UP, ("content",), 'Group::"ops"')
+    assert str(unit.resource) == UNIT.resource
     assert as_signed(a_grant(units=())).units == ()
 
 

@@ -123,7 +123,7 @@ def test_the_payload_says_everything_there_is_to_say() -> None:
     made = sheet(request, unit)
     assert made.shared == {
         "type": "secondsig/approval",
-        "version": 1,
+        "version": 2,
         "gateway": GATEWAY,
         "rp_id": RP_ID,
         "envelope": "env_1",
@@ -150,6 +150,7 @@ def test_the_payload_says_everything_there_is_to_say() -> None:
                     "tags": ["a", "b"],
                     "s": "x",
                 },
+                "money": {"money": {"currency": "usd", "minor": "12345", "exponent": 2}},
                 "risk": "step_up",
                 "approvers": "treasurers",
                 "summary": [{"text": "Pay "}, {"value": "600"}],
@@ -636,7 +637,36 @@ def test_who_may_approve_can_be_asked_from_the_sheet_alone() -> None:
     first, second = told.units
     assert (first.action, first.groups, first.risk) == (unit.action, unit.groups, Risk.STEP_UP)
     assert (first.approval.approvers, second.approval.approvers) == ("treasurers", None)
-    assert first.resource == EntityRef("", str(unit.resource))
+    assert first.resource == unit.resource
+    assert first.context == {"money": Money("jpy", 600, 0)}
+
+
+def test_a_text_that_reads_like_money_is_no_money() -> None:
+    made = sheet(None, a_unit(context={"note": "20000.00 EUR"}))
+    assert "money" not in made.shared["units"][0]
+    assert asked_about(made.shared).units[0].context == {}
+
+
+def test_a_sheet_of_the_former_version_still_opens() -> None:
+    """It told its money as text alone, so how much it is cannot be known from it."""
+    former = json.loads(jcs(sheet().shared)) | {"version": 1}
+    for unit in former["units"]:
+        del unit["money"]
+    told = asked_about(former).units[0]
+    assert (told.action, told.context) == ("/shop/payment/create", {})
+
+
+@given(type_=st.sampled_from(["Shop::Account", "Host"]), name=st.text(max_size=20))
+def test_a_resource_is_read_back_as_it_was_written(type_: str, name: str) -> None:
+    ref = EntityRef(type_, name)
+    assert asked_about(sheet(None, a_unit(resource=ref)).shared).units[0].resource == ref
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 8))
+def test_money_is_read_back_exactly(minor: int, exponent: int) -> None:
+    money = Money("eur", minor, exponent)
+    told = json.loads(jcs(sheet(None, a_unit(context={"money": money})).shared))
+    assert asked_about(told).units[0].context == {"money": money}
 
 
 def test_times_are_utc() -> None:

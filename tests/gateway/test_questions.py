@@ -16,6 +16,7 @@ from gateway.questions import (
     Asked,
     Digests,
     Entropy,
+    batch_key,
     fingerprint,
     how_to_ask,
     intent_key,
@@ -269,6 +270,19 @@ def test_a_purpose_is_one_line_of_bounded_text(sent: tuple[str, ...], told: str 
 def test_a_purpose_is_always_text_that_can_be_signed(sent: str) -> None:
     told = purpose(a_request(headers=(("Secondsig-Purpose", sent),)))
     assert told is None or (0 < len(told) <= MAX_PURPOSE and told.encode())
+
+
+# Together. --------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_key_tells_nothing_and_is_of_its_own_kind() -> None:
+    mapped = a_mapped(a_unit(approval=Approval(batch="acme")))
+    key = batch_key("ci-bot", mapped, DECISION, None, KEYS)
+    assert key is not None
+    assert key != batch_key("ci-bot", mapped, DECISION, None, OTHER_KEYS)
+    assert key != intent_key("ci-bot", mapped, KEYS)
+    assert opened(mapped=mapped).batch_key == key
+    assert opened().batch_key is None
 
 
 # The envelope. ---------------------------------------------------------------------------------------------

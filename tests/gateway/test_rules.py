@@ -9,6 +9,7 @@ from gateway.model import ServiceMode
 from gateway.rules import Stake, approvers, digest_with_limits, rules_digest, standing, with_directory
 from gateway.settings import Limits, Service, Settings
 from gateway.store.contract import Holder, RevokePerson
+from tests.kit.clocks import START
 from tests.kit.things import a_mapped
 from tests.kit.world import PlayedLibrary, PlayedPolicy, World
 
@@ -23,7 +24,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 def stands(world: World, person: str, agent: str = "ci-bot", quorum: int = 1) -> str:
-    return standing(world.rules(), world.directory, person, Stake(agent, a_mapped(), quorum))
+    return standing(world.rules(), world.directory, person, Stake(agent, a_mapped(), quorum, START, "high"))
 
 
 def test_somebody_whom_policy_lets_may_approve(world: World) -> None:
@@ -59,7 +60,7 @@ def test_policy_hears_whether_it_is_the_owner_and_decides_last(world: World) -> 
 
     class Hearing(PlayedPolicy):
         def may_approve(
-            self, person: str, *, agent: str, owner: bool, mapped: Any, break_glass: bool = False
+            self, person: str, *, agent: str, owner: bool, mapped: Any, signing: Any = None
         ) -> bool:
             heard.append((person, owner))
             return False
@@ -76,7 +77,7 @@ def test_a_removed_agents_envelope_has_no_owner_to_protect(world: World) -> None
 
 
 def test_only_those_who_count_are_approvers(world: World) -> None:
-    stake = Stake("owned", a_mapped(), 1)
+    stake = Stake("owned", a_mapped(), 1, START, "high")
     assert approvers(world.rules(), world.directory, stake) == ["Noor"]
     world.policy.approvers = frozenset()
     assert approvers(world.rules(), world.directory, stake) == []

@@ -4,13 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from gateway.desk.contract import DeskError
 from gateway.envelopes import COSIGNER_LIFE, Envelope, State
 from gateway.errors import Refusal
 from gateway.inside import status
+from gateway.model import Decision, Effect, Mapped
+from gateway.payload import utc
+from gateway.policy import Signing
+from gateway.settings import Escalation
 from gateway.store.contract import Move, Record, Tally
 from gateway.timekeeper import SHRED_EVERY, Timekeeper, recover
 from tests.kit.stores import FailingStore
-from tests.kit.world import World
+from tests.kit.things import a_request
+from tests.kit.world import PlayedPolicy, World
 
 
 @pytest.fixture
@@ -131,6 +137,115 @@ async def test_a_plain_restart_lapses_nothing(world: World) -> None:
     approved = await after_approval(world)
     assert await recover(world.store) == 0
     assert (await world.now(approved)).state is State.APPROVED
+
+
+ONCALL = Escalation(30, "oncall")
+
+
+class AfterAWhile(PlayedPolicy):
+    """Noor may approve what has waited for half a minute."""
+
+    def may_approve(
+        self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing | None = None
+    ) -> bool:
+        assert signing is not None
+        return person == "Mika" or (person == "Noor" and signing.waited >= 30)
+
+
+async def test_a_question_that_nobody_decides_goes_to_the_next_group_and_a_row_says_so(world: World) -> None:
+    world.set(escalate=(ONCALL,))
+    envelope = await world.opened()
+    world.time.advance(29)
+    await keeper(world).tick()
+    assert await world.said(kind="escalation") == []
+    world.time.advance(1)
+    seen = world.board.last
+    await keeper(world).tick()
+    (row,) = await world.said(kind="escalation")
+    assert (row["envelope"], row["person"], row["decision_method"]) == (envelope.id, "nobody", "timeout")
+    assert row["detail"] == "to oncall, 30 s after it was opened"
+    assert world.board.last == seen + 1
+
+
+async def test_it_goes_there_once_also_after_a_restart(world: World) -> None:
+    world.set(escalate=(ONCALL,))
+    await world.opened()
+    world.time.advance(31)
+    await keeper(world).tick()
+    world.wire(world.sqlite)
+    await world.directory.refresh()
+    await keeper(world).tick()
+    assert len(await world.said(kind="escalation")) == 1
+
+
+async def test_a_gateway_that_was_down_meanwhile_makes_up_for_it(world: World) -> None:
+    world.set(escalate=(ONCALL, Escalation(40, "managers")))
+    await world.opened()
+    world.time.advance(45)
+    await keeper(world).tick()
+    told = [row["detail"] for row in await world.said(kind="escalation")]
+    assert told == ["to oncall, 30 s after it was opened", "to managers, 40 s after it was opened"]
+
+
+async def test_what_is_decided_or_over_goes_nowhere(world: World) -> None:
+    world.set(escalate=(ONCALL,))
+    await after_approval(world)
+    late = await world.opened(a_request(target="/late"))
+    world.time.advance(60)
+    await keeper(world).tick()
+    assert (await world.now(late)).state is State.EXPIRED
+    assert await world.said(kind="escalation") == []
+
+
+async def test_whoever_it_goes_to_signs_from_then_on_and_not_a_second_earlier(world: World) -> None:
+    await world.enrol("Noor")
+    world.set(escalate=(ONCALL,))
+    world.policy = AfterAWhile()
+    envelope = await world.opened()
+    told = await world.desk.envelope(world.session("Mika"), envelope.id)
+    at = utc(envelope.opened_at + 30)
+    assert told["approvers"] == ["Mika"]
+    assert told["escalation"] == [{"to": "oncall", "at": at, "went_at": None, "people": ["Noor"]}]
+    world.time.advance(29)
+    with pytest.raises(DeskError, match="Policy does not let you"):
+        await world.approve(envelope.id, "Noor")
+    world.time.advance(1)
+    await keeper(world).tick()
+    told = await world.desk.envelope(world.session("Noor"), envelope.id)
+    assert told["escalation"][0]["went_at"] == at
+    assert (told["approvers"], told["may"]["approve"]) == (["Mika", "Noor"], True)
+    assert (await world.approve(envelope.id, "Noor")).state is State.APPROVED
+
+
+async def test_a_signature_is_as_late_as_it_was_given_also_when_it_is_used(world: World) -> None:
+    """Who may sign in the first half minute only is not refused because it took longer to be used."""
+
+    class AtFirst(PlayedPolicy):
+        def may_approve(
+            self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing | None = None
+        ) -> bool:
+            assert signing is not None
+            return signing.waited < 30
+
+    world.policy = AtFirst()
+    envelope = await world.opened()
+    await world.approve(envelope.id)
+    world.time.advance(40)
+    await world.ask()
+    assert (await world.now(envelope)).state is State.SPENT
+
+
+async def test_people_who_come_with_a_step_can_be_reached_and_others_not(world: World) -> None:
+    await world.enrol("Noor")
+    world.policy = AfterAWhile()
+    world.policy.decision = Decision(Effect.STEP_UP, (), 2)
+    with pytest.raises(Refusal, match="nobody who may is enrolled"):
+        await world.ask()
+    world.set(escalate=(Escalation(60, "too late"),))
+    with pytest.raises(Refusal, match="nobody who may is enrolled"):
+        await world.ask()
+    world.set(escalate=(ONCALL,))
+    assert (await world.opened()).quorum == 2
 
 
 async def test_after_a_restart_time_that_ran_out_meanwhile_is_a_timeout_with_its_row(world: World) -> None:

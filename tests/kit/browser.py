@@ -88,4 +88,4 @@ class BrowserPerson:
         """The first question that waits, or that comes while the page is open."""
         origin = "/".join(self.page.url.split("/")[:3])
         await self.page.goto(f"{origin}/app/approvals")
-        await self.page.locator("#waiting tbody a[href^='/approve/']").first.click(timeout=30_000)
+        await self.page.locator("#waiting tbody a[href^='/approve/env_']").first.click(timeout=30_000)

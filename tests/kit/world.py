@@ -16,6 +16,7 @@ from gateway.canonical import sha256
 from gateway.decoded import DecodedBody
 from gateway.demo.authenticator import SoftPasskey
 from gateway.desk.agents import Agents
+from gateway.desk.batching import Batching
 from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
@@ -39,7 +40,7 @@ from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
-from gateway.policy import Fragment, NoFragment
+from gateway.policy import Fragment, NoFragment, Signing
 from gateway.releasing import Releaser
 from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, Rules
@@ -132,11 +133,12 @@ class PlayedPolicy:
         return Decision(self.at_spend)
 
     def may_approve(
-        self, person: str, *, agent: str, owner: bool, mapped: Mapped, break_glass: bool = False
+        self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing | None = None
     ) -> bool:
-        return self.approvers is None or break_glass or person in self.approvers
+        breaks_glass = signing is not None and signing.break_glass
+        return self.approvers is None or breaks_glass or person in self.approvers
 
-    def may_delegate(self, program: str, verb: str, *, agent: str, mapped: Mapped) -> bool:
+    def may_delegate(self, program: str, verb: str, *, agent: str, mapped: Mapped, signing: Signing) -> bool:
         return verb in self.delegates
 
     def limits(self, agent: str) -> dict[str, int]:
@@ -245,6 +247,7 @@ class World:
         self.deciding = Deciding(
             store, KEYS, self.directory, self.board, self.rules, self.signing_in, RP_ID, self.pausing
         )
+        self.batching = Batching(self.deciding, GATEWAY)
         self.glass = BreakingGlass(store, self.deciding, self.rules, self.history)
         self.programs = Programs(store, self.deciding, self.rules, GATEWAY, self.history)
         self.changing = Changing(store, KEYS, self.signing_in, GATEWAY, RP_ID, {})
@@ -259,6 +262,7 @@ class World:
             self.rules,
             self.signing_in,
             self.deciding,
+            self.batching,
             self.glass,
             self.programs,
             self.changing,

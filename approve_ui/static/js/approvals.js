@@ -140,15 +140,35 @@ function showWaiting(rows) {
   later.hidden = true;
   shown.clear();
   const sorted = rows.toSorted((a, b) => Date.parse(a.expires_at) - Date.parse(b.expires_at));
-  body.replaceChildren(...sorted.map((row) => {
-    const line = waitingLine(row);
-    shown.set(row.id, line);
-    return line;
-  }));
+  body.replaceChildren(...inGroups(sorted).flatMap((group) => [
+    ...(group.length > 1 ? [groupLine(group)] : []),
+    ...group.map((row) => {
+      const line = waitingLine(row);
+      shown.set(row.id, line);
+      return line;
+    }),
+  ]));
   one("#how-many").textContent = rows.length > 1 ? `${rows.length}, shortest time first` : "1";
   list.hidden = rows.length === 0;
   one("#empty").hidden = rows.length > 0;
   tick();
+}
+
+// Like requests stand together, where the first of them stands.
+function inGroups(rows) {
+  const groups = new Map();
+  for (const row of rows) {
+    const key = row.batch ?? row.id;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()];
+}
+
+function groupLine([first, ...others]) {
+  const number = others.length + 1;
+  return el("tr", { class: "group" }, el("td", { colspan: "6" },
+    el("a", { href: `/approve/batch#${encodeURIComponent(first.id)}` }, `Review ${number} together`), " ",
+    el("small", {}, `${number} like requests of `, written(first.agent), ": ", el("span", { class: "mono" }, written(first.action)))));
 }
 
 function waitingLine(row) {

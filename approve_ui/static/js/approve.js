@@ -9,7 +9,7 @@ import { listen } from "./events.js";
 import { askForReason, closeReason } from "./glass.js";
 import { offerGrants } from "./grant-offer.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
-import { outcomeOf, tellOutcome } from "./outcome.js";
+import { outcomeOf, placeOf, tellOutcome } from "./outcome.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
 import { sheetOf } from "./payload.js";
 import { onPress, signOut, whoAmI } from "./session.js";
@@ -17,9 +17,9 @@ import { rowSheet } from "./summary.js";
 import { caution, concerns, readText, written } from "./values.js";
 import { checkDisplay, keepsCommitment, Mismatch, openPayload } from "./verify.js";
 
-const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "own-request", "no-passkey", "offline"]);
+const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "own-request", "counted", "no-passkey", "offline"]);
 const SIGNABLE = new Set(["ready", "sign-failed"]);
-const BREAKABLE = new Set(["verifying", "ready", "sign-failed", "not-allowed", "signed", "no-passkey"]);
+const BREAKABLE = new Set(["verifying", "ready", "sign-failed", "not-allowed", "counted", "signed", "no-passkey"]);
 const SENDING_FOR_MS = 2500;
 
 const id = location.pathname.split("/").at(-1);
@@ -65,7 +65,8 @@ function showArming() {
   deny.setAttribute("aria-disabled", String(!guard.settled || page.state === "offline" || !page.view?.may.deny));
   one("span", approve).textContent = page.state === "verifying" ? "Checking" : breaking() ? "Break glass" : "Approve";
   if (page.state === "verifying" || SIGNABLE.has(page.state)) {
-    const words = why ?? `Your passkey signs ${ends(page.opened.digest)}`;
+    const place = breaking() ? null : placeOf(page.view.row);
+    const words = why ?? [place, `Your passkey signs ${ends(page.opened.digest)}`].filter(Boolean).join(". ");
     if (says.textContent !== words) says.textContent = words;
   }
   return armed;
@@ -89,6 +90,7 @@ async function loadNow() {
   showEarlier(view.earlier_configuration);
   showBroken(view.broken_glass);
   if (breaking() && !view.may_break_glass) leaveGlass();
+  showAlike(breaking() ? 0 : view.alike.filter((other) => other !== id).length);
   tellOutcome(view, page.me, page.opened?.payload);
   const state = breaking() ? "open" : outcomeOf(view, page.me);
   if (state === "waiting" && performance.now() - page.signedAt < SENDING_FOR_MS) return enter("sending");
@@ -109,6 +111,15 @@ function showEarlier(earlier) {
 function showBroken(broken) {
   one("#broken").hidden = broken.length === 0;
   one("#broken span").replaceChildren(...broken.flatMap(({ person, reason, at }) => [el("b", {}, written(person)), ` broke glass, ${when(at)}: “`, written(reason), "” "]));
+}
+
+// Like ones can be signed with it: said above the sheet, so it too takes time to be read.
+function showAlike(others) {
+  const line = one("#alike");
+  if (line.hidden !== (others === 0)) guard.settle();
+  line.hidden = others === 0;
+  fill("alike", `${others} like ${others === 1 ? "request waits" : "requests wait"} as well.`);
+  one("a", line).href = `/approve/batch#${encodeURIComponent(id)}`;
 }
 
 async function onFailure(error) {

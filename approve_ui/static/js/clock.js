@@ -28,6 +28,12 @@ export function when(text) {
   return `${date} ${timeOfDay(text)}`;
 }
 
+/** The end of a longer time: the day of the week where it is near, or the date. */
+export function untilWhen(text) {
+  const near = Math.abs(Date.parse(text) - now()) < 6 * 86_400_000;
+  return `${new Date(text).toLocaleDateString("en", near ? { weekday: "long" } : { dateStyle: "medium" })} ${timeOfDay(text, false)}`;
+}
+
 export function left(seconds) {
   if (seconds > 3600) return `${Math.floor(seconds / 3600)} h`;
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

@@ -11,6 +11,7 @@ export class Guard {
   #openAt = Infinity;
   #sealed = new Set();
   #unseen = new Set();
+  #seen = new WeakSet();
   #timer = 0;
   #watcher = null;
 
@@ -34,17 +35,17 @@ export class Guard {
     return performance.now() >= this.#openAt;
   }
 
-  /** Every marked field of `sheet` must be seen; the sealed ones opened first. */
-  watch(sheet) {
+  /** Every marked field of `sheet` that counts must be seen, the sealed ones opened first; what was seen stays seen. */
+  watch(sheet, counts = () => true) {
     this.#watcher?.disconnect();
-    const marked = all("[data-must-see]", sheet);
-    this.#unseen = new Set(marked);
+    const marked = all("[data-must-see]", sheet).filter(counts);
+    this.#unseen = new Set(marked.filter((field) => !this.#seen.has(field)));
     this.#sealed = new Set(marked.filter((field) => "redacted" in field.dataset));
     const covered = matchMedia("(min-width: 56rem)").matches ? 0 : one(".decide").offsetHeight;
     this.#watcher = new IntersectionObserver((entries) => this.#saw(entries), {
       rootMargin: `0px 0px -${covered}px 0px`, threshold: [0, 0.15, 0.3, 0.45, ENOUGH, 0.8, 1],
     });
-    for (const field of marked) if (!this.#sealed.has(field)) this.#watcher.observe(field);
+    for (const field of this.#unseen) if (!this.#sealed.has(field)) this.#watcher.observe(field);
     return marked;
   }
 
@@ -60,6 +61,7 @@ export class Guard {
       const filled = rootBounds ? intersectionRect.height / rootBounds.height : 0;
       if (!isIntersecting || (intersectionRatio < ENOUGH && filled < ENOUGH)) continue;
       this.#unseen.delete(target);
+      this.#seen.add(target);
       this.#watcher.unobserve(target);
       if (this.#unseen.size === 0) this.settle(ARMS_AFTER_MS);
     }

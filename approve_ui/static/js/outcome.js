@@ -1,6 +1,6 @@
 // How a question ended, told from the gateway's own account of it.
 
-import { timeOfDay } from "./clock.js";
+import { timeOfDay, untilWhen } from "./clock.js";
 import { el, fill, one } from "./dom.js";
 import { written } from "./values.js";
 
@@ -38,7 +38,7 @@ export function tellOutcome(view, me, payload) {
   const service = row.action.split("/")[1] ?? row.action;
   const host = payload?.request.host ?? service;
   const verb = row.state === "denied" ? "denied" : "approved";
-  const others = view.approvers.filter((name) => name !== me.name);
+  const others = whoElse(view, me);
   fill("agent", written(row.agent));
   fill("host", written(host));
   fill("status", row.status === null ? "" : ` ${row.status}${SAYS[row.outcome] ?? ""}`);
@@ -54,8 +54,51 @@ export function tellOutcome(view, me, payload) {
   for (const place of document.querySelectorAll("[data-key-place]")) place.hidden = !view.idempotency_key;
   one("#receipt").replaceChildren(...receipt(view, me));
   one("#signatures").replaceChildren(...lines(view, me, others));
+  const open = row.state === "pending";
+  one("#standing-in").replaceChildren(...(open ? view.delegates : []).map((lent) => el("li", {}, written(`${lent.person}, for ${lent.for.person} until ${untilWhen(lent.for.until)}`))));
+  one("#escalation").replaceChildren(...view.escalation.filter(({ went_at }) => open || went_at).map(step));
+  fill("progress", ...progress(view, me));
+  fill("needed", needed(row));
   fill("log-entry", view.log_entry === null ? "See it in the log" : `See log entry ${view.log_entry.toLocaleString("en")}`);
 }
+
+/** Everybody who may sign but is not this person, and for whom, where that is somebody who is away. */
+function whoElse({ approvers, delegates }, me) {
+  const own = approvers.filter((name) => name !== me.name);
+  const lent = delegates.filter(({ person }) => person !== me.name);
+  return [...own, ...lent.map((one) => `${one.person} (for ${one.for.person}, until ${untilWhen(one.for.until)})`)];
+}
+
+const NUMBERS = ["No", "One", "Two", "Three", "Four", "Five"];
+const ORDINALS = ["", "first", "second", "third", "fourth", "fifth"];
+
+function needed({ quorum, signed }) {
+  const open = Math.max(0, quorum - signed);
+  return `${NUMBERS[open] ?? open} more ${open === 1 ? "signature is" : "signatures are"} needed`;
+}
+
+/** What the signature of whoever looks would do to the request. */
+export function placeOf({ quorum, signed }) {
+  if (quorum === 1) return "";
+  if (signed + 1 >= quorum) return "Yours is the last signature: it is sent at once";
+  return `Yours is the ${ORDINALS[signed + 1]} of ${NUMBERS[quorum]?.toLowerCase() ?? quorum}: nothing is sent yet`;
+}
+
+function progress({ row, signatures, may }, me) {
+  const { quorum, signed } = row;
+  const strokes = el("span", { class: "strokes", "aria-hidden": "true" }, ...Array.from({ length: quorum }, (_, i) => el("i", { class: i < signed ? "given" : null })));
+  const mine = signatures.some((s) => s.person === me.name);
+  const place = mine ? " Yours is in" : may.approve ? ` Yours would be the ${ORDINALS[signed + 1]}` : "";
+  const given = signatures.map((s) => el("small", {}, written(s.person), ` signed at ${timeOfDay(s.at)}`));
+  return [el("span", {}, strokes, " ", el("b", {}, `${signed} of ${quorum}.`), place), ...given];
+}
+
+function step({ to, at, went_at, people }) {
+  const words = went_at ? `Went to ${to} at ${timeOfDay(went_at)}` : `Goes to ${to} at ${timeOfDay(at)}`;
+  return el("li", {}, written(people.length ? `${words}: ${people.join(", ")}` : words));
+}
+
+const standsIn = (away) => (away ? el("small", {}, "for ", written(away.person), `, away until ${untilWhen(away.until)}`) : null);
 
 function became(row) {
   if (row.state === "denied") return "Yours was not recorded as a decision, and nothing was sent.";
@@ -74,10 +117,11 @@ function receipt({ signatures, cosigner, credential_id, log_entry, row }, me) {
 
 function lines({ row, signatures, may }, me, others) {
   const name = (person) => (person === me.name ? `${me.display || me.name}, you` : person);
-  const given = signatures.map(({ person, at, credential }) => el("li", { class: "given" },
-    el("span", {}, el("b", {}, written(name(person))), el("small", {}, `${timeOfDay(at)}, `, written(credential || "passkey")))));
+  const given = signatures.map(({ person, at, credential, counts, for: away }) => el("li", { class: counts ? "given" : null },
+    el("span", {}, el("b", {}, written(name(person))), standsIn(away), el("small", {}, `${timeOfDay(at)}, `, written(credential || "passkey")),
+      counts ? null : el("small", {}, "does not count any more"))));
   if (row.state !== "pending") return given.length ? given : [el("li", {}, el("span", { class: "quiet" }, "Nobody signed"))];
-  const open = Math.max(0, row.quorum - given.length);
+  const open = Math.max(0, row.quorum - row.signed);
   const mine = may.approve && !signatures.some((s) => s.person === me.name);
   return [...given, ...Array.from({ length: open }, (_, i) => el("li", {}, (i === 0 && mine)
     ? el("span", {}, written(name(me.name)), el("small", {}, "not signed yet"))

@@ -12,7 +12,7 @@ const UNDO = {
   never: ["high", "risk-high", "Cannot be taken back."],
 };
 const UNKNOWN_UNDO = ["", "risk-medium", "Nobody has said what taking it back would cost."];
-const LEVEL = { high: ["high", "risk-high", "High risk."], medium: ["", "risk-medium", "Medium risk."] };
+export const LEVEL = { high: ["high", "risk-high", "High risk."], medium: ["", "risk-medium", "Medium risk."] };
 
 /** The sheet of one payload; `onRedacted` is told of each value that must be revealed. */
 export function sheetOf(payload, onRedacted = () => {}) {
@@ -27,7 +27,8 @@ export function* leaves(value, path = []) {
   else for (const [key, child] of entries) yield* leaves(child, [...path, key]);
 }
 
-class Sheet {
+/** One payload's parts; what each of them has placed is remembered, so that `rest` finds what is left. */
+export class Sheet {
   constructor(payload, onRedacted) {
     this.payload = payload;
     this.onRedacted = onRedacted;
@@ -87,22 +88,29 @@ class Sheet {
     const held = why.map((_, i) => [el("b", {}, this.put(["why", i, "policy"])), this.reason(i)]).flat();
     return el("section", { class: "facts", "aria-label": "In short" }, el("dl", { class: "fields" },
       row("Held by", ...(held.length ? held : [this.put(["why"])])),
+      ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign", el("div", { "data-moves": "", "data-slot": "progress" }))] : []),
+      ...this.forWhom(),
       purpose === null ? row("Purpose", this.put(["purpose"])) : this.claim(),
       row("From", this.mono("agent", "address"), ...this.usual()),
-      ...(this.payload.quorum > 1 ? [row("Signatures", this.put(["quorum"]), " people must sign")] : []),
       ...(agent.owner === null ? [] : [row("Acts for", this.put(["agent", "owner"]))])));
   }
 
   // What the gateway has seen of this agent; a payload of an earlier version says nothing about it.
   usual() {
+    return this.payload.observed ? [el("small", {}, ...this.before(), ...this.turn())] : [];
+  }
+
+  before() {
     const { agent, observed } = this.payload;
-    if (!observed) return [];
     const count = this.put(["observed", "address_requests_30_days"]);
-    const before = observed.address_requests_30_days === 0
+    return observed.address_requests_30_days === 0
       ? ["First time from here: ", count, " requests in 30 days"]
       : [`Usual for ${agent.id}: `, count, ` ${observed.address_requests_30_days === 1 ? "request" : "requests"} in 30 days`];
-    const number = observed.question_this_hour;
-    return [el("small", {}, ...before, ". Its ", this.put(["observed", "question_this_hour"]), `${ordinal(number)} question this hour`)];
+  }
+
+  turn() {
+    const path = ["observed", "question_this_hour"];
+    return [". Its ", this.put(path), `${ordinal(this.at(path))} question this hour`];
   }
 
   reason = (i) => (this.payload.why[i].reason === null ? null : el("small", {}, "“", this.put(["why", i, "reason"]), "”"));
@@ -150,7 +158,15 @@ class Sheet {
   contextRow(path) {
     const value = this.at(path);
     const content = typeof value === "object" && value !== null ? this.list(path) : this.mono(...path);
-    return marked(row(this.key(path), content), typeof value === "string" ? concerns(value) : []);
+    const money = this.exactly([...path.slice(0, 2), "money", path.at(-1)]);
+    return marked(row(this.key(path), content, money), typeof value === "string" ? concerns(value) : []);
+  }
+
+  // The amount as policy compares it: a text that reads like money has none.
+  exactly(path) {
+    if (this.payload.units[path[1]].money?.[path[3]] === undefined) return null;
+    const m = (name) => this.mono(...path, name);
+    return el("small", {}, "exactly ", m("minor"), " of the smallest unit of ", m("currency"), ", with ", m("exponent"), " decimal places");
   }
 
   list(path) {
@@ -271,6 +287,14 @@ class Sheet {
     ];
   }
 
+  // Whoever stands in reads for whom, and until when that person lets them.
+  forWhom() {
+    if (!("for" in this.payload)) return [];
+    const f = (name) => this.put(["for", name]);
+    const until = el("span", { "data-moves": "" }, when(this.payload.for.until));
+    return [row("You sign for", el("b", {}, f("person")), ", who is away until ", until, el("small", {}, this.mono("for", "until"), ", by delegation ", this.mono("for", "delegation")))];
+  }
+
   rest() {
     const missing = [...leaves(this.payload)].filter(([path]) => !this.placed.has(JSON.stringify(path)));
     const names = missing.map(([path]) => [path.join(" › "), path]).sort(([one], [other]) => (one < other ? -1 : 1));
@@ -279,7 +303,7 @@ class Sheet {
 }
 
 const ordinal = (n) => (Math.floor((n % 100) / 10) === 1 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th"));
-const row = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
+export const row = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
 const wide = (...content) => {
   const element = row(...content);
   element.className = "wide";
@@ -288,7 +312,7 @@ const wide = (...content) => {
 const hatched = (words) => el("span", { class: "redacted" }, el("span", {}, words));
 
 // A row with something to beware of must have been on the screen before anybody can sign.
-function marked(element, found) {
+export function marked(element, found) {
   if (found.length === 0) return element;
   element.dataset.mustSee = "";
   element.lastChild.append(...found.map(caution));

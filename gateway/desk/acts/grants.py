@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gateway.audit import Kind
@@ -11,7 +11,7 @@ from gateway.desk.contract import DeskError, JsonObject
 from gateway.desk.deciding import WHY_NOT, Deciding
 from gateway.desk.views import grant_view
 from gateway.envelopes import Envelope, State
-from gateway.grants import Grants, described, fingerprint, services_of, uncovered
+from gateway.grants import Grants, as_signed, described, fingerprint, services_of, strictest, uncovered
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.payload import asked_about
 from gateway.policy import Fragment, NoFragment, names_its_actions
@@ -44,7 +44,9 @@ class GrantFromEnvelope:
         if envelope.quorum > 1:
             more = f"{envelope.quorum} people sign this, and a grant is signed by one: it cannot be granted."
             raise DeskError(403, "not_grantable", more)
-        self._check_standing(person, envelope, unsealed)
+        now = self.deciding.store.now()
+        stake = strictest(envelope.agent, asked_about(unsealed.shared), now)
+        self._check_standing(person, replace(stake, routed_to=envelope.routed_to))
         await self._check_revealed(person, envelope, unsealed)
         units = granted_units(unsealed)
         self._check_grantable(envelope, unsealed)
@@ -64,6 +66,7 @@ class GrantFromEnvelope:
             host=unsealed.shared["request"]["host"],
             intent_key=envelope.intent_key if covers == "intent" else None,
         )
+        self._check_standing(person, strictest(envelope.agent, as_signed(draft), now))
         return Plan(_says(draft), described(draft))
 
     async def perform(self, plan: Plan, signed: Signed) -> JsonObject:
@@ -74,8 +77,8 @@ class GrantFromEnvelope:
         owner = agent is not None and agent.owner == signed.person
         return f"{plan.says} Signed by the agent's owner (owner_may_approve)." if owner else plan.says
 
-    def _check_standing(self, person: str, envelope: Envelope, unsealed: Unsealed) -> None:
-        stake = Stake(envelope.agent, asked_about(unsealed.shared), envelope.quorum, envelope.routed_to)
+    def _check_standing(self, person: str, stake: Stake) -> None:
+        """By a right of their own: what somebody lent for a time answers nothing in advance."""
         stands = standing(self.rules(), self.deciding.directory, person, stake)
         if stands != "ok":
             raise DeskError(403, stands, WHY_NOT[stands])

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import structlog
 
+from gateway.canonical import sha256
 from gateway.desk.contract import DeskError, Event
 from gateway.desk.desk import MAX_ROWS
-from gateway.encoding import b64u
-from gateway.model import Decision, Effect
+from gateway.encoding import b64u, from_b64u
+from gateway.model import Approval, Decision, Effect, EntityRef
 from gateway.rules import RefusedChange
 from gateway.store.contract import Shred
 from tests.kit.clocks import START
@@ -382,6 +383,54 @@ async def test_metrics_count_the_envelopes_of_every_state(world: World) -> None:
     assert "secondsig_config_refused 0" in page
     world.last_change.refused = RefusedChange(START, ("Wrong.",))
     assert "secondsig_config_refused 1" in await world.desk.metrics("scrape")
+
+
+# Together. -------------------------------------------------------------------------------------------------
+
+
+async def two_alike(world: World) -> list[str]:
+    world.library.meaning = lambda request: a_mapped(
+        a_unit(approval=Approval(batch="tea"), resource=EntityRef("Shop::Account", request.target))
+    )
+    return [(await world.opened(a_request(target=target))).id for target in ("/1", "/2")]
+
+
+async def test_a_page_is_told_each_request_of_a_batch_whole(world: World) -> None:
+    ids = await two_alike(world)
+    assert (await looked_at(world, ids[0]))["alike"] == ids
+    waiting = (await world.desk.envelopes(world.session("Mika")))["waiting"]
+    assert len({row["batch"] for row in waiting}) == 1
+    asked = await world.desk.begin_batch(world.session("Mika"), ids)
+    listed = json.loads(from_b64u(asked["payload"]))["envelopes"]
+    for entry, told in zip(listed, asked["requests"], strict=True):
+        assert entry["payload"] == sha256(from_b64u(told["payload"]))
+        assert told["row"]["id"] == entry["envelope"]
+        assert (told["repeats"], told["earlier_configuration"]) == (None, False)
+    assert asked["server_time"] == NOW
+    json.dumps(asked)
+    answer = world.passkeys["Mika"].sign(asked["options"])
+    await world.deciding.deny(world.session("Noor"), ids[1], None)
+    decided = await world.desk.approve_batch(world.session("Mika"), asked["challenge_id"], answer)
+    assert [(row["id"], row["state"]) for row in decided["rows"]] == [(ids[0], "approved")]
+    assert decided["left_out"] == [
+        {"envelope": ids[1], "error": "decided", "detail": f"Noor denied this first, at {NOW}."}
+    ]
+
+
+async def test_a_batch_of_which_one_is_over_says_which(world: World) -> None:
+    ids = await two_alike(world)
+    denied = await world.desk.deny_batch(world.session("Noor"), ids[:1], "No.")
+    assert [(row["id"], row["note"]) for row in denied["rows"]] == [(ids[0], "No.")]
+    with pytest.raises(DeskError) as error:
+        await world.desk.begin_batch(world.session("Mika"), ids)
+    assert (error.value.word, error.value.extra["row"]["id"]) == ("decided", ids[0])
+
+
+async def test_a_request_of_a_batch_from_before_a_change_says_so(world: World) -> None:
+    ids = await two_alike(world)
+    world.config = "config-2"
+    asked = await world.desk.begin_batch(world.session("Mika"), ids)
+    assert [told["earlier_configuration"] for told in asked["requests"]] == [True, True]
 
 
 async def test_a_session_lists_and_revokes_grants_and_is_told_what_ended(world: World) -> None:

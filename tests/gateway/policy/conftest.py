@@ -24,10 +24,11 @@ entity Team in [Team];
 entity Agent in [Team] {{ limits?: Limits }};
 entity Group;
 entity Person in [Group];
-entity Envelope {{ agent: Agent, service: String, risk: String, groups: Set<String> }};
 entity Program;
+entity Envelope {{ action: String, agent: Agent, groups: Set<String>, has_money: Bool, intent_risk: String,
+  money?: Money, quorum: Long, resource: String, risk: String, service: String, team?: Team }};
 action "approve" appliesTo {{ principal: [Person], resource: [Envelope],
-  context: {{ break_glass: Bool, owner: Bool }} }};
+  context: {{ break_glass: Bool, owner: Bool, signer: Person, waited: Long }} }};
 action "delegate" appliesTo {{ principal: [Program], resource: [Envelope], context: {{ verb: String }} }};
 action "read", "write", "destructive", "payment", "credential", "access", "publish", "execute";
 action "communicate", "content", "unmatched";

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.model import Approval, EntityRef
 from gateway.policy import FirstRequest
 from gateway.policy import asker as asker_module
+from gateway.policy.approving import Signing
 from gateway.policy.asker import Asker
 from gateway.policy.directory import action_entities, build_world
 from gateway.policy.entities import read_entities
@@ -18,6 +19,8 @@ from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slices
 from gateway.policy.source import Source
 from gateway.policy.vocabulary import read_vocabulary
+
+PLAIN = Signing()
 
 ACTIONS = ["/shop/repo/put_file", "/shop/repo/delete", "/shop/search", "/shop/unmatched/write"]
 
@@ -203,9 +206,9 @@ def test_slices_and_shortcuts_decide_as_cedar_does_with_everything(
         ("mika", {"owner": True}, False),
     ],
 )
-def test_only_those_whom_cedar_lets_may_approve(asker, unit, person, changes, expected):
+def test_only_those_whom_cedar_lets_may_approve(asker, unit, mapped, person, changes, expected):
     asked = {"agent": "ci", "owner": False} | changes
-    assert asker.may_approve(person, unit=unit(), **asked) is expected
+    assert asker.may_approve(person, mapped=mapped(unit()), signing=Signing(), **asked) is expected
 
 
 @pytest.mark.parametrize(
@@ -218,17 +221,24 @@ def test_only_those_whom_cedar_lets_may_approve(asker, unit, person, changes, ex
         ("", False),
     ],
 )
-def test_a_template_can_only_narrow_the_approvers(asker, unit, approvers, expected):
+def test_a_template_can_only_narrow_the_approvers(asker, unit, mapped, approvers, expected):
     narrowed = replace(unit(), approval=Approval(approvers=approvers))
-    assert asker.may_approve("mika", agent="ci", owner=False, unit=narrowed) is expected
+    assert (
+        asker.may_approve("mika", agent="ci", owner=False, mapped=mapped(narrowed), signing=PLAIN) is expected
+    )
     outsider = replace(unit(), approval=Approval(approvers='Person::"noor"'))
-    assert asker.may_approve("noor", agent="ci", owner=False, unit=outsider) is False
+    assert asker.may_approve("noor", agent="ci", owner=False, mapped=mapped(outsider), signing=PLAIN) is False
 
 
-def test_the_groups_of_an_envelope_are_the_schemas(asker, unit):
-    assert asker.may_approve("mika", agent="ci", owner=False, unit=unit("/shop/search")) is False
+def test_the_groups_of_an_envelope_are_the_schemas(asker, unit, mapped):
+    assert (
+        asker.may_approve("mika", agent="ci", owner=False, mapped=mapped(unit("/shop/search")), signing=PLAIN)
+        is False
+    )
     with pytest.raises(CannotTell):
-        asker.may_approve("mika", agent="ci", owner=False, unit=unit("/shop/nothing"))
+        asker.may_approve(
+            "mika", agent="ci", owner=False, mapped=mapped(unit("/shop/nothing")), signing=PLAIN
+        )
 
 
 COUNTED = """

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -373,6 +374,98 @@ async def test_an_assertion_replayed_for_a_second_envelope_moves_no_counter_twic
     assert isinstance(await store.apply(a_sign(credential=credential)), c.Done)
     second = a_sign(signature=a_signature(envelope="env_2"), credential=credential, cosigner="bafyother")
     assert isinstance(await store.apply(second), c.Lost)
+
+
+def a_batch(count: int = 3, **changes: Any) -> c.SignBatch:
+    """One answer of Mika's passkey over several envelopes, each with a cosigner of its own."""
+    credential = a_credential(sign_count=1)
+    return c.SignBatch(
+        tuple(
+            replace(
+                a_sign(
+                    signature=a_signature(envelope=f"env_{n}", sealed_batch=b"list"),
+                    credential=credential,
+                    cosigner=f"bafy{n}",
+                ),
+                **changes,
+            )
+            for n in range(count)
+        )
+    )
+
+
+async def with_envelopes(store: TimedStore, count: int = 3) -> None:
+    for n in range(count):
+        opened = an_envelope(id=f"env_{n}", join_key=f"{n}", batch_key="batch", expires_at=START + 60 - n)
+        await store.apply(c.Open(opened, caps(20)))
+
+
+async def states(store: TimedStore, count: int = 3) -> list[str]:
+    found = [await store.envelope(f"env_{n}") for n in range(count)]
+    return [str(envelope.state) for envelope in found if envelope]
+
+
+async def test_a_batch_is_signed_in_one_step_and_the_counter_moves_once(store: TimedStore) -> None:
+    await with_envelopes(store)
+    applied = await store.apply(a_batch(), row("signed"))
+    assert isinstance(applied, c.Done)
+    assert [(e.id, e.state, e.cosigner) for e in applied.envelopes] == [
+        (f"env_{n}", State.APPROVED, f"bafy{n}") for n in range(3)
+    ]
+    assert await store.sql("SELECT sign_count FROM credentials") == [(1,)]
+    (kept,) = await store.signatures("env_1")
+    assert kept.sealed_batch == b"list"
+    assert isinstance(await store.apply(a_batch()), c.Lost)
+
+
+async def test_of_a_batch_of_which_one_is_lost_nothing_is_signed(store: TimedStore) -> None:
+    await with_envelopes(store)
+    await store.apply(replace(move(Step.DENY), envelope="env_1"))
+    lost = await store.apply(a_batch(), row("signed"))
+    assert isinstance(lost, c.Lost)
+    assert (lost.why, lost.envelope and lost.envelope.id) == ("changed", "env_1")
+    assert await states(store) == ["pending", "denied", "pending"]
+    assert await store.sql("SELECT COUNT(*) FROM signatures") == [(0,)]
+    assert await store.sql("SELECT sign_count FROM credentials") == [(0,)]
+    assert "signed" not in await store.log()
+
+
+async def test_a_batch_that_one_of_them_was_signed_in_before_signs_nothing(store: TimedStore) -> None:
+    await with_envelopes(store)
+    below: dict[str, Any] = {"cosigner": None, "cosigner_token": None, "cosigner_expires": None}
+    await store.apply(a_sign(signature=a_signature(envelope="env_2"), **below))
+    batch = a_batch(**below)
+    last = replace(batch.signs[2], version=2)
+    lost = await store.apply(c.SignBatch((*batch.signs[:2], last)), row("signed"))
+    assert isinstance(lost, c.Lost)
+    assert (lost.why, lost.envelope and lost.envelope.id) == ("exists", "env_2")
+    assert await store.sql("SELECT COUNT(*) FROM signatures") == [(1,)]
+    assert await store.sql("SELECT sign_count FROM credentials") == [(0,)]
+
+
+async def test_a_passkey_whose_counter_goes_back_signs_no_batch(store: TimedStore) -> None:
+    await with_envelopes(store)
+    await store.sql("UPDATE credentials SET sign_count = 5")
+    assert await store.apply(a_batch()) == c.Lost("used")
+    assert await states(store) == ["pending"] * 3
+
+
+async def test_two_passkeys_in_one_batch_are_a_mistake_that_signs_nothing(store: TimedStore) -> None:
+    await with_envelopes(store)
+    batch = a_batch()
+    other = replace(batch.signs[0], credential=a_credential(sign_count=2))
+    with pytest.raises(ValueError, match="one credential"):
+        await store.apply(c.SignBatch((other, *batch.signs[1:])))
+    assert await states(store) == ["pending"] * 3
+
+
+async def test_what_waits_alike_is_found_the_shortest_time_first(store: TimedStore) -> None:
+    await with_envelopes(store)
+    await store.apply(c.Open(an_envelope(id="env_9", join_key="9", batch_key="other"), caps(20)))
+    await store.apply(c.Open(an_envelope(id="env_8", join_key="8"), caps(20)))
+    await store.apply(replace(move(Step.DENY), envelope="env_1"))
+    assert [e.id for e in await store.waiting_alike("batch", 10)] == ["env_2", "env_0"]
+    assert [e.id for e in await store.waiting_alike("batch", 1)] == ["env_2"]
 
 
 async def test_a_withdrawal_before_the_quorum_takes_one_signature_back(store: TimedStore) -> None:

@@ -74,9 +74,9 @@ def test_a_row_comes_back_as_it_went_in(kind: Kind, text: str, status: int | Non
 
 
 def test_an_assertion_is_kept_whole() -> None:
-    signature = a_signature(assertion={"id": "é", "response": {"n": [1, None]}})
+    signature = a_signature(assertion={"id": "é", "response": {"n": [1, None]}}, sealed_batch=b"list")
     DB.execute("DELETE FROM signatures")
     values = [getattr(signature, field.name) for field in fields(Signature)]
     values[6] = '{"id": "é", "response": {"n": [1, null]}}'
-    DB.execute("INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    DB.execute("INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
     assert records.signature_from(DB.execute("SELECT * FROM signatures").fetchone()) == signature

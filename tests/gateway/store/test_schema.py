@@ -57,11 +57,11 @@ def test_no_two_envelopes_share_a_cosigner_or_an_invocation(db: sqlite3.Connecti
 def test_a_person_signs_once_and_only_what_exists(db: sqlite3.Connection) -> None:
     put(db, id="env_1")
     values = ("Mika", b"c", b"c", b"s", "h", "{}", 1)
-    db.execute("INSERT INTO signatures VALUES ('env_1', ?, ?, ?, ?, ?, ?, ?)", values)
+    db.execute("INSERT INTO signatures VALUES ('env_1', ?, ?, ?, ?, ?, ?, ?, NULL)", values)
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
-        db.execute("INSERT INTO signatures VALUES ('env_1', ?, ?, ?, ?, ?, ?, ?)", values)
+        db.execute("INSERT INTO signatures VALUES ('env_1', ?, ?, ?, ?, ?, ?, ?, NULL)", values)
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        db.execute("INSERT INTO signatures VALUES ('env_x', ?, ?, ?, ?, ?, ?, ?)", values)
+        db.execute("INSERT INTO signatures VALUES ('env_x', ?, ?, ?, ?, ?, ?, ?, NULL)", values)
 
 
 def test_the_logs_numbers_are_never_used_again(db: sqlite3.Connection) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import sqlite3
 import stat
 import subprocess
@@ -330,6 +331,44 @@ def test_a_database_of_another_version_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     db.close()
+
+
+def shape(db: sqlite3.Connection) -> dict[str, list[str]]:
+    """The columns of every table and index, in their order: rows are written by it."""
+    names = [
+        name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")
+    ]
+    kinds = {name: [row[1] for row in db.execute(f"PRAGMA table_info({name})")] for name in names}
+    return {
+        name: kinds[name] or [row[2] for row in db.execute(f"PRAGMA index_info({name})")] for name in names
+    }
+
+
+def test_a_database_of_the_version_before_is_brought_to_the_same_shape(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.db", tmp_path / "old.db"
+    wanted = shape_of(new)
+    open_database(old).close()
+    with sqlite3.connect(old) as db:
+        for statement in reversed(schema.CHANGES[1]):
+            made = re.match(r"(?s)\s*CREATE (?:UNIQUE )?(TABLE|INDEX|TRIGGER) (\w+)", statement)
+            added = re.match(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", statement)
+            if made:
+                db.execute(f"DROP {made[1]} {made[2]}")
+            elif added:
+                db.execute(f"ALTER TABLE {added[1]} DROP COLUMN {added[2]}")
+        db.execute("PRAGMA user_version = 1")
+        assert shape(db) != wanted
+    db.close()
+    assert shape_of(old) == wanted
+
+
+def shape_of(path: Path) -> dict[str, list[str]]:
+    db = open_database(path)
+    try:
+        db.row_factory = None
+        return shape(db)
+    finally:
+        db.close()
 
 
 @pytest.mark.parametrize("damage", ["rubbish", "torn", "header"])

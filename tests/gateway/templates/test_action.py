@@ -2,7 +2,7 @@ import pytest
 
 from gateway.model import Approval, Bind, Mode, Risk, Undo
 from gateway.templates.action import Action
-from tests.gateway.templates.making import problems, shop
+from tests.gateway.templates.making import library, problems, shop, template
 
 FULL = """
 - id: repo/put_file
@@ -88,6 +88,7 @@ PLAIN = "- {id: x, match: {method: POST, path: '/a/{n}'}, summary: X%s}"
         (PLAIN % ", risk: high", "Known are: forbid, low, step_up."),
         (PLAIN % ", resource: Xyz", "Known are: Host, Repo"),
         (PLAIN % ", resource: Repo", "has no owner to name its Repo with"),
+        (PLAIN % ", approval: {batch: '{ownr}'}", "has no ownr to name its batch with"),
         (PLAIN % ", undo: {how: maybe}", "Known are: easy, hard, never."),
         (PLAIN % ", undo: {how: easy, nte: x}", 'Did you mean "note"?'),
         (PLAIN % ", show: {a: {from: path.n}}", "cannot be shown"),
@@ -111,6 +112,13 @@ def test_wrong_actions_are_errors_with_their_place(action: str, says: str) -> No
     said = problems(action, "resources: {Repo: '{owner}'}")
     assert says in said
     assert "shop.yaml:8:" in said
+
+
+def test_a_batch_may_be_named_by_what_is_captured_or_read_and_a_default_need_not_fit() -> None:
+    known = ", approval: {batch: '{n}/{a}/{host}'}, context: {a: {from: 'json:/a'}}"
+    for more, around in ((known, ""), ("", "defaults: {approval: {batch: '{owner}'}}")):
+        made = library(template(PLAIN % more, around)).services["shop"].actions
+        assert made[0].asking.batch is not None
 
 
 MONEY = "context: {m: {type: money, amount: 'json:/a', currency: 'json:/c'}}"

@@ -1,7 +1,7 @@
 """A desk that remembers what it was asked, and a browser that can be made to lie."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ COOKIE, TAB = "cookie-of-mika-000000", "tab-of-mika-000000000"
 SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
 
 SIGNED: JsonObject = {"program": "fraud", "challenge_id": "ch_1", "signature": "AQ"}
+LENT = "del_" + "0" * 26
 BODIES: dict[str, JsonObject] = {
     "/api/v1/login/begin": {},
     "/api/v1/login/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
@@ -32,6 +33,10 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/break-glass/begin": {"reason": "Nobody answers"},
     f"/api/v1/envelopes/{ENVELOPE}/break-glass/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
+    f"/api/v1/delegations/{LENT}/withdraw": {},
+    "/api/v1/batches/begin": {"envelopes": [ENVELOPE]},
+    "/api/v1/batches/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
+    "/api/v1/batches/deny": {"envelopes": [ENVELOPE], "note": "not today"},
     "/api/v1/stop-all": {},
     "/api/v1/agents/ci-bot/pause": {},
     "/api/v1/agents/ci-bot/consent/withdraw": {},
@@ -60,6 +65,7 @@ OWN_GETS = [
     f"/api/v1/envelopes/{ENVELOPE}",
     "/api/v1/rows",
     "/api/v1/grants",
+    "/api/v1/delegations",
     "/api/v1/reviews",
     "/api/v1/programs",
 ]
@@ -68,12 +74,14 @@ PAGES = [
     "/login",
     "/enrol",
     f"/approve/{ENVELOPE}",
+    "/approve/batch",
     "/app/approvals",
     "/app/audit",
     "/app/people",
     "/app/agents",
     "/app/config",
     "/app/grants",
+    "/app/away",
     "/app/reviews",
 ]
 
@@ -147,8 +155,23 @@ class FakeDesk:
     async def deny(self, session: Session, envelope_id: str, note: str | None) -> JsonObject:
         return self._asked("deny", session, envelope_id, note)
 
+    async def begin_batch(self, session: Session, envelope_ids: Sequence[str]) -> JsonObject:
+        return self._asked("begin_batch", session, envelope_ids)
+
+    async def approve_batch(self, session: Session, challenge_id: str, credential: JsonObject) -> JsonObject:
+        return self._asked("approve_batch", session, challenge_id, credential)
+
+    async def deny_batch(self, session: Session, envelope_ids: Sequence[str], note: str | None) -> JsonObject:
+        return self._asked("deny_batch", session, envelope_ids, note)
+
     async def pause_agent(self, session: Session, agent: str) -> JsonObject:
         return self._asked("pause_agent", session, agent)
+
+    async def delegations(self, session: Session) -> JsonObject:
+        return self._asked("delegations", session)
+
+    async def withdraw_delegation(self, session: Session, delegation_id: str) -> JsonObject:
+        return self._asked("withdraw_delegation", session, delegation_id)
 
     async def config(self, session: Session) -> JsonObject:
         return self._asked("config", session)

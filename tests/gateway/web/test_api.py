@@ -3,7 +3,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.gateway.web.fake_desk import BODIES, ENVELOPE, OPEN_POSTS, SESSION, Browser, FakeDesk, serve
+from tests.gateway.web.fake_desk import BODIES, ENVELOPE, LENT, OPEN_POSTS, SESSION, Browser, FakeDesk, serve
 
 ONE = f"/api/v1/envelopes/{ENVELOPE}"
 
@@ -16,6 +16,7 @@ ONE = f"/api/v1/envelopes/{ENVELOPE}"
         ("/api/v1/envelopes", ("envelopes", SESSION)),
         (f"{ONE}/clock", ("clock", ENVELOPE)),
         (ONE, ("envelope", SESSION, ENVELOPE)),
+        ("/api/v1/delegations", ("delegations", SESSION)),
         ("/api/v1/rows", ("rows", SESSION, None, None, 50)),
         (
             "/api/v1/rows?filter=decision:step_up&before=7&limit=200",
@@ -45,6 +46,10 @@ async def test_reading_asks_the_desk_once(
         (f"{ONE}/approve", ("approve", SESSION, ENVELOPE, "ch_1", {"id": "AQ"})),
         (f"{ONE}/deny", ("deny", SESSION, ENVELOPE, "not today")),
         (f"{ONE}/withdraw", ("withdraw", SESSION, ENVELOPE)),
+        (f"/api/v1/delegations/{LENT}/withdraw", ("withdraw_delegation", SESSION, LENT)),
+        ("/api/v1/batches/begin", ("begin_batch", SESSION, [ENVELOPE])),
+        ("/api/v1/batches/approve", ("approve_batch", SESSION, "ch_1", {"id": "AQ"})),
+        ("/api/v1/batches/deny", ("deny_batch", SESSION, [ENVELOPE], "not today")),
         ("/api/v1/agents/ci-bot/pause", ("pause_agent", SESSION, "ci-bot")),
         (f"{ONE}/reveal", ("reveal", SESSION, ENVELOPE, "json:/secret")),
         (f"{ONE}/mismatch", ("mismatch", SESSION, ENVELOPE, "aa", "bb")),

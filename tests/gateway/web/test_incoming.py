@@ -10,7 +10,7 @@ from gateway.bodies import JsonNumber, parse_json
 from gateway.desk.contract import DeskError
 from gateway.web import incoming
 from gateway.web.incoming import Body, whole_number
-from tests.gateway.web.fake_desk import ENVELOPE, Browser, FakeDesk, Server
+from tests.gateway.web.fake_desk import ENVELOPE, SESSION, Browser, FakeDesk, Server
 
 FINISH = "/api/v1/login/finish"
 MISMATCH = f"/api/v1/envelopes/{ENVELOPE}/mismatch"
@@ -80,6 +80,36 @@ def test_whole_numbers_are_plain_digits_or_refused(text: str):
     with pytest.raises(DeskError) as caught:
         whole_number(text, "n")
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "envelopes",
+    [
+        [],
+        None,
+        ENVELOPE,
+        {"0": ENVELOPE},
+        [None],
+        [ENVELOPE, 7],
+        ["env_short"],
+        [ENVELOPE + "/approve"],
+        [ENVELOPE + "\n"],
+        [f"env_{n:026d}" for n in range(51)],
+    ],
+)
+@pytest.mark.parametrize("what", ["begin", "deny"])
+async def test_a_batch_of_anything_but_one_to_fifty_ids_is_refused(
+    envelopes: object, what: str, browser: Browser, desk: FakeDesk
+):
+    reply = await browser.post(f"/api/v1/batches/{what}", {"envelopes": envelopes})
+    assert (reply.status, reply.json["error"]) == (400, "bad_request")
+    assert desk.calls == []
+
+
+async def test_a_denial_of_a_batch_needs_no_note(browser: Browser, desk: FakeDesk):
+    many = [f"env_{n:026d}" for n in range(50)]
+    assert (await browser.post("/api/v1/batches/deny", {"envelopes": many})).status == 200
+    assert desk.calls == [("deny_batch", SESSION, many, None)]
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b"]), st.none() | st.text() | st.booleans()))

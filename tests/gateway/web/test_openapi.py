@@ -6,7 +6,7 @@ import pytest
 from gateway import __version__
 from gateway.web.app import build_app
 from gateway.web.openapi import describe
-from tests.gateway.web.fake_desk import BODIES, ENVELOPE, GRANT, Browser, FakeDesk
+from tests.gateway.web.fake_desk import BODIES, ENVELOPE, GRANT, LENT, Browser, FakeDesk
 
 OPERATIONS = [
     (method, path, operation)
@@ -14,6 +14,14 @@ OPERATIONS = [
     for method, operation in item.items()
     if method in {"get", "post"}
 ]
+
+
+def filled(path: str) -> str:
+    """With names in the places of its parameters."""
+    names = {"{id}": ENVELOPE, "{name}": "ci-bot", "{grant}": GRANT, "{delegation}": LENT}
+    for parameter, name in names.items():
+        path = path.replace(parameter, name)
+    return path
 
 
 def test_described_routes_are_the_routes_there_are(desk: FakeDesk, ui: Path):
@@ -32,7 +40,7 @@ def test_described_routes_are_the_routes_there_are(desk: FakeDesk, ui: Path):
 async def test_what_is_open_is_described_as_open(
     method: str, path: str, operation: dict[str, Any], browser: Browser
 ):
-    address = path.replace("{id}", ENVELOPE).replace("{name}", "ci-bot").replace("{grant}", GRANT)
+    address = filled(path)
     reply = await browser.send(method.upper(), address, BODIES.get(address), Cookie=None, Secondsig_Tab=None)
     assert reply.status == (200 if operation.get("security") == [] else 401)
 
@@ -41,9 +49,7 @@ async def test_what_is_open_is_described_as_open(
 def test_described_bodies_are_the_bodies_taken(method: str, path: str, operation: dict[str, Any]):
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert schema["additionalProperties"] is False
-    assert set(schema["properties"]) == set(
-        BODIES[path.replace("{id}", ENVELOPE).replace("{name}", "ci-bot").replace("{grant}", GRANT)]
-    )
+    assert set(schema["properties"]) == set(BODIES[filled(path)])
     assert set(schema["required"]) == set(schema["properties"]) - {"note"}
 
 

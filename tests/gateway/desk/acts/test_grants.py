@@ -1,6 +1,6 @@
 """Who may answer in advance, for what, and how long: all that is refused before anybody signs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,15 +10,17 @@ import pytest
 
 from gateway.desk.acts.grants import GrantFromCedar, how_long
 from gateway.desk.contract import DeskError
-from gateway.model import Approval, EntityRef, Mapped
-from gateway.policy import Policy
+from gateway.envelopes import State
+from gateway.model import Approval, EntityRef, Mapped, Money
+from gateway.policy import Policy, Signing
 from gateway.rules import with_directory
 from gateway.store.contract import PauseAgent
 from tests.gateway.policy.conftest import SCHEMA, load_policy
+from tests.kit.away import lend
 from tests.kit.clocks import START
 from tests.kit.granting import DIGEST, WRITE, a_write, act, grantable, granted, meaning, only_grant, send
 from tests.kit.things import HOST, a_request
-from tests.kit.world import World
+from tests.kit.world import PlayedPolicy, World
 
 READS = 'permit (principal == Agent::"ci-bot", action in Action::"read", resource);'
 
@@ -102,6 +104,60 @@ async def test_somebody_who_may_not_approve_may_not_grant(world: World) -> None:
     await world.enrol("Jonas")
     world.policy.approvers = frozenset({"Jonas"})
     assert (await refusal_of(world)).word == "not_allowed"
+
+
+async def test_who_stands_in_for_somebody_away_approves_and_does_not_grant(world: World) -> None:
+    """A right that is lent for a time would answer beyond that time."""
+    await world.enrol("Tomo")
+    world.policy.approvers = frozenset({"Mika"})
+    await lend(world)
+    envelope = await world.opened()
+    assert (await refusal_of(world, "Tomo", envelope=envelope.id)).word == "not_allowed"
+    assert (await world.approve(envelope.id, "Tomo")).state is State.APPROVED
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        lambda signing: signing.waited >= 30,
+        lambda signing: signing.intent_risk != "high",
+    ],
+    ids=["a right that comes with waiting", "a right for small risks"],
+)
+async def test_a_right_that_is_not_there_for_every_request_grants_nothing(
+    world: World, holds: Callable[[Signing], bool]
+) -> None:
+    class Sometimes(PlayedPolicy):
+        def may_approve(
+            self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing | None = None
+        ) -> bool:
+            return person == "Jonas" or (signing is not None and holds(signing))
+
+    await world.enrol("Jonas")
+    world.policy = Sometimes()
+    grantable(world)
+    envelope = await world.opened()
+    world.time.advance(40)
+    assert (await world.desk.envelope(world.session("Mika"), envelope.id))["may"]["approve"]
+    assert (await refusal_of(world, envelope=envelope.id)).word == "not_allowed"
+    assert (await act(world).plan("Jonas", {"envelope": envelope.id, "covers": "intent"})).says
+
+
+async def test_who_may_sign_small_amounts_only_grants_none(world: World) -> None:
+    """A grant does not tell amounts: whoever needs to know them could not stand behind it a moment later."""
+
+    class Small(PlayedPolicy):
+        def may_approve(
+            self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing | None = None
+        ) -> bool:
+            return any("price" in unit.context for unit in mapped.units)
+
+    world.policy = Small()
+    grantable(world)
+    world.library.meaning = meaning(a_write(context={"price": Money("eur", 5, 2)}))
+    envelope = await world.opened()
+    assert (await world.desk.envelope(world.session("Mika"), envelope.id))["may"]["approve"]
+    assert (await refusal_of(world, envelope=envelope.id)).word == "not_allowed"
 
 
 async def test_what_two_people_sign_is_granted_by_nobody(world: World) -> None:

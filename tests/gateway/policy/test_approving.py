@@ -1,0 +1,120 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.model import Money
+from gateway.policy import AgentFacts, PersonFacts, Policy, Signing
+from gateway.policy.approving import amount_of
+from tests.gateway.policy.conftest import BASE as BASE_CONTEXT
+from tests.gateway.policy.conftest import make_mapped, make_unit
+
+ALL = '@id("all") permit (principal in Group::"approvers", action == Action::"approve", resource);'
+LEADS = """
+@id("above-10000-eur-a-finance-lead") @reason("Above 10,000 EUR a finance lead signs.")
+forbid (principal, action == Action::"approve", resource)
+when { resource.has_money &&
+       !(resource has money && resource.money.currency == "eur" && resource.money.minor <= 1000000) }
+unless { principal in Group::"finance-leads" };
+"""
+PEOPLE = (PersonFacts("mika", ("approvers",)), PersonFacts("lea", ("approvers", "finance-leads")))
+BASE_LINE = " ".join(BASE_CONTEXT.split())
+PLAIN = Signing()
+REFUND, DELETE = "/shop/refund", "/shop/repo/delete"
+
+
+def money(minor, currency="eur", exponent=2):
+    return make_unit(REFUND, context={"money": Money(currency, minor, exponent)})
+
+
+def asked(text, schema, mapped, person="mika", signing=PLAIN):
+    agents = (AgentFacts("ci", team="platform"), AgentFacts("loner"))
+    policy = Policy.load(text, "p.cedar", "[]", "e.json", schema, agents, PEOPLE)
+    return policy.may_approve(person, agent="ci", owner=False, mapped=mapped, signing=signing)
+
+
+@pytest.mark.parametrize(
+    ("units", "may"),
+    [
+        ([money(1_000_000)], True),
+        ([money(1_000_001)], False),
+        ([money(600_000), money(400_000)], True),
+        ([money(600_000), money(400_001)], False),
+        ([money(5), money(5, "usd")], False),
+        ([money(5, "usd")], False),
+        ([money(5, "xxx")], False),
+        ([money(2_000_000), money(-1_500_000)], False),
+        ([money(-1)], False),
+        ([money(5), money(5, exponent=3)], False),
+        ([money(2**63 - 1), money(2**63 - 1)], False),
+        ([make_unit(REFUND)], False),
+        ([money(5), make_unit(DELETE)], True),
+    ],
+)
+def test_above_a_limit_only_finance_leads_may_approve_and_doubt_is_above_it(schema_text, units, may):
+    mapped = make_mapped(*units)
+    assert asked(ALL + LEADS, schema_text, mapped) is may
+    assert asked(ALL + LEADS, schema_text, mapped, person="lea") is True
+
+
+@given(st.lists(st.tuples(st.sampled_from(["eur", "usd", "xxx"]), st.integers(-5, 2**62))))
+def test_an_amount_is_the_exact_sum_or_none(parts):
+    mapped = make_mapped(*(money(minor, currency) for currency, minor in parts), make_unit(DELETE))
+    amount = amount_of(mapped, may_move=False)
+    assert amount.has_money is bool(parts)
+    if amount.money is not None:
+        assert amount.money.minor == sum(minor for _, minor in parts) <= 2**63 - 1
+        assert {currency for currency, _ in parts} == {amount.money.currency} != {"xxx"}
+        assert min(minor for _, minor in parts) >= 0
+
+
+@pytest.mark.parametrize(
+    ("condition", "signing", "holds"),
+    [
+        ('resource.action == "/shop/repo/delete"', Signing(), True),
+        ('resource.action == "/shop/refund"', Signing(), False),
+        ('resource.resource like "*acme/site*"', Signing(), True),
+        ('resource.intent_risk == "high"', Signing(intent_risk="high"), True),
+        ('resource.intent_risk == "high"', Signing(), False),
+        ("resource.quorum == 2", Signing(quorum=2), True),
+        ("resource.quorum == 2", Signing(), False),
+        ('resource has team && resource.team == Team::"platform"', Signing(), True),
+        ('resource has team && resource.team == Team::"other"', Signing(), False),
+        ("context.waited >= 30", Signing(waited=30), True),
+        ("context.waited >= 30", Signing(waited=29), False),
+        ("context.signer == principal", Signing(), True),
+        ("context.signer == principal", Signing(signer="lea"), False),
+        ('context.signer in Group::"finance-leads"', Signing(signer="lea"), True),
+        ("context.signer == principal", Signing(signer="nobody"), False),
+        ('context.signer == Person::"nobody"', Signing(signer="nobody"), False),
+    ],
+)
+def test_who_may_approve_can_depend_on_what_is_asked_and_on_who_signs(schema_text, condition, signing, holds):
+    text = f'@id("x") permit (principal, action == Action::"approve", resource) when {{ {condition} }};'
+    mapped = make_mapped(make_unit(DELETE))
+    assert asked(text, schema_text, mapped, signing=signing) is holds
+
+
+def test_an_agent_without_a_team_or_with_two_has_no_one_team(schema_text):
+    text = '@id("x") permit (principal, action == Action::"approve", resource) when { resource has team };'
+    agents = (AgentFacts("ci", team="platform"), AgentFacts("loner"))
+    two = '[{"uid": {"type": "Agent", "id": "ci"}, "attrs": {}, "parents": [{"type": "Team", "id": "b"}]}]'
+    one = make_mapped(make_unit(DELETE))
+    plain = Policy.load(text, "p.cedar", "[]", "e.json", schema_text, agents, PEOPLE)
+    assert plain.may_approve("mika", agent="ci", owner=False, mapped=one) is True
+    assert plain.may_approve("mika", agent="loner", owner=False, mapped=one) is False
+    both = Policy.load(text, "p.cedar", two, "e.json", schema_text, agents, PEOPLE)
+    assert both.may_approve("mika", agent="ci", owner=False, mapped=one) is False
+
+
+@pytest.mark.parametrize(("action", "told"), [("tip", True), ("wave", False)])
+def test_an_action_that_takes_money_has_some_also_where_the_request_left_it_out(schema_text, action, told):
+    """A refund without an amount is a refund of everything."""
+    lines = f"""
+type Ctx1 = {{ {BASE_LINE}, "tip"?: Money }};
+type Ctx2 = {{ {BASE_LINE} }};
+action "/shop/tip" in ["write"] appliesTo {{ principal: [Agent], resource: [Shop::Repo], context: Ctx1 }};
+action "/shop/wave" in ["write"] appliesTo {{ principal: [Agent], resource: [Shop::Repo], context: Ctx2 }};
+"""
+    text = '@id("x") permit (principal, action == Action::"approve", resource) when { resource.has_money };'
+    mapped = make_mapped(make_unit(f"/shop/{action}"))
+    assert asked(text, schema_text + lines, mapped) is told
