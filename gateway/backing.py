@@ -50,28 +50,26 @@ class Backing:
     Nobody is two of them: of each person there is one signature, and of each right one is counted.
     """
 
-    approvals: tuple[Given, ...]
-    breakings: tuple[Given, ...]
+    everybody: tuple[Given, ...]
     programs: frozenset[str]
+
+    @property
+    def approvals(self) -> tuple[Given, ...]:
+        return tuple(given for given in self.everybody if not given.breaks_glass)
+
+    @property
+    def breakers(self) -> frozenset[str]:
+        return frozenset(given.by for given in self.everybody if given.breaks_glass)
 
     @property
     def rights(self) -> frozenset[str]:
         """The people with whose right somebody approved."""
         return frozenset(given.right_of for given in self.approvals)
 
-    @property
-    def breakers(self) -> frozenset[str]:
-        return frozenset(given.by for given in self.breakings)
-
-    @property
-    def everybody(self) -> tuple[Given, ...]:
-        return (*self.approvals, *self.breakings)
-
     def and_broken_by(self, given: Given) -> "Backing":
         """With this signature, which takes the place of what the same person signed before."""
-        approvals = tuple(other for other in self.approvals if other.by != given.by)
-        breakings = tuple(other for other in self.breakings if other.by != given.by)
-        return replace(self, approvals=approvals, breakings=(*breakings, given))
+        others = tuple(other for other in self.everybody if other.by != given.by)
+        return replace(self, everybody=(*others, given))
 
     def flags(self, envelope: Envelope) -> dict[str, Any] | None:
         """What Cedar is told, or None where it is not enough for the way in which this was approved.
@@ -79,7 +77,7 @@ class Backing:
         The way is a column of the database: it chooses among signatures, and stands in for none.
         """
         match method_of(envelope):
-            case "break_glass" if self.breakings:
+            case "break_glass" if self.breakers:
                 return {"cosigner": True, "approvals": self.with_broken_glass(), "break_glass": True}
             case "delegate" if self.programs:
                 return {"delegate": True}
@@ -120,21 +118,23 @@ class Backers:
 
     async def of(self, envelope: Envelope, mapped: Mapped, rules: Rules) -> Backing:
         """Under these rules, at this moment."""
-        counting = [
-            given
-            for signature in await self.store.signatures(envelope.id)
-            if (given := self._verified(envelope, signature, rules)) is not None
-            and self.counts(given, envelope, mapped, rules)
-        ]
+        counting = self.counting(envelope, mapped, rules, await self.store.signatures(envelope.id))
         programs = frozenset(
             signature.program
             for signature in await self.store.program_signatures(envelope.id)
             if self._delegates(envelope, signature, mapped, rules)
         )
-        return Backing(
-            tuple(given for given in counting if not given.breaks_glass),
-            tuple(given for given in counting if given.breaks_glass),
-            programs,
+        return Backing(counting, programs)
+
+    def counting(
+        self, envelope: Envelope, mapped: Mapped, rules: Rules, signatures: tuple[Signature, ...]
+    ) -> tuple[Given, ...]:
+        """Those whose stored assertion verifies again and whose signer may still sign in this way."""
+        return tuple(
+            given
+            for signature in signatures
+            if (given := self._verified(envelope, signature, rules)) is not None
+            and self.counts(given, envelope, mapped, rules)
         )
 
     def given(self, signature: Signature) -> Given:

@@ -365,7 +365,9 @@ class Service:
             "grant/cedar": GrantFromCedar(*granting),
             "program/register": RegisterProgram(*known),
             "program/revoke": RevokeOne(*known),
-            "review/close": CloseOne(self.store, self.directory, self.board, self._now_rules),
+            "review/close": CloseOne(
+                self.store, self.directory, self.board, self._now_rules, deciding.backers
+            ),
         }
         return Changing(self.store, self.keys, self.signing_in, self.gateway, rp_id, acts)
 

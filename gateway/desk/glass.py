@@ -164,7 +164,7 @@ class BreakingGlass:
         if enough(rules, envelope.agent, unsealed.mapped, facts, backing.with_broken_glass()):
             token, expires = self.deciding.mint(envelope, tuple(each.signature for each in backing.everybody))
             sign = Sign(envelope.version, signature, credential, token.cid, token.bytes, expires)
-            review = self._review(envelope, signature.at) if len(backing.breakings) == 1 else None
+            review = self._review(envelope, signature.at) if len(backing.breakers) == 1 else None
             change = BreakGlass(sign, reason, rules.settings.limits.break_glass, review)
             rows.append(self.deciding.mint_row(signed, token))
             if review is not None:

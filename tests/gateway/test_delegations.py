@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.backing import Backing
 from gateway.delegations import Delegation, counts_for, rests_on
 from gateway.desk.contract import DeskError
 from gateway.envelopes import Envelope, State
@@ -60,7 +61,7 @@ async def test_who_stands_in_signs_with_their_own_passkey_and_all_say_for_whom(w
     await task
     assert (approved.decided_by, approved.decision_method) == ("Tomo", "passkey")
     (signature,) = await world.store.signatures(envelope.id)
-    said = world.deciding.given(signature).said
+    said = world.deciding.backers.given(signature).said
     assert said["approver"] == "Tomo"
     assert said["for"] == {"person": "Mika", "until": utc(lent.until_at), "delegation": lent.id}
     (row,) = await world.said(kind="signature")
@@ -74,7 +75,7 @@ async def test_what_one_may_approve_oneself_is_signed_for_oneself(world: World) 
     envelope = await world.opened()
     await world.approve(envelope.id, "Noor")
     (signature,) = await world.store.signatures(envelope.id)
-    assert "for" not in world.deciding.given(signature).said
+    assert "for" not in world.deciding.backers.given(signature).said
     assert await world.said(decision="used") == []
 
 
@@ -348,7 +349,7 @@ async def test_who_stands_in_for_two_signs_for_the_one_who_has_not_signed(world:
     await world.approve(envelope.id, "Mika")
     assert (await world.approve(envelope.id, "Tomo")).state is State.APPROVED
     signatures = await world.store.signatures(envelope.id)
-    assert {counts_for(world.deciding.given(one).said) for one in signatures} == {"Mika", "Noor"}
+    assert {counts_for(world.deciding.backers.given(one).said) for one in signatures} == {"Mika", "Noor"}
 
 
 async def test_two_signatures_with_one_right_are_one_at_the_spend(world: World) -> None:
@@ -359,9 +360,12 @@ async def test_two_signatures_with_one_right_are_one_at_the_spend(world: World) 
     await world.approve(envelope.id, "Mika")
     both = by_tomo + await world.store.signatures(envelope.id)
     assert len({signature.person for signature in both}) == 2
-    good = world.releaser._good_signatures(envelope, a_mapped(), world.rules(), both)
-    assert good == {"Mika"}
-    assert [rests_on(world.deciding.given(one).said) is None for one in both] == [False, True]
+    counting = world.deciding.backers.counting(envelope, a_mapped(), world.rules(), both)
+    backing = Backing(counting, frozenset())
+    assert [given.by for given in backing.approvals] == ["Tomo", "Mika"]
+    assert backing.rights == {"Mika"}
+    assert backing.flags(envelope) is None
+    assert [rests_on(world.deciding.backers.given(one).said) is None for one in both] == [False, True]
 
 
 async def test_an_absent_person_adds_nobody_to_those_who_can_be_reached(world: World) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.audit import Kind
+from gateway.backing import Backers
 from gateway.board import Board
 from gateway.desk.changing import Plan, Signed, done, only, text_of
 from gateway.desk.contract import DeskError, JsonObject
 from gateway.directory import Directory
-from gateway.envelopes import Envelope, signed_by
+from gateway.envelopes import Envelope
 from gateway.payload import utc
 from gateway.rules import Rules
 from gateway.store.contract import Breaking, CloseReview, Review, Store
@@ -19,12 +20,13 @@ MAX_NOTE = 280
 
 @dataclass
 class CloseOne:
-    """Closes it with a verdict and a note: whoever signed, and the agent's owner, may not."""
+    """Closes it with a verdict and a note: whoever signed or lent a right to it, and the owner, may not."""
 
     store: Store
     directory: Directory
     board: Board
     rules: Callable[[], Rules]
+    backers: Backers
 
     async def plan(self, person: str, asked: JsonObject) -> Plan:
         only(asked, "envelope", "verdict", "note")
@@ -76,8 +78,14 @@ class CloseOne:
         if person in {review.owner, agent.owner if agent else None}:
             raise DeskError(403, "own_request", "The agent acts for you: somebody else must review this.")
         broken = {breaking.person for breaking in await self.store.breakings(envelope.id)}
-        if person in broken | signed_by(await self.store.signatures(envelope.id)):
-            raise DeskError(403, "own_signature", "You signed this yourself: somebody else must review it.")
+        given = [self.backers.given(each) for each in await self.store.signatures(envelope.id)]
+        behind = broken | {each.by for each in given} | {each.right_of for each in given}
+        if person in behind:
+            raise DeskError(
+                403,
+                "own_signature",
+                "You signed this, or somebody did for you: somebody else must review it.",
+            )
 
     def _note(self, asked: JsonObject) -> str:
         note = " ".join(text_of(asked, "note", MAX_NOTE).split())

@@ -5,7 +5,7 @@ import pytest
 
 from gateway.errors import ConfigErrors
 from gateway.model import Effect, EntityRef, Money, PolicyReason, Risk
-from gateway.policy import AgentFacts, PersonFacts, Policy, check
+from gateway.policy import AgentFacts, PersonFacts, Policy, Signing, check
 
 PUT, REFUND, SEARCH, DELETE = "/shop/repo/put_file", "/shop/refund", "/shop/search", "/shop/repo/delete"
 ALL = 'permit (principal is Agent, action in Action::"/shop", resource)'
@@ -481,8 +481,9 @@ def test_who_may_approve_hears_whether_glass_is_broken(load, unit, mapped):
     )
     asked = {"agent": "ci", "owner": False, "mapped": mapped(unit())}
     assert policy.may_approve("noor", **asked) is False
-    assert policy.may_approve("noor", break_glass=True, **asked) is True
-    assert policy.may_approve("mika", break_glass=True, **asked) is False
+    broken = Signing(break_glass=True)
+    assert policy.may_approve("noor", signing=broken, **asked) is True
+    assert policy.may_approve("mika", signing=broken, **asked) is False
 
 
 def test_a_program_may_what_a_policy_permits_it_and_for_every_unit(load, unit, mapped):
@@ -490,13 +491,24 @@ def test_a_program_may_what_a_policy_permits_it_and_for_every_unit(load, unit, m
         'permit (principal == Program::"fraud", action == Action::"delegate", resource) '
         'when { context.verb == "deny" } unless { resource.groups.contains("payment") };'
     )
-    one = {"agent": "ci", "mapped": mapped(unit())}
+    one = {"agent": "ci", "mapped": mapped(unit()), "signing": Signing()}
     assert policy.may_delegate("fraud", "deny", **one) is True
     assert policy.may_delegate("fraud", "delegate", **one) is False
     assert policy.may_delegate("other", "deny", **one) is False
-    assert policy.may_delegate("fraud", "deny", agent="ci", mapped=mapped(unit(), unit(REFUND))) is False
-    assert policy.may_delegate("fraud", "deny", agent="ci", mapped=mapped()) is False
-    assert policy.may_delegate("fraud", "deny", agent="nobody", mapped=mapped(unit())) is False
+    assert policy.may_delegate("fraud", "deny", **one | {"mapped": mapped(unit(), unit(REFUND))}) is False
+    assert policy.may_delegate("fraud", "deny", **one | {"mapped": mapped()}) is False
+    assert policy.may_delegate("fraud", "deny", **one | {"agent": "nobody"}) is False
+
+
+def test_a_program_hears_how_risky_it_is_and_how_many_are_asked(load, unit, mapped):
+    policy = load(
+        'permit (principal, action == Action::"delegate", resource) '
+        'when { resource.quorum == 1 && resource.intent_risk == "low" };'
+    )
+    one = {"agent": "ci", "mapped": mapped(unit())}
+    assert policy.may_delegate("fraud", "delegate", signing=Signing(1, "low"), **one) is True
+    assert policy.may_delegate("fraud", "delegate", signing=Signing(2, "low"), **one) is False
+    assert policy.may_delegate("fraud", "delegate", signing=Signing(1, "high"), **one) is False
 
 
 def test_a_permit_for_everybody_makes_no_person_or_agent_of_a_program(load, unit, mapped):
@@ -507,4 +519,4 @@ def test_a_permit_for_everybody_makes_no_person_or_agent_of_a_program(load, unit
 def test_an_error_lets_no_program_do_anything(load, unit, mapped):
     fails = 'forbid (principal, action == Action::"delegate", resource) when { 9223372036854775807 + 1 > 0 };'
     policy = load(f'permit (principal, action == Action::"delegate", resource); {fails}')
-    assert policy.may_delegate("fraud", "deny", agent="ci", mapped=mapped(unit())) is False
+    assert policy.may_delegate("fraud", "deny", agent="ci", mapped=mapped(unit()), signing=Signing()) is False

@@ -33,7 +33,7 @@ async def broken(world: World) -> Envelope:
 
 
 def closing(world: World) -> CloseOne:
-    return CloseOne(world.store, world.directory, world.board, world.rules)
+    return CloseOne(world.store, world.directory, world.board, world.rules, world.deciding.backers)
 
 
 async def close(world: World, envelope: Envelope, person: str, **changes: Any) -> dict[str, Any]:
