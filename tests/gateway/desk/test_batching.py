@@ -15,8 +15,9 @@ from gateway.desk.contract import DeskError
 from gateway.encoding import from_b64u
 from gateway.envelopes import Envelope, State
 from gateway.errors import Refusal
-from gateway.model import Approval, EntityRef, Request
+from gateway.model import Approval, Decision, Effect, EntityRef, Request
 from gateway.store.contract import Change, PauseAgent, SignBatch
+from tests.kit.away import lend
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore
 from tests.kit.things import GATEWAY, KEYS, RP_ID, a_caller, a_mapped, a_request, a_unit
@@ -529,3 +530,37 @@ async def test_a_paused_agents_batch_is_not_released(world: World) -> None:
     await world.directory.refresh()
     with pytest.raises(Refusal):
         await spent(world, envelopes[0], payment("acct_0"))
+
+
+# Beside rights that are lent. -------------------------------------------------------------------------------
+
+
+async def test_a_right_that_was_lent_signs_no_batch(world: World) -> None:
+    world.policy.approvers = frozenset({"Mika"})
+    await lend(world, "Mika", "Noor")
+    envelopes = await opened(world, 2)
+    await refused(world.batching.begin(world.session("Noor"), ids(envelopes)), "away")
+    assert (await world.approve(envelopes[0].id, "Noor")).state is State.APPROVED
+
+
+async def test_a_right_of_ones_own_that_was_lost_is_not_replaced_by_a_lent_one(world: World) -> None:
+    """What was shown named no right but hers."""
+    await lend(world, "Mika", "Noor")
+    envelopes, session = await opened(world, 2), world.session("Noor")
+    asked = await world.batching.begin(session, ids(envelopes))
+    answer = world.passkeys["Noor"].sign(asked.options)
+    world.policy.approvers = frozenset({"Mika"})
+    await refused(world.batching.approve(session, asked.challenge.id, answer), "away")
+    assert await world.store.signatures(envelopes[0].id) == ()
+
+
+async def test_a_batch_and_who_stands_in_for_its_signer_are_one_of_a_quorum(world: World) -> None:
+    world.policy.decision = Decision(Effect.STEP_UP, quorum=2)
+    world.policy.approvers = frozenset({"Mika", "Sol"})
+    await world.enrol("Sol")
+    await lend(world, "Mika", "Noor")
+    envelopes = await opened(world, 2)
+    await sign(world, envelopes)
+    await refused(world.approve(envelopes[0].id, "Noor"), "counted")
+    await sign(world, envelopes, "Sol")
+    assert (await world.now(envelopes[0])).state is State.APPROVED

@@ -11,8 +11,9 @@ from gateway.desk.contract import DeskError
 from gateway.encoding import from_b64u
 from gateway.envelopes import Envelope, State
 from gateway.errors import Refusal
-from gateway.model import Decision, Effect
+from gateway.model import Approval, Decision, Effect
 from gateway.store.contract import RevokePerson
+from tests.kit.away import lend
 from tests.kit.things import a_mapped, a_request, a_unit
 from tests.kit.world import World
 
@@ -235,6 +236,126 @@ async def test_nobody_breaks_glass_over_what_they_have_not_seen(world: World) ->
     await refused(world.break_glass(envelope.id), "not_revealed")
     await world.deciding.reveal(world.session("Mika"), envelope.id, "json:/to")
     assert (await world.break_glass(envelope.id)).state is State.APPROVED
+
+
+# Beside rights that are lent. -------------------------------------------------------------------------------
+
+
+async def test_who_stands_in_for_a_member_breaks_no_glass(world: World) -> None:
+    """Sol signs for Mika, who may break glass; Sol may not."""
+    await lend(world, "Mika", "Sol")
+    envelope = await world.opened()
+    await refused(world.break_glass(envelope.id, "Sol"), "not_allowed")
+    assert await world.glass.may("Sol", envelope) is False
+    await untouched(world, envelope)
+
+
+async def test_who_breaks_glass_and_who_signs_for_them_are_one_where_policy_wants_two(world: World) -> None:
+    world.policy.broken_by, world.policy.approvers = 2, frozenset({"Mika", "Noor"})
+    await lend(world, "Mika", "Sol")
+    envelope = await world.opened()
+    await world.approve(envelope.id, "Sol")
+    assert (await world.break_glass(envelope.id, "Mika")).state is State.PENDING
+    assert world.policy.spent_with[-1] == 1
+    assert (await world.break_glass(envelope.id, "Noor")).state is State.APPROVED
+    assert world.policy.spent_with[-1] == 2
+
+
+async def test_who_signed_for_another_and_then_breaks_glass_is_one(world: World) -> None:
+    """Noor has two rights here, her own and the one that Sol lent her, and is one person."""
+    world.policy.broken_by, world.policy.approvers = 2, frozenset({"Sol"})
+    await lend(world, "Sol", "Noor")
+    envelope = await world.opened()
+    await world.approve(envelope.id, "Noor")
+    assert (await world.break_glass(envelope.id, "Noor")).state is State.PENDING
+    assert [given.person for given in await world.store.signatures(envelope.id)] == ["Noor"]
+    assert await world.said(kind="mint") == []
+
+
+async def test_who_broke_glass_does_not_sign_for_somebody_else_as_well(world: World) -> None:
+    world.policy.broken_by, world.policy.approvers = 2, frozenset({"Sol"})
+    await lend(world, "Sol", "Noor")
+    envelope = await world.opened()
+    await world.break_glass(envelope.id, "Noor")
+    await refused(world.approve(envelope.id, "Noor"), "changed")
+    assert (await world.now(envelope)).state is State.PENDING
+
+
+async def test_a_right_beside_broken_glass_that_is_taken_back_before_the_spend_counts_no_more(
+    world: World,
+) -> None:
+    world.policy.broken_by, world.policy.approvers = 2, frozenset({"Mika"})
+    lent = await lend(world, "Mika", "Sol")
+    envelope = await world.opened()
+    await world.approve(envelope.id, "Sol")
+    assert (await world.break_glass(envelope.id, "Noor")).state is State.APPROVED
+    await world.desk.withdraw_delegation(world.session("Mika"), lent.id)
+    await lapses(world, envelope)
+
+
+async def test_who_may_sign_for_somebody_alone_is_not_offered_broken_glass(world: World) -> None:
+    world.policy.decision, world.policy.approvers = Decision(Effect.STEP_UP, quorum=1), frozenset({"Sol"})
+    envelope = await world.opened()
+    assert await world.glass.may("Noor", envelope) is True
+    await lend(world, "Sol", "Noor")
+    assert await world.glass.may("Noor", envelope) is False
+
+
+# Beside batches. --------------------------------------------------------------------------------------------
+
+
+async def alike(world: World) -> list[str]:
+    """Two requests that could be signed as one batch."""
+    world.library.meaning = lambda _request: a_mapped(a_unit(approval=Approval(batch="tea")))
+    return [(await world.opened(a_request(target=f"/{n}"))).id for n in (1, 2)]
+
+
+async def test_the_signature_of_a_batch_breaks_no_glass(world: World) -> None:
+    envelopes, session = await alike(world), world.session("Mika")
+    asked = await world.batching.begin(session, envelopes)
+    answer = world.passkeys["Mika"].sign(asked.options)
+    await refused(world.glass.finish(session, envelopes[0], asked.challenge.id, answer), "challenge_used")
+    assert await world.store.breakings(envelopes[0]) == ()
+    assert await world.store.signatures(envelopes[0]) == ()
+
+
+async def test_a_signature_that_breaks_glass_approves_no_batch(world: World) -> None:
+    envelopes, session = await alike(world), world.session("Mika")
+    asked = await world.glass.begin(session, envelopes[0], WHY)
+    answer = world.passkeys["Mika"].sign(asked["options"])
+    await refused(world.batching.approve(session, asked["challenge_id"], answer), "challenge_used")
+    assert await world.store.signatures(envelopes[0]) == ()
+
+
+async def test_broken_glass_completes_no_quorum_of_a_batch(world: World) -> None:
+    world.policy.broken_by = 2
+    envelopes, session = await alike(world), world.session("Sol")
+    await world.break_glass(envelopes[0], "Noor")
+    asked = await world.batching.begin(session, envelopes)
+    answer = world.passkeys["Sol"].sign(asked.options)
+    done = (await world.batching.approve(session, asked.challenge.id, answer)).done
+    assert [envelope.state for envelope in done] == [State.PENDING, State.PENDING]
+    assert await world.said(kind="mint") == []
+
+
+async def test_who_broke_glass_for_one_signs_no_batch_with_it(world: World) -> None:
+    world.policy.broken_by = 2
+    envelopes = await alike(world)
+    await world.break_glass(envelopes[0], "Mika")
+    await refused(world.batching.begin(world.session("Mika"), envelopes), "signed")
+
+
+async def test_glass_broken_after_a_batch_was_shown_is_not_signed_over(world: World) -> None:
+    world.policy.broken_by = 2
+    envelopes, session = await alike(world), world.session("Mika")
+    asked = await world.batching.begin(session, envelopes)
+    answer = world.passkeys["Mika"].sign(asked.options)
+    await world.break_glass(envelopes[0], "Mika")
+    with pytest.raises(DeskError):
+        await world.batching.approve(session, asked.challenge.id, answer)
+    assert await world.store.signatures(envelopes[1]) == ()
+    (given,) = await world.store.signatures(envelopes[0])
+    assert world.deciding.backers.given(given).breaks_glass
 
 
 # The day. ---------------------------------------------------------------------------------------------------

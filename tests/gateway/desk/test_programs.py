@@ -8,15 +8,18 @@ import pytest
 
 from gateway import ucan
 from gateway.canonical import sha256
-from gateway.desk.contract import DeskError
+from gateway.desk.acts.grants import GrantFromEnvelope
+from gateway.desk.contract import DeskError, ProgramAnswer
 from gateway.encoding import from_b64u
 from gateway.envelopes import Envelope, State
 from gateway.errors import Refusal
-from gateway.model import Decision, Effect
+from gateway.model import Approval, Decision, Effect, Mapped
+from gateway.policy import Signing
 from gateway.store.contract import Delegate, Move, RevokeProgram
+from tests.kit.away import lend
 from tests.kit.programs import SoftProgram
-from tests.kit.things import KEYS, a_request
-from tests.kit.world import World
+from tests.kit.things import KEYS, a_mapped, a_request, a_unit
+from tests.kit.world import PlayedPolicy, World
 
 
 @pytest.fixture
@@ -419,3 +422,133 @@ def test_what_programs_change_carries_their_signature() -> None:
 
     assert not {Route, Delegate} & set(get_args(Change.__value__))
     assert Move in get_args(Change.__value__)
+
+
+# Beside rights that are lent, and batches. ------------------------------------------------------------------
+
+
+async def test_what_was_routed_is_not_signed_with_the_right_of_somebody_outside_the_group(
+    world: World, program: SoftProgram
+) -> None:
+    """Tomo is of the group and may approve nothing himself; Mika, who lends, is not."""
+    await world.enrol("Tomo")
+    world.policy.approvers = frozenset({"Mika", "Noor"})
+    world.policy.members = {"finance": frozenset({"Noor", "Tomo"})}
+    await lend(world, "Mika", "Tomo")
+    envelope = await world.opened()
+    await program.act(envelope, "route", group="finance")
+    await refused(world.approve(envelope.id, "Tomo"), "not_allowed")
+    assert await world.store.signatures(envelope.id) == ()
+
+
+async def test_who_stands_in_for_one_of_the_group_signs_what_was_routed(
+    world: World, program: SoftProgram
+) -> None:
+    await world.enrol("Tomo")
+    world.policy.approvers = frozenset({"Mika", "Noor"})
+    world.policy.members = {"finance": frozenset({"Noor"})}
+    await lend(world, "Noor", "Tomo")
+    envelope = await world.opened()
+    await program.act(envelope, "route", group="finance")
+    approved = await world.approve(envelope.id, "Tomo")
+    await world.releaser.release(approved, a_request())
+    assert len(await world.said(kind="authorised")) == 1
+
+
+async def test_a_right_lent_by_somebody_outside_the_group_counts_no_more_after_the_route(
+    world: World, program: SoftProgram
+) -> None:
+    await world.enrol("Tomo")
+    world.policy.decision = Decision(Effect.STEP_UP, quorum=2)
+    world.policy.approvers = frozenset({"Mika", "Noor", "Sol"})
+    await world.enrol("Sol")
+    world.policy.members = {"finance": frozenset({"Noor", "Sol"})}
+    await lend(world, "Mika", "Tomo")
+    envelope = await world.opened()
+    await world.approve(envelope.id, "Tomo")
+    await program.act(envelope, "route", group="finance")
+    assert (await world.approve(envelope.id, "Noor")).state is State.PENDING
+    assert (await world.approve(envelope.id, "Sol")).state is State.APPROVED
+
+
+async def test_a_route_to_those_who_only_stand_in_reaches_nobody(world: World, program: SoftProgram) -> None:
+    await world.enrol("Tomo")
+    world.policy.approvers = frozenset({"Mika"})
+    world.policy.members = {"finance": frozenset({"Tomo"})}
+    await lend(world, "Mika", "Tomo")
+    envelope = await world.opened()
+    await refused(program.act(envelope, "route", group="finance"), "nobody_there")
+    await untouched(world, envelope)
+
+
+async def test_what_was_routed_away_is_not_granted_by_those_it_was_taken_from(
+    world: World, program: SoftProgram
+) -> None:
+    world.policy.members = {"finance": frozenset({"Noor"})}
+    envelope = await world.opened()
+    await program.act(envelope, "route", group="finance")
+    act = GrantFromEnvelope(world.deciding, world.grants, world.rules)
+    asked = {"envelope": envelope.id, "covers": "intent"}
+    await refused(act.plan("Mika", asked), "not_allowed")
+
+
+async def alike(world: World) -> list[Envelope]:
+    """Two requests that can be signed as one batch."""
+    world.library.meaning = lambda _request: a_mapped(a_unit(approval=Approval(batch="tea")))
+    return [await world.opened(a_request(target=f"/{n}")) for n in (1, 2)]
+
+
+async def test_what_a_program_vouched_for_meanwhile_is_not_signed_with_the_batch(
+    world: World, program: SoftProgram
+) -> None:
+    one, other = await alike(world)
+    session = world.session("Mika")
+    asked = await world.batching.begin(session, [one.id, other.id])
+    answer = world.passkeys["Mika"].sign(asked.options)
+    await program.act(one, "delegate")
+    decided = await world.batching.approve(session, asked.challenge.id, answer)
+    assert [envelope.id for envelope in decided.done] == [other.id]
+    assert [left.envelope for left in decided.left_out] == [one.id]
+    assert await world.store.signatures(one.id) == ()
+    assert (await world.now(one)).decided_by == "program fraud"
+
+
+async def test_what_was_routed_away_meanwhile_is_not_signed_with_the_batch(
+    world: World, program: SoftProgram
+) -> None:
+    world.policy.members = {"finance": frozenset({"Noor"})}
+    one, other = await alike(world)
+    session = world.session("Mika")
+    asked = await world.batching.begin(session, [one.id, other.id])
+    answer = world.passkeys["Mika"].sign(asked.options)
+    await program.act(one, "route", group="finance")
+    await refused(world.batching.approve(session, asked.challenge.id, answer), "not_allowed")
+    assert await world.store.signatures(one.id) == await world.store.signatures(other.id) == ()
+
+
+async def test_the_signature_of_a_batch_is_no_answer_of_a_program(world: World, program: SoftProgram) -> None:
+    one, other = await alike(world)
+    asked = await world.batching.begin(world.session("Mika"), [one.id, other.id])
+    signature = program.key.sign(asked.challenge.challenge)
+    answer = ProgramAnswer(program.name, asked.challenge.id, signature)
+    await refused(world.programs.act(answer, "delegate", one.id, {}), "challenge_used")
+    assert (await world.now(one)).state is State.PENDING
+
+
+async def test_a_program_is_asked_about_the_risk_and_the_quorum_of_the_question(
+    world: World, program: SoftProgram
+) -> None:
+    heard: list[Any] = []
+
+    class Hearing(PlayedPolicy):
+        def may_delegate(
+            self, program: str, verb: str, *, agent: str, mapped: Mapped, signing: Signing
+        ) -> bool:
+            heard.append((verb, signing.quorum, signing.intent_risk, signing.break_glass))
+            return True
+
+    world.policy = Hearing(decision=Decision(Effect.STEP_UP, quorum=2), delegates=frozenset({"delegate"}))
+    envelope = await world.opened()
+    told = await program.act(envelope, "delegate")
+    await world.releaser.release(told, a_request())
+    assert heard == [("delegate", 2, envelope.intent_risk, False)] * 2

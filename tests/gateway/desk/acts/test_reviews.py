@@ -10,6 +10,7 @@ from gateway.desk.contract import DeskError
 from gateway.envelopes import Envelope
 from gateway.model import Decision, Effect
 from gateway.store.contract import CloseReview, Lost
+from tests.kit.away import lend
 from tests.kit.things import a_request
 from tests.kit.world import World
 
@@ -90,6 +91,17 @@ async def test_who_signed_beside_the_one_who_broke_glass_does_not_close_it(world
     await world.break_glass(envelope.id)
     await refused(world, envelope, "Sol", "own_signature")
     await close(world, envelope, "Noor")
+
+
+async def test_who_lent_the_right_that_signed_beside_it_does_not_close_it(world: World) -> None:
+    world.policy.broken_by, world.policy.approvers = 2, frozenset({"Noor"})
+    await lend(world, "Noor", "Sol")
+    caller = replace(a_request().caller, agent="owned", token_id="tok_owned")
+    envelope = await world.opened(a_request(caller=caller))
+    await world.approve(envelope.id, "Sol")
+    await world.break_glass(envelope.id)
+    await refused(world, envelope, "Noor", "own_signature")
+    await refused(world, envelope, "Sol", "own_signature")
 
 
 async def test_a_review_is_closed_once(world: World) -> None:
