@@ -171,13 +171,13 @@ def for_signer(
     decision: str,
     approver: str,
     away: Delegation | None = None,
-    **more: str,
+    says: Mapping[str, str] | None = None,
 ) -> bytes:
-    """The exact bytes that this signer signs with this verb, and what more the verb says.
+    """The exact bytes that this signer signs with this verb, and what the verb says beside it.
 
     With for whom, where that person is away.
     """
-    said = {**shared, **more, "decision": decision, "approver": approver}
+    said = {**shared, **(says or {}), "decision": decision, "approver": approver}
     if away is not None:
         said["for"] = {"person": away.person, "until": utc(away.until_at), "delegation": away.id}
     return jcs(said)

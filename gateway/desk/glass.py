@@ -74,7 +74,9 @@ class BreakingGlass:
             )
         if not await self._room_today(envelope):
             raise self._no_room()
-        payload = for_signer(unsealed.shared, decision="break_glass", approver=session.person, reason=said)
+        payload = for_signer(
+            unsealed.shared, decision="break_glass", approver=session.person, says={"reason": said}
+        )
         asked = Challenge(
             make_id("chl", secrets.token_bytes(ENTROPY_BYTES)),
             "break_glass",

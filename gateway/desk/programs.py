@@ -118,7 +118,7 @@ class Programs:
         program, nonce = await self._answered(answer, known)
         envelope = await self.deciding.envelope(envelope_id)
         unsealed = self.deciding.opened(envelope)
-        payload = for_signer(unsealed.shared, decision=known, approver=program.name, **said)
+        payload = for_signer(unsealed.shared, decision=known, approver=program.name, says=said)
         signed = challenge(nonce, payload)
         self._verify(program, answer.signature, signed)
         if not self._may(program, known, envelope, unsealed):

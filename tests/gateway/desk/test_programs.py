@@ -200,7 +200,7 @@ async def test_a_programs_signature_put_among_those_of_people_counts_for_nobody(
     columns = (given.challenge, given.sealed_payload, given.payload_sha256)
     values = (envelope.id, given.program, b"x", *columns, "{}", given.at)
     for statement, told in (
-        ("INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values),
+        ("INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", values),
         ("UPDATE envelopes SET decision_method = 'passkey'", ()),
     ):
         await world.sqlite._ask(lambda db, s=statement, v=told: db.execute(s, v), writes=True)  # type: ignore[misc]  # bound now
