@@ -63,8 +63,9 @@ class Deciding:
     rp_id: str
     pausing: Pausing
 
-    def __post_init__(self) -> None:
-        self.backers = Backers(self.store, self.keys, self.directory, self.rp_id)
+    @property
+    def backers(self) -> Backers:
+        return Backers(self.store, self.keys, self.directory, self.rp_id)
 
     async def envelope(self, envelope_id: str) -> Envelope:
         envelope = await self.store.envelope(envelope_id)

@@ -691,7 +691,8 @@ def failing_at(call: str) -> Callable[[int, str], bool]:
 
 async def test_a_store_that_fails_approves_nothing(world: World) -> None:
     envelope = await world.opened()
-    for call in ("apply UseChallenge", "envelope", "credential", "revealed", "signatures", "apply Sign"):
+    calls = ("envelope", "credential", "revealed", "signatures", "program_signatures")
+    for call in ("apply UseChallenge", *calls, "apply Sign"):
         failing = FailingStore(world.sqlite)
         question, answer = await asked(world, envelope)
         world.deciding.store = world.signing_in.store = failing
