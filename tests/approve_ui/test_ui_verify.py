@@ -106,7 +106,7 @@ async def test_bytes_that_are_not_canonical_block_signing(page: Page, gateway: F
         {"approver": "jonas"},
         {"decision": "deny"},
         {"type": "secondsig/login"},
-        {"version": 2},
+        {"version": 3},
         {"rp_id": "evil.example"},
         {"envelope": "env_another0000000"},
     ],
