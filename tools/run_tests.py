@@ -1,4 +1,4 @@
-"""`make test`: lint, types, every test (four at a time: they mostly wait), then what no test covered.
+"""`make test`: lint, types, every test (several at a time: they often wait), then what no test covered.
 
 Tests that look at the whole from outside count no lines: that would slow each process that they start.
 """
@@ -9,15 +9,15 @@ import time
 from collections.abc import Sequence
 
 PYTHON = sys.executable
-PYTEST = (PYTHON, "-m", "pytest", "-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+PYTEST = (PYTHON, "-m", "pytest", "--dist", "loadfile", "--no-loadscope-reorder")
 STEPS: tuple[tuple[str, Sequence[str]], ...] = (
     ("lint", (PYTHON, "-m", "ruff", "check", ".")),
     ("format", (PYTHON, "-m", "ruff", "format", "--check", ".")),
     ("types", (PYTHON, "-m", "mypy")),
     ("clean", (PYTHON, "-m", "coverage", "erase")),
     ("compile", (PYTHON, "-m", "tools.compiled")),
-    ("whole", (*PYTEST, "-m", "whole")),
-    ("tests", (PYTHON, "-m", "coverage", "run", "-m", *PYTEST[2:], "-m", "not whole")),
+    ("whole", (*PYTEST, "-n", "3", "-m", "whole")),
+    ("tests", (PYTHON, "-m", "coverage", "run", "-m", *PYTEST[2:], "-n", "4", "-m", "not whole")),
     ("combine", (PYTHON, "-m", "coverage", "combine", "-q")),
     ("coverage", (PYTHON, "-m", "coverage", "report")),
 )

@@ -10,7 +10,7 @@ import pytest_asyncio
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from tests.approve_ui.fake_gateway import FakeGateway, Site
 
@@ -25,6 +25,10 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_MS = 20_000
+"""What is awaited comes at once, or on a busy machine late; what never comes fails all the same."""
+
+expect.set_options(timeout=PATIENCE_MS)
 PHONE = ViewportSize(width=390, height=844)
 
 
@@ -60,7 +64,7 @@ async def page(browser: Browser, site: Site, gateway: FakeGateway) -> AsyncItera
     """A phone with mika's passkey. A page that breaks the policy or throws fails its test."""
     context = await browser.new_context(viewport=PHONE, base_url=site.url, locale="en-GB")
     opened = await context.new_page()
-    opened.set_default_timeout(5000)
+    opened.set_default_timeout(PATIENCE_MS)
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("console", lambda m: problems.append(m.text) if "Content Security Policy" in m.text else None)

@@ -191,10 +191,11 @@ async def test_an_agent_that_asks_more_than_usual_is_named_and_paused_with_one_t
         "ci-bot asks more than usual: 14 questions in 10 minutes, where it usually asks 2 an hour."
     )
     await expect(page.locator(ROWS).filter(has_text="Unusual volume")).to_have_count(2)
-    gateway.waiting = []
     await notice.get_by_role("button", name="Pause agent").click()
     await expect(notice).to_contain_text("ci-bot is paused. What it waited for is cancelled.")
+    gateway.waiting = []
     await page.mouse.move(1, 1)
+    gateway.announce(41, "env_1", "cancelled")
     await expect(notice).to_have_count(0)
     assert gateway.posted["agents/ci-bot/pause"] == [{}]
 

@@ -106,7 +106,7 @@ async def test_bytes_that_are_not_canonical_block_signing(page: Page, gateway: F
         {"approver": "jonas"},
         {"decision": "deny"},
         {"type": "secondsig/login"},
-        {"version": 2},
+        {"version": 3},
         {"rp_id": "evil.example"},
         {"envelope": "env_another0000000"},
     ],
@@ -147,7 +147,8 @@ async def test_a_display_changed_after_the_check_blocks_signing(
     await open_ready(page)
     await arm(page)
     await page.evaluate(f"const one = (s) => document.querySelector('#sheet').querySelector(s); {change}")
-    await page.click(APPROVE)
+    async with page.expect_response("**/mismatch"):
+        await page.click(APPROVE)
     await expect_alarm(page)
     assert "approve" not in gateway.posted
     report = gateway.posted["mismatch"][0]

@@ -88,6 +88,10 @@ async function stopAll() {
 // An agent that asks far more than it usually does: one tap pauses it, and what it waits for is cancelled.
 function showUnusual(rows) {
   const agents = new Map(rows.filter((row) => row.unusual).map((row) => [row.agent, row.unusual]));
+  // Made anew only if it says something else: a button must not go away under a finger.
+  const said = JSON.stringify([...agents]);
+  if (one("#unusual").dataset.said === said) return;
+  one("#unusual").dataset.said = said;
   one("#unusual").replaceChildren(...[...agents].map(unusualNotice));
 }
 
