@@ -1,30 +1,26 @@
-"""One browser and one server for all tests of the pages; a fresh gateway and a fresh profile for each."""
+"""One browser, one page, one server for all tests of the pages; for each a new gateway and an emptied page."""
 
 import base64
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    CDPSession,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
 
 from tests.approve_ui.fake_gateway import FakeGateway, Site
+from tests.kit.browser import CHROMIUM, FLAGS
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE_MS = 20_000
 """What is awaited comes at once, or on a busy machine late; what never comes fails all the same."""
 
@@ -45,11 +41,54 @@ async def site() -> AsyncIterator[Site]:
     await runner.cleanup()
 
 
+class Phone:
+    """One page that every test finds as if it were new: opening another costs five times as much."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser = browser
+        self._url = url
+        self._page: Page | None = None
+        self.problems: list[str] = []
+
+    async def page(self) -> Page:
+        """Empty, without cookies, storage or passkeys."""
+        if self._page is None:
+            context = await self._browser.new_context(viewport=PHONE, base_url=self._url, locale="en-GB")
+            self._page = await context.new_page()
+            self._page.set_default_timeout(PATIENCE_MS)
+            self._page.on("pageerror", lambda error: self.problems.append(str(error)))
+            self._page.on("console", self._heard)
+        return self._page
+
+    async def forget(self) -> None:
+        """What a test left: where it was, what the site stored, how the page was shown."""
+        page = await self.page()
+        await page.context.set_offline(False)
+        await page.goto("about:blank")
+        await page.context.clear_cookies()
+        session = await page.context.new_cdp_session(page)
+        everything = {"origin": self._url, "storageTypes": "all"}
+        await session.send("Storage.clearDataForOrigin", everything)
+        await session.detach()
+        await page.emulate_media(color_scheme="light")
+        await page.set_viewport_size(PHONE)
+
+    async def throw_away(self) -> None:
+        """The page of a test that changed the page itself, not only what it shows."""
+        if self._page is not None:
+            await self._page.context.close()
+        self._page = None
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        if "Content Security Policy" in said.text:
+            self.problems.append(said.text)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
+async def phone(site: Site) -> AsyncIterator[Phone]:
     async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield running
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield Phone(running, site.url)
         await running.close()
 
 
@@ -60,21 +99,26 @@ def gateway(site: Site) -> FakeGateway:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser, site: Site, gateway: FakeGateway) -> AsyncIterator[Page]:
-    """A phone with mika's passkey. A page that breaks the policy or throws fails its test."""
-    context = await browser.new_context(viewport=PHONE, base_url=site.url, locale="en-GB")
-    opened = await context.new_page()
-    opened.set_default_timeout(PATIENCE_MS)
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda m: problems.append(m.text) if "Content Security Policy" in m.text else None)
-    await add_passkey(opened, gateway.credential_id)
+async def page(phone: Phone, gateway: FakeGateway, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """A phone with mika's passkey. A page that breaks the policy or throws fails its test.
+
+    A test marked `own_page` changes the page itself (its clock, its scripts): nobody gets it after.
+    """
+    opened = await phone.page()
+    phone.problems = []
+    session = await add_passkey(opened, gateway.credential_id)
     yield opened
-    await context.close()
+    problems = phone.problems
+    if request.node.get_closest_marker("own_page"):
+        await phone.throw_away()
+    else:
+        await phone.forget()
+        await session.send("WebAuthn.disable")
+        await session.detach()
     assert problems == []
 
 
-async def add_passkey(page: Page, credential_id: bytes) -> Any:
+async def add_passkey(page: Page, credential_id: bytes) -> CDPSession:
     """A virtual authenticator that holds one resident key for localhost and always verifies its user."""
     cdp = await page.context.new_cdp_session(page)
     await cdp.send("WebAuthn.enable")
@@ -101,10 +145,4 @@ async def add_passkey(page: Page, credential_id: bytes) -> Any:
     await cdp.send(
         "WebAuthn.addCredential", {"authenticatorId": made["authenticatorId"], "credential": credential}
     )
-    return cdp, made["authenticatorId"]
-
-
-@pytest.fixture
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the pictures go: kept by pytest with its other temporary folders."""
-    return tmp_path_factory.mktemp("shots")
+    return cdp

@@ -527,7 +527,7 @@ class FakeGateway:
             "break-glass/begin": self._glass,
             "break-glass/finish": self._approve,
             "stop-all": lambda _: {"paused": ["ci-bot"], "denied": [ENVELOPE]},
-            "agents/ci-bot/pause": lambda _: self.pause_reply,
+            "agents/ci-bot/pause": self._pause,
             "delegations/del_1/withdraw": lambda _: {"id": "del_1"},
             "agents/ci-bot/consent/withdraw": self._withdraw_consent,
             f"grants/{GRANT}/revoke": self._revoke_grant,
@@ -539,6 +539,11 @@ class FakeGateway:
             return self.glass_reply
         reason = self.reason_signed or body["reason"]
         return self.signed({**self.sample, "decision": "break_glass", "reason": reason})
+
+    def _pause(self, _: Json) -> Reply:
+        if isinstance(self.pause_reply, dict):
+            self.agents = agents(an_agent("ci-bot", paused=True))
+        return self.pause_reply
 
     def _change(self, body: Json) -> Reply:
         said = {

@@ -17,7 +17,6 @@ async def opened(page: Page) -> Locator:
 
 async def test_an_agent_is_paused_with_one_tap(page: Page, gateway: FakeGateway) -> None:
     row = await opened(page)
-    gateway.agents = agents(an_agent("ci-bot", paused=True))
     await row.get_by_role("button", name="Pause").click()
     await expect(row).to_contain_text("Paused")
     assert gateway.posted["agents/ci-bot/pause"] == [{}]

@@ -198,6 +198,7 @@ async def test_somebody_elses_decision_arrives_live(page: Page, gateway: FakeGat
     await focused_heading(page, "jonas denied this first")
 
 
+@pytest.mark.own_page
 async def test_time_runs_out_on_the_gateways_clock(page: Page, gateway: FakeGateway) -> None:
     gateway.sample = payload(expires_at=utc(datetime.now(UTC) + timedelta(seconds=4)))
     await page.clock.install(time=datetime.now(UTC) + timedelta(days=300))
@@ -227,6 +228,7 @@ async def test_offline_nothing_can_be_pressed_and_coming_back_heals(page: Page, 
     await focused_heading(page, "Approved and sent")
 
 
+@pytest.mark.own_page
 async def test_a_lost_answer_is_not_called_nothing_sent(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
     await page.route(

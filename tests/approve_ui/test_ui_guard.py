@@ -37,6 +37,7 @@ def redacted(value: str) -> dict[str, object]:
     return {"redacted": {"length": len(value), "commitment": commitment}}
 
 
+@pytest.mark.own_page
 async def test_approve_cannot_be_pressed_before_700_ms(page: Page, gateway: FakeGateway) -> None:
     await page.add_init_script(READY_THEN_ARMED)
     await open_ready(page)
@@ -53,6 +54,7 @@ async def test_coming_back_to_the_front_shuts_approve_for_a_second(page: Page, g
     )
 
 
+@pytest.mark.own_page
 async def test_a_page_in_the_background_never_arms(page: Page, gateway: FakeGateway) -> None:
     await page.add_init_script(
         "Object.defineProperty(document, 'visibilityState', {get: () => window.front ?? 'hidden'})"

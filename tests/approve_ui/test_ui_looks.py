@@ -1,8 +1,7 @@
-"""Nothing is cut off or too wide, in every size and scheme; the pictures are for people to look at."""
+"""Nothing is cut off or too wide, in every size; SECONDSIG_SHOTS=folder draws each for people to look at."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
@@ -22,10 +21,10 @@ from tests.approve_ui.fake_gateway import (
 from tests.approve_ui.steps import ADDRESS, approve, arm, open_ready
 from tests.approve_ui.test_ui_audit import chain, entry
 from tests.approve_ui.test_ui_batch import ITEMS, open_batch, refunds
+from tests.kit.browser import SIZES, pictures
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-SIZES = {"narrow": (360, 740), "phone": (390, 844), "desk": (1280, 900)}
 TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter((e) =>
   e.checkVisibility() && !e.closest('.unseen, pre, thead') &&
   e.getBoundingClientRect().right > innerWidth + 0.5
@@ -258,15 +257,11 @@ SCENES: list[Scene] = [
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
-async def test_every_page_fits_every_size(
-    page: Page, gateway: FakeGateway, scene: Scene, shots: Path
-) -> None:
+async def test_every_page_fits_every_size(page: Page, gateway: FakeGateway, scene: Scene) -> None:
     await scene(page, gateway)
-    await page.wait_for_timeout(400)
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)
-        for name, (width, height) in SIZES.items():
-            await page.set_viewport_size({"width": width, "height": height})
-            await page.screenshot(path=shots / f"{scene.__name__}-{name}-{scheme}.png")
-            assert await page.evaluate(TOO_WIDE) == [], name
     await expect(page.locator("main")).to_be_visible()
+    await page.wait_for_timeout(400)
+    for name, (width, height) in SIZES.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        assert await page.evaluate(TOO_WIDE) == [], name
+    await pictures(page, scene.__name__)

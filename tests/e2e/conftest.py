@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from gateway.installation import install
@@ -20,12 +19,6 @@ CLONES = """
 forbid (principal, action in Action::"read", resource)
 when { context.host == "codeberg.org" && context.method == "GET" && !context.cosigner };
 """
-
-
-@pytest.fixture
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the pictures go: kept by pytest with its other temporary folders."""
-    return tmp_path_factory.mktemp("shots")
 
 
 @dataclass

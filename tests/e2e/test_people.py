@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from gateway.canonical import sha256
 from gateway.store.contract import Invitation, Invite
 from tests.e2e.test_attacks import order
-from tests.kit.browser import BrowserPerson, Chromium
+from tests.kit.browser import BrowserPerson, Chromium, pictures
 from tests.kit.inprocess import Inside, inside
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -42,16 +42,7 @@ async def changed(house: Inside, before: str) -> None:
     await house.until(lambda: house.service.rules.digest != before)
 
 
-async def pictures(page: Page, shots: Path, name: str) -> None:
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme)
-        for size, (width, height) in {"phone": (390, 844), "desk": (1280, 900)}.items():
-            await page.set_viewport_size({"width": width, "height": height})
-            await page.screenshot(path=shots / f"{name}-{size}-{scheme}.png")
-    await page.set_viewport_size({"width": 390, "height": 844})
-
-
-async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path, shots: Path) -> None:
+async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path) -> None:
     async with inside(tmp_path, ttl=120) as house, Chromium() as chromium:
         noor, tomo = await chromium.person(), await chromium.person()
         await enrol(house, noor, "Noor")
@@ -69,7 +60,7 @@ async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path
         mine = noor.page.locator("[data-when='signed']")
         await expect(mine).to_contain_text("Signed by you. One more signature is needed")
         await expect(mine).to_contain_text("Tomo")
-        await pictures(noor.page, shots, "quorum-signed")
+        await pictures(noor.page, "quorum-signed")
         facts = tomo.page.locator(".facts")
         await expect(facts).to_contain_text("1 of 2. Yours would be the second")
         await expect(facts).to_contain_text("Noor signed at")
@@ -79,7 +70,7 @@ async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path
         await approve(noor.page)
         await expect(facts).to_contain_text("1 of 2")
         await expect(tomo.page.locator("#says")).to_contain_text("the last signature: it is sent at once")
-        await pictures(tomo.page, shots, "quorum-second")
+        await pictures(tomo.page, "quorum-second")
         assert not task.done()
         await approve(tomo.page)
         assert (await asyncio.wait_for(task, 20)).status == 201
@@ -88,15 +79,13 @@ async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path
         assert noor.trouble + tomo.trouble == []
 
 
-async def test_who_is_away_lends_their_right_and_the_page_says_for_whom_it_is_signed(
-    tmp_path: Path, shots: Path
-) -> None:
+async def test_who_is_away_lends_their_right_and_the_page_says_for_whom_it_is_signed(tmp_path: Path) -> None:
     escalate = ", escalate: [{after: 90s, to: oncall}]"
     async with inside(tmp_path, ttl=120, approvals=escalate) as house, Chromium() as chromium:
         noor, tomo = await chromium.person(), await chromium.person()
         await enrol(house, noor, "Noor")
         await enrol(house, tomo, "Tomo", "readers")
-        await set_away(noor.page, house, shots)
+        await set_away(noor.page, house)
         task = order(house, "a1")
         await house.held()
         await tomo.open_next()
@@ -104,7 +93,7 @@ async def test_who_is_away_lends_their_right_and_the_page_says_for_whom_it_is_si
         await expect(tomo.page.locator("#escalation")).to_contain_text("Goes to oncall at")
         await noor.page.goto(tomo.page.url)
         await expect(noor.page.locator("#standing-in")).to_contain_text("Tomo, for Noor until")
-        await pictures(noor.page, shots, "away-question")
+        await pictures(noor.page, "away-question")
         await approve(tomo.page)
         assert (await asyncio.wait_for(task, 20)).status == 201
         await expect(noor.page.locator("#signatures .given")).to_contain_text("for Noor, away until")
@@ -112,20 +101,20 @@ async def test_who_is_away_lends_their_right_and_the_page_says_for_whom_it_is_si
         assert noor.trouble + tomo.trouble == []
 
 
-async def set_away(page: Page, house: Inside, shots: Path) -> None:
+async def set_away(page: Page, house: Inside) -> None:
     await page.goto(f"{house.service.settings.origin}/app/away")
     await expect(page.locator("#none")).to_be_visible()
     await page.get_by_label("Who signs for me").select_option("Tomo")
     await page.get_by_label("Until").fill(await page.evaluate(TOMORROW))
-    await pictures(page, shots, "away-form")
+    await pictures(page, "away-form")
     await page.get_by_role("button", name="Read and sign").click()
     await expect(page.locator("dialog.change h2")).to_contain_text(
         "While Noor is away, Tomo may approve everything they may approve, from the moment this is signed"
     )
-    await pictures(page, shots, "away-sign")
+    await pictures(page, "away-sign")
     await page.locator("dialog.change .sign").click()
     await expect(page.locator("#lent")).to_contain_text("Tomo for Noor: everything they may approve")
-    await pictures(page, shots, "away-set")
+    await pictures(page, "away-set")
 
 
 async def withdraw(page: Page, house: Inside) -> None:

@@ -1,10 +1,13 @@
 """Chromium with a virtual authenticator, driven as a person would."""
 
+import os
 import shutil
+from pathlib import Path
 from typing import Any, Self
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -22,12 +25,28 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
 }
 
+SIZES = {"narrow": (360, 740), "phone": (390, 844), "desk": (1280, 900)}
+
+
+async def pictures(page: Page, name: str) -> None:
+    """Where SECONDSIG_SHOTS names a folder, the page is drawn into it in each size and scheme."""
+    if folder := os.environ.get("SECONDSIG_SHOTS"):
+        before = page.viewport_size
+        for size, (width, height) in SIZES.items():
+            await page.set_viewport_size({"width": width, "height": height})
+            for scheme in ("light", "dark"):
+                await page.emulate_media(color_scheme=scheme)
+                await page.screenshot(path=Path(folder) / f"{name}-{size}-{scheme}.png")
+        if before:
+            await page.set_viewport_size(before)
+
 
 class Chromium:
     async def __aenter__(self) -> Self:
         self._playwright = await async_playwright().start()
-        path = shutil.which("chromium") or shutil.which("chromium-browser")
-        self.browser: Browser = await self._playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        self.browser: Browser = await self._playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(FLAGS)
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
