@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
+# Where the machine forbids it, every process that a test starts would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup run test check bench faults clean
 
 help:

@@ -1,6 +1,7 @@
 """What is slow by where it stands: tests with sockets, processes or databases for each case."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,14 +44,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        place = item.path.relative_to(ROOT).as_posix()
+        place = _place(item.path)
         if place.startswith(WHOLE):
             item.add_marker(pytest.mark.whole)
         if place.startswith(SLOW) or item.get_closest_marker("whole"):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=_turn)
+    items.sort(key=lambda item: _turn(item.path))
 
 
-def _turn(item: pytest.Item) -> int:
-    place = item.path.relative_to(ROOT).as_posix()
-    return next((turn for turn, start in enumerate(WHOLE) if place.startswith(start)), len(WHOLE))
+@cache
+def _place(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def _turn(path: Path) -> int:
+    return next((turn for turn, start in enumerate(WHOLE) if _place(path).startswith(start)), len(WHOLE))

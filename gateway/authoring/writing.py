@@ -47,9 +47,17 @@ class Plan:
     left: list[tuple[Operation, str]] = field(default_factory=list)
 
 
+_NO_TEXT = frozenset({"null", "true", "false"})
+
+
 def quoted(value: Any) -> str:
     """A value as JSON, which is YAML as well once what YAML will not see bare is escaped."""
     return "".join(c if c.isprintable() else _escaped(c) for c in json.dumps(value, ensure_ascii=False))
+
+
+def word(name: str) -> str:
+    """A name as it stands, or quoted where YAML reads another kind of value in it."""
+    return quoted(name) if name.lower() in _NO_TEXT or not name[:1].isalpha() else name
 
 
 def _escaped(char: str) -> str:
@@ -81,15 +89,15 @@ def _head(plan: Plan) -> list[str]:
     lines = [
         "# A draft: ids are for ever, so settle them first. Then read every risk; each has its reason.",
         "format: 1",
-        f"service: {plan.service}",
-        f"namespace: {plan.namespace}",
+        f"service: {word(plan.service)}",
+        f"namespace: {word(plan.namespace)}",
         "version: 0.1.0",
         f"title: {quoted(plan.title)}",
         f"hosts: [{', '.join(quoted(host) for host in hosts)}]"
         + ("" if plan.hosts else "    # the description names none: write the real one here"),
     ]
     if plan.params:
-        lines += ["params:", *(f"  {name}: {rule}" for name, rule in plan.params.items())]
+        lines += ["params:", *(f"  {word(name)}: {rule}" for name, rule in plan.params.items())]
     if plan.kinds:
         lines += ["resources:", *(_kind(plan, kind) for kind in plan.kinds.values())]
     bodies = sorted(
@@ -112,13 +120,13 @@ def _kind(plan: Plan, kind: Kind) -> str:
     name = "/".join(f"{{{each}}}" for each in kind.names)
     above = f", in: [{plan.kinds[kind.above].name}]" if kind.above else ""
     at = "" if kind.at in plan.unclaimed else f", at: [{quoted(kind.at)}]"
-    return f"  {kind.name}: {{id: {quoted(name)}{above}{at}}}"
+    return f"  {word(kind.name)}: {{id: {quoted(name)}{above}{at}}}"
 
 
 def _action(plan: Plan, entry: Entry) -> list[str]:
     operation, proposal = entry.operation, entry.proposal
     lines = [
-        f"  - id: {entry.id}",
+        f"  - id: {word(entry.id)}",
         f"    title: {quoted(plain(operation.summary)[:80] or re.sub('[/_]', ' ', entry.id))}",
         f"    match: {{method: {operation.method}, path: {quoted(entry.route.path)}}}",
     ]

@@ -16,7 +16,7 @@ MAX_ID = 2000
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 RESERVED = frozenset(
     {
-        *("Action", "Agent", "Envelope", "Group", "Limits", "Money", "Now", "Person", "Team"),
+        *("Action", "Agent", "Envelope", "Group", "Limits", "Money", "Now", "Person", "Program", "Team"),
         *("Recent", "Spent"),
         *("Bool", "Boolean", "Entity", "EntityOrCommon", "Extension", "Long", "Record", "Set", "String"),
     }

@@ -1,4 +1,4 @@
-"""One browser, one page, one server for all tests of the pages; for each a new gateway and an emptied page."""
+"""One browser, page and server for all tests of the pages; a new gateway and an emptied page for each."""
 
 import base64
 from collections.abc import AsyncIterator

@@ -53,7 +53,7 @@ async def court() -> AsyncIterator[Court]:
     app = web.Application()
     app.router.add_post("/fits", made.judge)
     app.router.add_route("*", "/elsewhere", says('{"fits": true}'))
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -5,9 +5,12 @@ import pytest
 from gateway.errors import Refusal
 from gateway.model import Caller, Request, Unit
 from gateway.templates import Library
+from gateway.templates.compiled import Compiled
 from tests.templates_yaml.walk import FOLDER
 
-LIBRARY = Library.load([FOLDER / f"{name}.yaml" for name in ("github", "playground", "stripe")])
+LIBRARY = Library.load(
+    [FOLDER / f"{name}.yaml" for name in ("github", "playground", "stripe")], compiled=Compiled.usual()
+)
 
 
 def test_nothing_that_only_reads_is_in_a_dangerous_group() -> None:

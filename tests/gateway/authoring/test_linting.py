@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.authoring.findings import Severity
 from gateway.authoring.linting import lint
-from gateway.loading import shipped_templates
 from tests.gateway.authoring.lint_shop import template
 
 
@@ -17,12 +15,6 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 def names(*files: Path, overlays: dict[str, tuple[Path, ...]] | None = None) -> list[str]:
     return [finding.name for finding in lint(files, {}, overlays or {})]
-
-
-@pytest.mark.whole
-def test_what_ships_has_no_errors() -> None:
-    found = lint(list(shipped_templates().values()), {}, {})
-    assert [str(each) for each in found if each.severity is Severity.ERROR] == []
 
 
 def test_a_broken_action_does_not_hide_what_is_doubtful_in_the_others(tmp_path: Path) -> None:

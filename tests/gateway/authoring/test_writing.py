@@ -1,9 +1,11 @@
 """How a draft is written down."""
 
+import pytest
+
 from gateway.authoring.naming import kinds, routes
 from gateway.authoring.operations import Operation
 from gateway.authoring.words import propose
-from gateway.authoring.writing import Entry, Plan, quoted, written
+from gateway.authoring.writing import Entry, Plan, quoted, word, written
 from gateway.templates.yaml12 import parse_yaml
 
 
@@ -43,3 +45,11 @@ def test_a_text_stays_a_text_whatever_it_says() -> None:
         node = parse_yaml(f"[{quoted(text)}]".encode(), "x").value
         assert isinstance(node, list)
         assert node[0].value == text
+
+
+@pytest.mark.parametrize(
+    "name", ["true", "False", "null", "Null", "~", "12", "1e3", ".inf", "tea", "to/be", "a-b"]
+)
+def test_a_name_is_read_as_a_name(name: str) -> None:
+    read = parse_yaml(f"{word(name)}: {word(name)}".encode(), "x")
+    assert [(key.text, value.value) for key, value in read.value.items()] == [(name, name)]
