@@ -91,6 +91,13 @@ CREATE TABLE program_signatures (
 ) STRICT
 """
 
+DELIVERIES = """
+CREATE TABLE deliveries (
+    envelope TEXT NOT NULL, kind TEXT NOT NULL, channel TEXT NOT NULL, person TEXT NOT NULL,
+    state TEXT NOT NULL, attempts INTEGER NOT NULL, error TEXT, queued_at INTEGER NOT NULL,
+    at INTEGER NOT NULL, next_at INTEGER NOT NULL, PRIMARY KEY (envelope, kind, channel, person)
+) STRICT
+"""
 
 EPOCH = """CREATE TABLE epoch (
     only_one INTEGER PRIMARY KEY CHECK (only_one = 1), lineage TEXT NOT NULL, count INTEGER NOT NULL
@@ -130,6 +137,9 @@ BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END
     REVIEWS,
     PROGRAMS,
     PROGRAM_SIGNATURES,
+    DELIVERIES,
+    "CREATE INDEX deliveries_queued ON deliveries(channel, next_at) WHERE state = 'queued'",
+    "CREATE INDEX deliveries_by_time ON deliveries(at)",
 )
 """Tables and indexes that the second version added, as a new database gets them too."""
 
