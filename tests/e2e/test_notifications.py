@@ -1,4 +1,4 @@
-"""From an agent's request to a webhook and a mail, through a whole gateway; and what an agent hears in vain."""
+"""From an agent's request to a webhook and a mail, through a whole gateway."""
 
 import asyncio
 import base64
