@@ -41,7 +41,7 @@ def read_notifications(node: Yaml | None) -> Notifications:
     channels = problems.attempt(_channels, fields.get("channels")) or {}
     rules = [problems.attempt(_rule, item, channels) for item in items(fields.get("rules"))]
     values = problems.attempt(fields.flag, "values")
-    allow = [problems.attempt(network, item) for item in items(fields.get("allow"))]
+    allow: list[Any] = [problems.attempt(network, item) for item in items(fields.get("allow"))]
     problems.attempt(fields.finish)
     problems.raise_if_any()
     return Notifications(channels, tuple(rule for rule in rules if rule), bool(values), tuple(allow))

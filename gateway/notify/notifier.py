@@ -173,7 +173,8 @@ class Notifier:
     async def _note(self, envelope: Envelope, group: tuple[Delivery, ...], outcome: Outcome) -> None:
         first, now = group[0], self.store.now()
         again = _again(first, outcome, now, envelope.expires_at)
-        state, error = ("queued", told(outcome)[1]) if again is not None else told(outcome)
+        state, error = told(outcome)
+        state = state if again is None else "queued"
         await self.store.apply(Delivered(group, state, now, error, again))
         if first.kind == "asked":
             await self._after_asking(envelope.id, went=not isinstance(outcome, Failed), last=again is None)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+from tests.faults.killing import free_port
 from tests.gateway.notify.conftest import Receiver, receiver, says
 from tests.kit.inprocess import Inside, inside
 
@@ -33,9 +34,10 @@ class Mailbox:
 @pytest.fixture
 async def mailbox() -> AsyncIterator[tuple[Mailbox, int]]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
+    port = free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    yield box, controller.server.sockets[0].getsockname()[1]
+    yield box, port
     await asyncio.to_thread(controller.stop)
 
 
@@ -71,7 +73,7 @@ async def test_people_are_told_and_told_again_when_it_is_decided(
         assert told["data"]["text"].startswith("Place order …")
         assert link in box.mails[0].get_body(("html", "plain")).get_content()
         await made.person.approve(envelope)
-        assert (await sending).status == 200
+        assert (await sending).status == 201
         await made.until(lambda: types(receiver) == ["approval.asked", "approval.decided"])
         assert len(box.mails) == 1
         states = {one.channel: one.state for one in await made.service.store.deliveries(envelope)}
@@ -102,7 +104,7 @@ async def test_the_agent_is_told_at_once_that_nobody_could_be_told(
         (envelope,) = await made.held()
         assert told["envelope"] == envelope
         await made.person.approve(envelope)
-        assert (await order(made)).status == 200
+        assert (await order(made)).status == 201
 
 
 async def test_a_changed_file_brings_the_channel_it_names(tmp_path: Path, receiver: Receiver) -> None:
