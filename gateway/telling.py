@@ -14,9 +14,8 @@ from gateway.rules import Rules, Stake, approvers, delegates, glass_breakers
 from gateway.store.contract import Delivery, Store, Tell
 
 
-def asked_now(rules: Rules, directory: Directory, stake: Stake) -> list[str]:
-    """Who may sign it, in their own name or in somebody's place; if nobody may, who can break glass."""
-    signers = approvers(rules, directory, stake)
+def asked(rules: Rules, directory: Directory, stake: Stake, signers: list[str]) -> list[str]:
+    """The signers and who signs in somebody's place; if nobody is left, who can break glass."""
     lent = [one.delegate for one in delegates(rules, directory, stake)]
     return list(dict.fromkeys([*signers, *lent])) or glass_breakers(rules, directory, stake)
 
@@ -27,12 +26,12 @@ def topic_of(stake: Stake) -> Topic:
     return Topic(stake.mapped.service, groups, stake.intent_risk, stake.at)
 
 
-def may_be_told(reach: Reach, rules: Rules, directory: Directory, stake: Stake, later: list[str]) -> bool:
-    """Whether anybody who may sign it, now or later, has a way to hear of it."""
+def may_be_told(reach: Reach, rules: Rules, directory: Directory, stake: Stake, signers: list[str]) -> bool:
+    """Whether anybody who may let it pass, now or later, has a way to hear of it."""
     settings = rules.settings.notifications
     if not settings.channels:
         return True
-    people = [*asked_now(rules, directory, stake), *later]
+    people = asked(rules, directory, stake, signers)
     return reach.anybody(settings, topic_of(stake), people, rules.policy.belongs)
 
 
@@ -43,7 +42,7 @@ def to_tell(
     settings, now = rules.settings.notifications, stake.at
     if not settings.channels and not reach.personal:
         return ()
-    people = asked_now(rules, directory, stake)
+    people = asked(rules, directory, stake, approvers(rules, directory, stake))
     found = reach.told(settings, topic_of(stake), people, rules.policy.belongs)
     return tuple(Delivery(envelope.id, "asked", one.channel, one.person, now, now, now) for one in found)
 
