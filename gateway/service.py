@@ -35,6 +35,7 @@ from gateway.desk.batching import Batching
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
@@ -47,9 +48,10 @@ from gateway.history import History
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
 from gateway.keeping import Keeping
-from gateway.keys import load_keys, load_token, private_folder, write_private
+from gateway.keys import load_keys, load_push_key, load_token, private_folder, write_private
 from gateway.loading import files_in_force, load_rules, ui_folder
 from gateway.metrics import Metrics
+from gateway.notify.encryption import public_point
 from gateway.operating import Operating
 from gateway.operator_socket import OperatorSocket
 from gateway.pausing import Pausing
@@ -331,6 +333,7 @@ class Service:
             self.operating,
             self.history,
             self.granting,
+            self._devices(),
         )
         self.reloader = Reloader(
             self.store,
@@ -340,6 +343,12 @@ class Service:
             self._now_rules,
             self._take,
             self._stamps,
+        )
+
+    def _devices(self) -> Devices:
+        key = public_point(load_push_key(self.paths.keys))
+        return Devices(
+            self.store, self.directory, key, lambda: self._rules.settings.notifications.push_services
         )
 
     def _changing(self, rp_id: str, deciding: Deciding) -> Changing:

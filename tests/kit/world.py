@@ -21,6 +21,7 @@ from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
@@ -255,6 +256,9 @@ class World:
         self.operating = Operating(
             store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing, self.granting
         )
+        self.devices = Devices(
+            store, self.directory, PUSH_KEY, lambda: self.settings.notifications.push_services
+        )
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -274,6 +278,7 @@ class World:
             self.operating,
             self.history,
             self.granting,
+            self.devices,
         )
 
     def rules(self) -> Rules:
