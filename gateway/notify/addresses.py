@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 import aiohttp
@@ -40,7 +41,8 @@ class Destination:
     def _socket(self, found: tuple[Any, ...]) -> socket.socket:
         """The last look at an address before anything is sent there."""
         family, kind, protocol, _, address = found
-        if (address[0], address[1]) not in self.addresses:
+        checked = {(ip_address(host), port) for host, port in self.addresses}
+        if (ip_address(address[0].partition("%")[0]), address[1]) not in checked:
             raise OSError("the address is not the one that was checked")
         return socket.socket(family, kind, protocol)
 
@@ -71,9 +73,9 @@ class _Pinned(AbstractResolver):
 
 
 async def find(url: str, dialer: Dialer) -> Destination:
-    """Where this URL leads now; Forbidden unless it is plain https to an address that the dialer lets through.
+    """Where this URL leads now; Forbidden unless it is https to an address that the dialer lets through.
 
-    http is for this machine alone, and its addresses have to be let through as well. Raises OSError where
+    http is for this machine alone, whose addresses have to be let through as well. Raises OSError where
     the name cannot be looked up.
     """
     parsed = checked(url)

@@ -276,6 +276,32 @@ class ProgramSignature:
     at: int
 
 
+type DeliveryKind = Literal["asked", "decided", "test"]
+type DeliveryState = Literal["queued", "sent", "accepted", "failed", "seen"]
+
+OVER = "over"
+"""The error of what was not sent, because nothing was to be decided any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One person is told of one envelope over one channel; queued, it is tried from `next_at` on.
+
+    `seen` is what they were told of once they have opened its page. A test is of no envelope.
+    """
+
+    envelope: str
+    kind: DeliveryKind
+    channel: str
+    person: str
+    queued_at: int
+    at: int
+    next_at: int
+    state: DeliveryState = "queued"
+    attempts: int = 0
+    error: str | None = None
+
+
 # What can change. Each is one conditional write.
 
 
@@ -289,6 +315,8 @@ class Open:
     envelope: Envelope
     caps: Caps
     reserved: Reserved | None = None
+    tell: tuple[Delivery, ...] = ()
+    """Who is to be told of it, queued with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +483,46 @@ class TakeAnswer:
 
     envelope: str
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """More people are to be told; who was told, or is to be, is not told again over the same channel."""
+
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How one try went, for everybody whom it told; None in `next_at` where it was the last."""
+
+    tried: tuple[Delivery, ...]
+    state: DeliveryState
+    at: int
+    error: str | None = None
+    next_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SawPage:
+    """Somebody opened the page of an envelope."""
+
+    envelope: str
+    person: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """What is decided is not asked any more; whoever was told over one of these channels is told so, once.
+
+    Of one envelope, or of all that were told of since a moment.
+    """
+
+    channels: tuple[str, ...]
+    at: int
+    envelope: str | None = None
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -747,6 +815,10 @@ type Change = (
     | Keep
     | Answered
     | TakeAnswer
+    | Tell
+    | Delivered
+    | SawPage
+    | Conclude
     | AddAgent
     | AddToken
     | RevokeTokens
@@ -929,6 +1001,18 @@ class Store(Protocol):
     async def open_reviews(self) -> int: ...
     async def reviews(self, limit: int = 100) -> list[Review]:
         """Those that are open first, the oldest of them first; then those closed last."""
+        ...
+
+    async def deliveries_due(self, channel: str, now: int, limit: int) -> list[Delivery]:
+        """Queued for this channel, the longest due first."""
+        ...
+
+    async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[Delivery]:
+        """Of one envelope or of all, the last changed first; tests are left out."""
+        ...
+
+    async def last_deliveries(self) -> dict[str, Delivery]:
+        """Of each channel the one that went or failed last, tests among them."""
         ...
 
     async def programs(self) -> list[Program]: ...

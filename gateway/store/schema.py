@@ -99,6 +99,13 @@ CREATE TABLE push_subscriptions (
 ) STRICT
 """
 
+DELIVERIES = """
+CREATE TABLE deliveries (
+    envelope TEXT NOT NULL, kind TEXT NOT NULL, channel TEXT NOT NULL, person TEXT NOT NULL,
+    state TEXT NOT NULL, attempts INTEGER NOT NULL, error TEXT, queued_at INTEGER NOT NULL,
+    at INTEGER NOT NULL, next_at INTEGER NOT NULL, PRIMARY KEY (envelope, kind, channel, person)
+) STRICT
+"""
 
 EPOCH = """CREATE TABLE epoch (
     only_one INTEGER PRIMARY KEY CHECK (only_one = 1), lineage TEXT NOT NULL, count INTEGER NOT NULL
@@ -142,6 +149,9 @@ BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END
     """CREATE TRIGGER a_revoked_passkey_ends_its_browsers AFTER UPDATE OF revoked_at ON credentials
 WHEN NEW.revoked_at IS NOT NULL
 BEGIN DELETE FROM push_subscriptions WHERE credential_id = NEW.id; END""",
+    DELIVERIES,
+    "CREATE INDEX deliveries_queued ON deliveries(channel, next_at) WHERE state = 'queued'",
+    "CREATE INDEX deliveries_by_time ON deliveries(at)",
 )
 """Tables and indexes that the second version added, as a new database gets them too."""
 

@@ -29,10 +29,12 @@ from gateway.store import kept as _kept  # noqa: F401  # registers its changes
 from gateway.store import limits as _limits
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
 from gateway.store import programs as _programs  # noqa: F401  # it registers its changes
+from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store import records, schema, tallies
 from gateway.store import subscribing as _subscribing
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
+from gateway.store.deliveries import delivery_from
 from gateway.store.epoch import Epoch, Mark
 from gateway.subscriptions import Subscription
 
@@ -486,6 +488,30 @@ class SqliteStore:
             (limit,),
         )
         return [records.review_from(row) for row in rows]
+
+    async def deliveries_due(self, channel: str, now: int, limit: int) -> list[c.Delivery]:
+        rows = await self._all(
+            "SELECT * FROM deliveries WHERE state = 'queued' AND channel = ? AND next_at <= ? "
+            "ORDER BY next_at, rowid LIMIT ?",
+            (channel, now, limit),
+        )
+        return [delivery_from(row) for row in rows]
+
+    async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[c.Delivery]:
+        where = "kind <> 'test'" if envelope_id is None else "envelope = ?"
+        rows = await self._all(
+            f"SELECT * FROM deliveries WHERE {where} ORDER BY at DESC, rowid DESC LIMIT ?",  # noqa: S608  # our own words
+            (limit,) if envelope_id is None else (envelope_id, limit),
+        )
+        return [delivery_from(row) for row in rows]
+
+    async def last_deliveries(self) -> dict[str, c.Delivery]:
+        rows = await self._all(
+            "SELECT *, max(at) FROM deliveries WHERE state <> 'queued' AND coalesce(error, '') <> ? "
+            "GROUP BY channel",
+            (c.OVER,),
+        )
+        return {row["channel"]: delivery_from(row) for row in rows}
 
     async def programs(self) -> list[c.Program]:
         rows = await self._all("SELECT * FROM programs WHERE revoked_at IS NULL ORDER BY name")

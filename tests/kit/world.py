@@ -62,7 +62,7 @@ from gateway.store.sqlite import SqliteStore
 from gateway.timekeeper import recover
 from gateway.waiting import Waiting
 from tests.kit.clocks import START, FakeTime
-from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, RP_ID, a_mapped, a_request, body_of, with_header
+from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, PUSH_KEY, RP_ID, a_mapped, a_request, body_of, with_header
 
 ASK = Decision(Effect.STEP_UP, (PolicyReason("a-person", "A person signs this."),), 1)
 ALLOW = Decision(Effect.ALLOW, (PolicyReason("reads-pass"),))
