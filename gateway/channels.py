@@ -42,9 +42,16 @@ def read_notifications(node: Yaml | None) -> Notifications:
     rules = [problems.attempt(_rule, item, channels) for item in items(fields.get("rules"))]
     values = problems.attempt(fields.flag, "values")
     allow = [problems.attempt(network, item) for item in items(fields.get("allow"))]
+    services = [problems.attempt(_push_service, item) for item in items(fields.get("push_services"))]
     problems.attempt(fields.finish)
     problems.raise_if_any()
-    return Notifications(channels, tuple(rule for rule in rules if rule), bool(values), tuple(allow))
+    return Notifications(
+        channels,
+        tuple(rule for rule in rules if rule),
+        bool(values),
+        tuple(allow),
+        tuple(service for service in services if service),
+    )
 
 
 def network(node: Yaml) -> Any:
@@ -140,6 +147,20 @@ def _secret(node: Yaml) -> str:
             f"Make one: echo {SECRET_PREFIX}$(openssl rand -base64 32). Or name a variable: ${{NAME}}.",
         ) from None
     return secret
+
+
+def _push_service(node: Yaml) -> str:
+    """An origin, in the one spelling that browsers have for it."""
+    origin = text(node, "A push service")
+    parts = urlsplit(origin)
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not (parts.scheme == "https" or local) or origin != f"{parts.scheme}://{parts.netloc.lower()}":
+        raise ConfigError(
+            "a push service is named by its https origin, or http on this machine, without a path.",
+            node.place,
+            "Write it as https://push.example.",
+        )
+    return origin
 
 
 def _rule(node: Yaml, channels: Container[str]) -> NotificationRule:

@@ -170,6 +170,7 @@ class Notifications:
     rules: tuple[NotificationRule, ...] = ()
     values: bool = False
     allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    push_services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ LEVELS = (
             "payload",
             "batches",
             "passkeys",
+            "subscriptions",
             "problems",
             "units",
         ),
@@ -71,7 +72,7 @@ LEVELS = (
             "granting",
         ),
     ),
-    ("sockets", ("proxy", "addons", "web", "playground", "playground_tls", "operator_socket")),
+    ("sockets", ("proxy", "addons", "web", "notify", "playground", "playground_tls", "operator_socket")),
     ("the author's bench", ("authoring",)),
     ("the whole", ("service", "demo", "cli")),
 )

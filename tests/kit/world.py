@@ -37,6 +37,7 @@ from gateway.inside import Inside
 from gateway.keeping import Keeping
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
+from gateway.notify.encryption import public_point
 from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc
@@ -62,7 +63,18 @@ from gateway.store.sqlite import SqliteStore
 from gateway.timekeeper import recover
 from gateway.waiting import Waiting
 from tests.kit.clocks import START, FakeTime
-from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, PUSH_KEY, RP_ID, a_mapped, a_request, body_of, with_header
+from tests.kit.things import (
+    GATEWAY,
+    HOST,
+    KEYS,
+    ORIGIN,
+    PUSH_KEY,
+    RP_ID,
+    a_mapped,
+    a_request,
+    body_of,
+    with_header,
+)
 
 ASK = Decision(Effect.STEP_UP, (PolicyReason("a-person", "A person signs this."),), 1)
 ALLOW = Decision(Effect.ALLOW, (PolicyReason("reads-pass"),))
@@ -257,7 +269,7 @@ class World:
             store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing, self.granting
         )
         self.devices = Devices(
-            store, self.directory, PUSH_KEY, lambda: self.settings.notifications.push_services
+            store, self.directory, public_point(PUSH_KEY), lambda: self.settings.notifications.push_services
         )
         self.desk = GatewayDesk(
             store,
