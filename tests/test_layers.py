@@ -29,7 +29,7 @@ LEVELS = (
             "units",
         ),
     ),
-    ("files and clocks", ("settings", "config", "keys", "store", "installation")),
+    ("files and clocks", ("settings", "channels", "config", "keys", "store", "installation")),
     (
         "the moment",
         (
@@ -50,6 +50,7 @@ LEVELS = (
             "history",
             "grants",
             "consents",
+            "reach",
         ),
     ),
     (
@@ -70,6 +71,7 @@ LEVELS = (
             "desk",
             "judge",
             "granting",
+            "telling",
         ),
     ),
     ("sockets", ("proxy", "addons", "web", "notify", "playground", "playground_tls", "operator_socket")),

@@ -216,6 +216,14 @@ def grant_revoke(arguments: argparse.Namespace) -> int:
     return _show(arguments, answer, f"{arguments.grant} is revoked: people are asked again.")
 
 
+def notify_test(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "notify_test", channel=arguments.channel)
+    failed = answer["state"] == "failed"
+    said = f"{arguments.channel}: {clean(answer['error'])}." if failed else f"{arguments.channel}: sent."
+    _show(arguments, answer, said)
+    return 1 if failed else 0
+
+
 def audit_list(arguments: argparse.Namespace) -> int:
     answer = operate(
         arguments, "audit_list", chosen=arguments.filter, before=arguments.before, limit=arguments.limit

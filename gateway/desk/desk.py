@@ -16,6 +16,7 @@ from gateway.desk.deciding import MAY_DENY, Deciding
 from gateway.desk.delegating import Delegating
 from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
+from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
@@ -30,6 +31,7 @@ from gateway.metrics import Metrics
 from gateway.operating import Operating
 from gateway.pausing import By
 from gateway.payload import utc
+from gateway.reach import Reach
 from gateway.rules import LastChange, Rules, Stake, approvers, brought_by, delegates, is_administrator
 from gateway.store.contract import Review, Store
 
@@ -60,6 +62,8 @@ class GatewayDesk:
     operating: Operating
     history: History
     granting: Granting
+    reach: Reach
+    notifying: Notifying
     devices: Devices
 
     def __post_init__(self) -> None:
@@ -153,6 +157,7 @@ class GatewayDesk:
 
     async def sign(self, session: Session, envelope_id: str) -> dict[str, Any]:
         asked: dict[str, Any] = await self._or_row(self.deciding.sign(session, envelope_id))
+        await self.notifying.saw(session, envelope_id)
         return asked
 
     async def approve(
@@ -259,6 +264,12 @@ class GatewayDesk:
         known = self.directory.programs.values()
         return {"programs": [program_view(program) for program in known]}
 
+    async def notifications(self, session: Session) -> dict[str, Any]:
+        return await self.notifying.view(session)
+
+    async def test_notification(self, session: Session, channel: str) -> dict[str, Any]:
+        return await self.notifying.test(session, channel)
+
     async def change_begin(self, session: Session, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
         return await self.changing.begin(session, kind, asked)
 
@@ -338,11 +349,12 @@ class GatewayDesk:
             else self.board.last
         )
         yield Event(after, "hello", {"server_time": self._now()})
-        async for change in self.board.watch(after):
-            if change.envelope is None:
-                yield Event(change.id, "config", {})
-            else:
-                yield Event(change.id, "envelope", {"id": change.envelope, "state": change.state})
+        with self.reach.page_of(session.person):
+            async for change in self.board.watch(after):
+                if change.envelope is None:
+                    yield Event(change.id, "config", {})
+                else:
+                    yield Event(change.id, "envelope", {"id": change.envelope, "state": change.state})
 
     async def metrics(self, token: str) -> str:
         if not self.metrics_kept.admits(token):

@@ -31,13 +31,11 @@ class Channel(Protocol):
     """One destination of the operator's, told once for all; or, if `personal`, one of each person's own."""
 
     personal: bool
+    withdraws: bool
+    """Whether it can take back, or follow up, what it said, once that is decided."""
 
     async def send(self, message: Message, to: str) -> Outcome:
         """`to` is the person, where the channel is personal. Never raises for what a server does."""
-        ...
-
-    def takes(self, message: Message) -> bool:
-        """Whether this kind of message is for it: not every channel can say that something was decided."""
         ...
 
     def has(self, person: str) -> bool:

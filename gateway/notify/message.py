@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from gateway.envelopes import Envelope
 from gateway.payload import utc
+from gateway.store.contract import DeliveryKind
 
 MAX_TITLE, MAX_TEXT = 120, 600
 MORE = "…"
 
-type Kind = Literal["asked", "decided", "test"]
+type Kind = DeliveryKind | Literal["test"]
 
 _MARKUP = r"""@#<>&*_`~[]()|\/"'${}!"""
 _STAND_INS = str.maketrans(
@@ -49,7 +50,9 @@ class Limit:
     text: int
 
 
-def message_of(envelope: Envelope, kind: Kind, *, origin: str, now: int, values: bool = False) -> Message:
+def message_of(
+    envelope: Envelope, kind: DeliveryKind, *, origin: str, now: int, values: bool = False
+) -> Message:
     """What people are told of an envelope; with `values` also the values that no template hides."""
     said = _sentence(envelope, values=values)
     names = f"{plain(envelope.service)}, risk {envelope.intent_risk}"
@@ -92,15 +95,13 @@ def trial_message(name: str, *, origin: str, now: int) -> Message:
     )
 
 
-def fitted(message: Message, limit: Limit, escape: Callable[[str], str] = str) -> tuple[str, str]:
-    """Title and body as this channel takes them: escaped first, then cut. The link is never cut."""
-    title = _cut_escaped(message.title, limit.title, escape)
-    link = escape(message.link)
-    room = limit.text - len(link) - 1
+def fitted(message: Message, limit: Limit, measure: Callable[[str], int] = len) -> tuple[str, str]:
+    """Title and body that this channel takes, by their length as it will escape them. A link is never cut."""
+    room = limit.text - measure(f"\n{message.link}")
     if room < 0:
         raise ValueError("the channel takes less than a link")
-    text = _cut_escaped(message.text, room, escape)
-    return title, f"{text}\n{link}" if text else link
+    title, text = _cut(message.title, limit.title, measure), _cut(message.text, room, measure)
+    return title, f"{text}\n{message.link}" if text else message.link
 
 
 def plain(value: str) -> str:
@@ -124,15 +125,11 @@ def _left(seconds: int) -> str:
     return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"  # noqa: PLR2004  # two hours
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + MORE
-
-
-def _cut_escaped(text: str, most: int, escape: Callable[[str], str]) -> str:
-    """The longest beginning that fits when it is escaped: an escape is never cut in two."""
-    if len(escape(text)) <= most:
-        return escape(text)
+def _cut(text: str, most: int, measure: Callable[[str], int] = len) -> str:
+    """The longest beginning that fits, with a mark where something is missing; nothing if not even that."""
+    if measure(text) <= most:
+        return text
     kept = text[: max(0, most)]
-    while kept and len(escape(kept) + MORE) > most:
+    while kept and measure(kept + MORE) > most:
         kept = kept[:-1]
-    return escape(kept) + MORE if kept else ""
+    return kept + MORE if kept else ""

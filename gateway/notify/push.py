@@ -29,6 +29,9 @@ from gateway.notify.vapid import authorization
 from gateway.store.contract import Done, RemoveSubscription, Store
 from gateway.subscriptions import Subscription, service_of
 
+PUSH = "push"
+"""What the channel is called where deliveries are listed."""
+
 ROOM = 3000
 """Bytes that every message has before it is encrypted: push services take 4096 after that."""
 
@@ -70,13 +73,13 @@ class Push:
     poster: Poster
     key: ec.EllipticCurvePrivateKey
     contact: str | None
-    services: Callable[[], Sequence[str]]
+    services: Sequence[str]
     now: Callable[[], int]
 
     async def send(self, subscription: Subscription, message: bytes, ttl: int, topic: str) -> Pushed:
         """Never raises for what a push service does or does not do."""
         try:
-            service_of(subscription.endpoint, self.services())
+            service_of(subscription.endpoint, self.services)
             body = self._encrypted(subscription, message)
             reply = await self.poster.post(
                 subscription.endpoint, body, self._headers(subscription, ttl, topic)
@@ -123,12 +126,10 @@ class PushChannel:
     store: Store
     directory: Directory
     personal: bool = True
+    withdraws: bool = True
 
     def has(self, person: str) -> bool:
         return person in self.directory.subscriptions
-
-    def takes(self, message: Message) -> bool:
-        return True
 
     async def send(self, message: Message, to: str) -> Outcome:
         """Accepted if one of the person's browsers will have it: they are one person."""

@@ -276,7 +276,7 @@ class ProgramSignature:
     at: int
 
 
-type DeliveryKind = Literal["asked", "decided", "test"]
+type DeliveryKind = Literal["asked", "decided"]
 type DeliveryState = Literal["queued", "sent", "accepted", "failed", "seen"]
 
 OVER = "over"
@@ -287,7 +287,7 @@ OVER = "over"
 class Delivery:
     """One person is told of one envelope over one channel; queued, it is tried from `next_at` on.
 
-    `seen` is what they were told of once they have opened its page. A test is of no envelope.
+    `seen` is what they were told of once they have opened its page.
     """
 
     envelope: str
@@ -1008,11 +1008,11 @@ class Store(Protocol):
         ...
 
     async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[Delivery]:
-        """Of one envelope or of all, the last changed first; tests are left out."""
+        """Of one envelope or of all, the last changed first."""
         ...
 
     async def last_deliveries(self) -> dict[str, Delivery]:
-        """Of each channel the one that went or failed last, tests among them."""
+        """Of each channel the one that went or failed last."""
         ...
 
     async def programs(self) -> list[Program]: ...

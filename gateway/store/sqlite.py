@@ -29,8 +29,8 @@ from gateway.store import kept as _kept  # noqa: F401  # registers its changes
 from gateway.store import limits as _limits
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
 from gateway.store import programs as _programs  # noqa: F401  # it registers its changes
-from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store import records, schema, tallies
+from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store import subscribing as _subscribing
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
@@ -498,10 +498,9 @@ class SqliteStore:
         return [delivery_from(row) for row in rows]
 
     async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[c.Delivery]:
-        where = "kind <> 'test'" if envelope_id is None else "envelope = ?"
         rows = await self._all(
-            f"SELECT * FROM deliveries WHERE {where} ORDER BY at DESC, rowid DESC LIMIT ?",  # noqa: S608  # our own words
-            (limit,) if envelope_id is None else (envelope_id, limit),
+            "SELECT * FROM deliveries WHERE (? IS NULL OR envelope = ?) ORDER BY at DESC, rowid DESC LIMIT ?",
+            (envelope_id, envelope_id, limit),
         )
         return [delivery_from(row) for row in rows]
 

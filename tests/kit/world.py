@@ -23,6 +23,7 @@ from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
 from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
+from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
@@ -37,12 +38,15 @@ from gateway.inside import Inside
 from gateway.keeping import Keeping
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
+from gateway.notify.channel import Channel
+from gateway.notify.notifier import Notifier
 from gateway.notify.encryption import public_point
 from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
 from gateway.policy import Fragment, NoFragment, Signing
+from gateway.reach import Reach
 from gateway.releasing import Releaser
 from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, Rules
@@ -202,6 +206,7 @@ class World:
         self.courier = PlayedCourier()
         self.passkeys: dict[str, SoftPasskey] = {}
         self.tokens: dict[str, str] = {}
+        self.channels: dict[str, Channel] = {}
         self.wire(self.sqlite)
 
     def _database(self) -> SqliteStore:
@@ -225,6 +230,8 @@ class World:
         self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID, self.history)
         self.sender = Sender(store, KEYS, self.directory, self.board, self.releaser, self.courier)
         self.keeping = Keeping(store, KEYS, self.board, GATEWAY)
+        self.reach = Reach()
+        self.notifier = Notifier(store, self.board, self.rules, self.reach, lambda _settings: self.channels)
         self.waiting = Waiting(
             store,
             KEYS,
@@ -235,6 +242,7 @@ class World:
             GATEWAY,
             RP_ID,
             asyncio.get_running_loop().time,
+            self.reach,
         )
         self.inside = Inside(store, self.board, self.keeping, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()
@@ -290,6 +298,8 @@ class World:
             self.operating,
             self.history,
             self.granting,
+            self.reach,
+            Notifying(store, self.directory, self.rules, self.notifier),
             self.devices,
         )
 

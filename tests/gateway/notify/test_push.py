@@ -58,7 +58,7 @@ class PlayedPoster:
 
 
 def push_over(poster: Any, *services: str, now: int = START) -> Push:
-    return Push(poster, PUSH_KEY, CONTACT, lambda: services, lambda: now)
+    return Push(poster, PUSH_KEY, CONTACT, services, lambda: now)
 
 
 # What goes out.
@@ -224,7 +224,7 @@ def channel(world: World, poster: Any) -> PushChannel:
 async def test_whoever_turned_a_browser_on_is_told_and_nobody_else(world: World) -> None:
     poster = PlayedPoster()
     told = channel(world, poster)
-    assert (told.personal, told.takes(asked()), told.has("Mika")) == (True, True, False)
+    assert (told.personal, told.withdraws, told.has("Mika")) == (True, True, False)
     await turn_on(world, FCM, FCM + "2")
     assert (told.has("Mika"), told.has("Noor")) == (True, False)
     assert await told.send(asked(), "Mika") == Accepted()

@@ -47,6 +47,7 @@ BODIES: dict[str, JsonObject] = {
     "/api/v1/people/revoke": {"person": "tomo"},
     "/api/v1/people/cancel-recovery": {"person": "tomo"},
     "/api/v1/keys/revoke": {"credential": "AQ"},
+    "/api/v1/notifications/test": {"channel": "team-mail"},
     "/api/v1/changes/begin": {"kind": "agent/resume", "asked": {"agent": "ci-bot"}},
     "/api/v1/changes/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
@@ -70,6 +71,7 @@ OWN_GETS = [
     "/api/v1/grants",
     "/api/v1/delegations",
     "/api/v1/reviews",
+    "/api/v1/notifications",
     "/api/v1/programs",
     "/api/v1/push/key",
     "/api/v1/push/subscriptions",
@@ -232,6 +234,12 @@ class FakeDesk:
 
     async def programs(self, session: Session) -> JsonObject:
         return self._asked("programs", session)
+
+    async def notifications(self, session: Session) -> JsonObject:
+        return self._asked("notifications", session)
+
+    async def test_notification(self, session: Session, channel: str) -> JsonObject:
+        return self._asked("test_notification", session, channel)
 
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         return self._asked("change_begin", session, kind, asked)
