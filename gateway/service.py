@@ -368,12 +368,14 @@ class Service:
         """A notification reaches the gateway's own listeners as little as an agent's request does."""
         dialer = Dialer(allowed=settings.allow, denied=self._listeners)
         poster = Poster(dialer, self.settings.upstream.ca)
+        self.notifier.add_own(PUSH, self._browsers(settings, poster))
+        return channels_of(settings.channels, os.environ, poster, self.store.now)
+
+    def _browsers(self, settings: Notifications, poster: Poster) -> Channel:
         origin = self.settings.origin
         contact = origin if origin.startswith("https://") else None
         push = Push(poster, self.push_key, contact, settings.push_services, self.store.now)
-        browsers = PushChannel(push, self.store, self.directory)
-        self.reach.personal[PUSH] = browsers.has
-        return {**channels_of(settings.channels, os.environ, poster, self.store.now), PUSH: browsers}
+        return PushChannel(push, self.store, self.directory)
 
     def _devices(self) -> Devices:
         key = public_point(self.push_key)
