@@ -58,7 +58,7 @@ class Known:
 
 
 class Directory:
-    """Agents, their tokens, people with their browsers, and programs: what the store says, refreshed after every change."""
+    """Agents with tokens, people with browsers, programs: what the store says, also after every change."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -51,7 +51,7 @@ def load_keys(folder: Path) -> Keys:
 
 
 def load_push_key(folder: Path) -> ec.EllipticCurvePrivateKey:
-    """What signs messages to push services. Browsers are bound to it: with another one they are turned on anew."""
+    """What signs messages to push services. Browsers are bound to it: another one reaches none of them."""
     path = folder / "push.key"
     fresh = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(KEY_BYTES)
     data = _private(path, fresh)

@@ -54,10 +54,10 @@ from gateway.loading import files_in_force, load_rules, ui_folder
 from gateway.metrics import Metrics
 from gateway.notify.channel import Channel
 from gateway.notify.channels import channels_of, check
+from gateway.notify.encryption import public_point
 from gateway.notify.notifier import Notifier
 from gateway.notify.posting import Poster
 from gateway.notify.push import PUSH, Push, PushChannel
-from gateway.notify.encryption import public_point
 from gateway.operating import Operating
 from gateway.operator_socket import OperatorSocket
 from gateway.pausing import Pausing

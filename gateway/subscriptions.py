@@ -41,7 +41,7 @@ class Subscription:
 
 
 def service_of(endpoint: str, own: Sequence[str] = ()) -> str:
-    """The host of the push service; ValueError unless it is a known one, or one of the operator's `own` origins."""
+    """The push service's host; ValueError unless it is a known one, or one of the `own` origins."""
     if len(endpoint) > MAX_ENDPOINT or not (endpoint.isascii() and endpoint.isprintable()):
         raise _no_service()
     try:
@@ -58,7 +58,7 @@ def service_of(endpoint: str, own: Sequence[str] = ()) -> str:
 
 
 def check_keys(p256dh: bytes, auth: bytes) -> None:
-    """ValueError unless a message can be encrypted to these: a point of the curve, and a secret of its length."""
+    """ValueError unless a message can be encrypted to them: a point of the curve, a secret of its length."""
     ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), p256dh)
     if p256dh[:1] != b"\x04" or len(auth) != AUTH_BYTES:
         raise ValueError("The keys are not those of a push subscription.")

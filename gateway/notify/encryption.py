@@ -1,4 +1,4 @@
-"""RFC 8291: a message that one browser alone can read, and that its push service carries without knowing it."""
+"""RFC 8291: a message that one browser alone can read, and that its push service carries unread."""
 
 import struct
 

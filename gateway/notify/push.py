@@ -68,7 +68,7 @@ class Poster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """`services` are origins that the operator added to the known ones; `contact` is for who runs a push service."""
+    """`services` are the operator's own push services; `contact` is for those who run the others."""
 
     poster: Poster
     key: ec.EllipticCurvePrivateKey
@@ -150,7 +150,10 @@ class PushChannel:
     async def _forget(self, browser: Subscription) -> None:
         """The push service says that the browser is not there any more; it is asked no second time."""
         row = Row(
-            Kind.PERSON, decision="device_gone", person="gateway", detail=f"{browser.person}, {browser.device}"
+            Kind.PERSON,
+            decision="device_gone",
+            person="gateway",
+            detail=f"{browser.person}, {browser.device}",
         )
         try:
             if isinstance(await self.store.apply(RemoveSubscription(browser.id), [row]), Done):
@@ -160,7 +163,7 @@ class PushChannel:
 
 
 def encoded(message: Message) -> bytes:
-    """What the service worker reads, within ROOM whatever stands in it: the text gives way, then the title."""
+    """What the service worker reads, within ROOM whatever it says: the text gives way, then the title."""
     said = {
         "title": message.title,
         "body": message.text,

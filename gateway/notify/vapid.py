@@ -16,7 +16,7 @@ HALF = 32
 def authorization(
     key: ec.EllipticCurvePrivateKey, *, audience: str, expires: int, contact: str | None
 ) -> str:
-    """The header, good for the push service of this origin until `expires`; `contact` is whom it may write to."""
+    """The header: for the push service of this origin, until `expires`; `contact` is whom it may write to."""
     claims: dict[str, Any] = {"aud": audience, "exp": expires}
     if contact is not None:
         claims["sub"] = contact

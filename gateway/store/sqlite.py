@@ -30,8 +30,8 @@ from gateway.store import limits as _limits
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
 from gateway.store import programs as _programs  # noqa: F401  # it registers its changes
 from gateway.store import records, schema, tallies
-from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store import subscribing as _subscribing
+from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
 from gateway.store.deliveries import delivery_from

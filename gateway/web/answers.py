@@ -17,8 +17,8 @@ UNAVAILABLE = DeskError(
 COMMON_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "manifest-src 'self'; worker-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types secondsig-worker"
+        "manifest-src 'self'; worker-src 'self'; form-action 'none'; base-uri 'none'; "
+        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types secondsig-worker"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -30,7 +30,9 @@ COMMON_HEADERS: Mapping[str, str] = {
         "camera=(), microphone=(), geolocation=()"
     ),
 }
-WORKER_POLICY = "default-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+WORKER_POLICY = (
+    "default-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
 """What the service worker may do: it shows what it was sent, and loads nothing, not even another script."""
 
 HSTS = "max-age=63072000"
@@ -64,7 +66,7 @@ def error_answer(error: DeskError, *, as_json: bool) -> web.Response:
 def protect(response: web.StreamResponse, *, https: bool) -> None:
     """Puts on what every answer carries.
 
-    Only a static file says for itself how it may be kept, and only the service worker has a policy of its own.
+    Only a file says for itself how it may be kept, and only the service worker has a policy of its own.
     """
     own = response.headers.get("Content-Security-Policy")
     for name, value in COMMON_HEADERS.items():

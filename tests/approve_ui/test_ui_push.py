@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.approve_ui.conftest import Phone
 from tests.approve_ui.fake_gateway import PUSH_KEY, UI, FakeGateway, a_browser
+from tests.approve_ui.steps import REGISTER
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -39,10 +40,7 @@ async def opened(page: Page, *, current: str | None = None, permission: str = "g
     )
     if current:
         await page.goto("/app/approvals")
-        await page.evaluate(
-            "() => navigator.serviceWorker.register(trustedTypes.createPolicy('secondsig-worker',"
-            "{createScriptURL: () => '/sw.js'}).createScriptURL('')).then(() => navigator.serviceWorker.ready)"
-        )
+        await page.evaluate(REGISTER)
     await page.goto("/app/approvals")
 
 
@@ -69,7 +67,10 @@ async def test_one_press_turns_notifications_on_and_another_off(page: Page, gate
 
 @pytest.mark.own_page
 async def test_a_device_that_is_lost_is_removed_from_another(page: Page, gateway: FakeGateway) -> None:
-    gateway.told = [a_browser(ENDPOINT, id="psh_2", device="This one"), a_browser("lost", device="<b>Lost</b>")]
+    gateway.told = [
+        a_browser(ENDPOINT, id="psh_2", device="This one"),
+        a_browser("lost", device="<b>Lost</b>"),
+    ]
     await opened(page, current=ENDPOINT)
     await expect(page.locator("#push header p")).to_contain_text("On.")
     row = page.locator("#push li")
@@ -117,14 +118,16 @@ async def test_who_blocked_notifications_is_told_how_to_allow_them(page: Page, g
 @pytest.mark.own_page
 @pytest.mark.parametrize(
     ("agent", "words"),
-    [("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0)", "Add to Home Screen"), ("Other", "takes no messages of sites")],
+    [
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0)", "Add to Home Screen"),
+        ("Other", "takes no messages of sites"),
+    ],
 )
 async def test_a_browser_without_push_says_what_to_do_instead(
     page: Page, gateway: FakeGateway, agent: str, words: str
 ) -> None:
-    await page.add_init_script(
-        f"delete globalThis.PushManager; Object.defineProperty(navigator, 'userAgent', {{ get: () => '{agent}' }})"
-    )
+    named = f"Object.defineProperty(navigator, 'userAgent', {{ get: () => {json.dumps(agent)} }})"
+    await page.add_init_script(f"delete globalThis.PushManager; {named}")
     await page.goto("/app/approvals")
     await expect(page.locator("#push header p")).to_contain_text(words)
     await expect(page.locator(TURN)).to_be_hidden()
@@ -145,10 +148,14 @@ async def test_the_app_is_offered_where_the_browser_can_install_it(page: Page, g
     assert await page.evaluate("window.prompted")
 
 
-async def test_nothing_but_our_worker_can_be_registered(page: Page, gateway: FakeGateway, phone: Phone) -> None:
+async def test_nothing_but_our_worker_can_be_registered(
+    page: Page, gateway: FakeGateway, phone: Phone
+) -> None:
     """Trusted Types: a string is refused, and there is one maker of addresses, of one name."""
     await page.goto("/app/approvals")
-    said = await page.evaluate("navigator.serviceWorker.register('/sw.js').then(() => 'registered', (e) => e.name)")
+    said = await page.evaluate(
+        "navigator.serviceWorker.register('/sw.js').then(() => 'registered', (e) => e.name)"
+    )
     assert said == "TypeError"
     other = "() => { try { trustedTypes.createPolicy('other', {}); } catch (e) { return e.name; } }"
     assert await page.evaluate(other) == "TypeError"
@@ -167,4 +174,3 @@ def test_the_apps_icons_are_there_in_the_sizes_it_names() -> None:
             assert each["sizes"] == f"{width}x{height}"
             sizes.add((width, each["purpose"]))
     assert sizes == {(192, "any"), (512, "any"), (512, "maskable")}
-

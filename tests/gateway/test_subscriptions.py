@@ -119,7 +119,13 @@ def test_the_operators_push_services_are_origins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://push.own.example", "https://push.own.example/x", "https://Push.example", "push.own.example", "https://"],
+    [
+        "http://push.own.example",
+        "https://push.own.example/x",
+        "https://Push.example",
+        "push.own.example",
+        "https://",
+    ],
 )
 def test_a_push_service_that_is_no_safe_origin_is_refused(tmp_path: Path, origin: str) -> None:
     text = f"notifications: {{push_services: ['{origin}']}}".encode()

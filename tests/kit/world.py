@@ -39,8 +39,8 @@ from gateway.keeping import Keeping
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
 from gateway.notify.channel import Channel
-from gateway.notify.notifier import Notifier
 from gateway.notify.encryption import public_point
+from gateway.notify.notifier import Notifier
 from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc

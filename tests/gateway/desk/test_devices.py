@@ -22,7 +22,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def turn_on(world: World, person: str = "Mika", **changes: str) -> dict[str, Any]:
-    told = {"endpoint": FCM, "p256dh": b64u(A_BROWSER.p256dh), "auth": b64u(A_BROWSER.auth), "device": "Phone"}
+    told = {
+        "endpoint": FCM,
+        "p256dh": b64u(A_BROWSER.p256dh),
+        "auth": b64u(A_BROWSER.auth),
+        "device": "Phone",
+    }
     added = await world.desk.add_push_subscription(world.session(person), **{**told, **changes})
     return dict(added["subscription"])
 
@@ -38,7 +43,9 @@ async def test_a_person_turns_a_browser_on_sees_it_and_turns_it_off(world: World
     assert added["endpoint_sha256"] == hashlib.sha256(FCM.encode()).hexdigest()
     await world.desk.remove_push_subscription(world.session("Mika"), added["id"])
     assert await listed(world) == []
-    on, off = [(await world.said(kind="person", decision=f"device_{what}"))[0] for what in ("added", "removed")]
+    on, off = [
+        (await world.said(kind="person", decision=f"device_{what}"))[0] for what in ("added", "removed")
+    ]
     assert (on["person"], on["detail"]) == ("Mika", "Phone, fcm.googleapis.com")
     assert (off["decision_method"], off["detail"]) == ("session", "Phone")
 

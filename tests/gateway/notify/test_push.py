@@ -163,9 +163,7 @@ def test_the_browser_is_told_names_a_tag_and_a_place_and_nothing_else() -> None:
 
 
 @settings(max_examples=60)
-@given(
-    st.text(max_size=2000), st.text(st.sampled_from('x"\\\x00\U0001f511\ud800\u202e'), max_size=4000)
-)
+@given(st.text(max_size=2000), st.text(st.sampled_from('x"\\\x00\U0001f511\ud800\u202e'), max_size=4000))
 def test_whatever_it_says_it_has_room_and_is_json(title: str, text: str) -> None:
     raw = encoded(replace(asked(), title=title, text=text))
     assert len(raw) <= ROOM
@@ -211,7 +209,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def turn_on(world: World, *endpoints: str) -> None:
     for number, endpoint in enumerate(endpoints):
         own = a_subscription(
-            id=f"psh_{number}", endpoint=endpoint, credential_id=world.passkeys["Mika"].id, device=f"No. {number}"
+            id=f"psh_{number}",
+            endpoint=endpoint,
+            credential_id=world.passkeys["Mika"].id,
+            device=f"No. {number}",
         )
         await world.store.apply(AddSubscription(own, 10))
     await world.directory.refresh()

@@ -56,7 +56,9 @@ async def test_one_that_is_refused_takes_nothing_away(store: TimedStore) -> None
 
 
 async def test_a_revoked_passkey_takes_its_browsers_along_and_gets_no_new_one(store: TimedStore) -> None:
-    noors = a_subscription(id="psh_2", endpoint=FCM + "2", person="Noor", credential_id=a_credential("Noor").id)
+    noors = a_subscription(
+        id="psh_2", endpoint=FCM + "2", person="Noor", credential_id=a_credential("Noor").id
+    )
     for each in (a_subscription(), noors):
         await store.apply(c.AddSubscription(each, 2))
     await store.apply(c.RevokeKey(a_credential().id, store.now()))

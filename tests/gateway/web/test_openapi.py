@@ -18,7 +18,13 @@ OPERATIONS = [
 
 def filled(path: str) -> str:
     """With names in the places of its parameters."""
-    names = {"{id}": ENVELOPE, "{name}": "ci-bot", "{grant}": GRANT, "{delegation}": LENT, "{subscription}": PUSHED}
+    names = {
+        "{id}": ENVELOPE,
+        "{name}": "ci-bot",
+        "{grant}": GRANT,
+        "{delegation}": LENT,
+        "{subscription}": PUSHED,
+    }
     for parameter, name in names.items():
         path = path.replace(parameter, name)
     return path
