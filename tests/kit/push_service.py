@@ -17,6 +17,7 @@ from tests.kit.push import a_subscription
 from tests.kit.things import PUSH_KEY
 
 PACKAGE = Path(__file__).parents[1] / "clients" / "node_modules" / "web-push-testing"
+OURS = public_point(PUSH_KEY)
 START = """
 const Server = require(process.argv[1] + "/src/server.js");
 const { PushApiModel } = require(process.argv[1] + "/src/PushApiModel.js");
@@ -47,9 +48,9 @@ class PushService:
                 process.kill()
             await process.wait()
 
-    async def subscribe(self) -> Subscription:
-        """A new browser, bound to our key."""
-        options = {"userVisibleOnly": "true", "applicationServerKey": b64u(public_point(PUSH_KEY))}
+    async def subscribe(self, key: bytes = OURS) -> Subscription:
+        """A new browser, bound to this key."""
+        options = {"userVisibleOnly": "true", "applicationServerKey": b64u(key)}
         said = (await self._ask("subscribe", options))["data"]
         keys = {name: from_b64u(said["keys"][name]) for name in ("p256dh", "auth")}
         return a_subscription(endpoint=said["endpoint"], **keys)
