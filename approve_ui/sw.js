@@ -35,6 +35,8 @@ async function open(url) {
   await (there ? there.focus() : self.clients.openWindow(place));
 }
 
+// A newer worker takes the place of an older one at once: neither holds anything.
+self.skipWaiting();
 self.addEventListener("push", (event) => event.waitUntil(show(read(event.data))));
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();

@@ -24,8 +24,8 @@ const installed = () => matchMedia("(display-mode: standalone)").matches || navi
 
 /** Draws the panel into `section`, an empty one, and keeps it right. */
 export async function mountPush(section) {
-  const panel = new Panel(section);
-  await panel.refresh();
+  await new Panel(section).refresh();
+  section.hidden = false;
 }
 
 class Panel {
@@ -37,7 +37,6 @@ class Panel {
     const title = el("h2", { id: "push-title" }, icon("bell"), " Notifications on this device");
     section.setAttribute("aria-labelledby", title.id);
     section.append(el("header", {}, title, this.said, this.turn), this.problem, this.others);
-    section.hidden = false;
     this.turn.addEventListener("click", () => this.press());
   }
 
