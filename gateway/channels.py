@@ -30,6 +30,7 @@ SECRET_BYTES = range(24, 65)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _APPRISE = re.compile(r"[a-z][a-z0-9]*://\S+")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -154,7 +155,7 @@ def _push_service(node: Yaml) -> str:
     origin = text(node, "A push service")
     parts = urlsplit(origin)
     local = parts.scheme == "http" and parts.hostname in LOOPBACK
-    if not (parts.scheme == "https" or local) or origin != f"{parts.scheme}://{parts.netloc.lower()}":
+    if not (parts.scheme == "https" or local) or not _ORIGIN.fullmatch(origin):
         raise ConfigError(
             "a push service is named by its https origin, or http on this machine, without a path.",
             node.place,

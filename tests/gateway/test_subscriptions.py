@@ -125,6 +125,8 @@ def test_the_operators_push_services_are_origins(tmp_path: Path) -> None:
         "https://Push.example",
         "push.own.example",
         "https://",
+        "https://mika@push.own.example",
+        "https://push.own.example:x",
     ],
 )
 def test_a_push_service_that_is_no_safe_origin_is_refused(tmp_path: Path, origin: str) -> None:
