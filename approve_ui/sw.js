@@ -2,7 +2,7 @@
 
 const UNREADABLE = { title: "A request waits", body: "Open Secondsig to see it.", tag: "unreadable", url: "/app/approvals", decided: false };
 const PLACE = /^\/(approve\/env_[0-9A-Za-z]{16,40}|app\/[a-z]+)$/;
-const SEEN_MS = 4000;
+const SEEN_MS = 2000;
 
 /** The message, if it is whole and leads to a page of ours; else words that say nothing of any request. */
 function read(data) {

@@ -1,13 +1,11 @@
 """“Notifications on this device”. No browser of a test machine reaches a push service: its part is played."""
 
 import json
-import struct
 
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.approve_ui.conftest import Phone
-from tests.approve_ui.fake_gateway import PUSH_KEY, UI, FakeGateway, a_browser
+from tests.approve_ui.fake_gateway import PUSH_KEY, FakeGateway, a_browser
 from tests.approve_ui.steps import REGISTER
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -148,9 +146,7 @@ async def test_the_app_is_offered_where_the_browser_can_install_it(page: Page, g
     assert await page.evaluate("window.prompted")
 
 
-async def test_nothing_but_our_worker_can_be_registered(
-    page: Page, gateway: FakeGateway, phone: Phone
-) -> None:
+async def test_nothing_but_our_worker_can_be_registered(page: Page, gateway: FakeGateway) -> None:
     """Trusted Types: a string is refused, and there is one maker of addresses, of one name."""
     await page.goto("/app/approvals")
     said = await page.evaluate(
@@ -159,18 +155,3 @@ async def test_nothing_but_our_worker_can_be_registered(
     assert said == "TypeError"
     other = "() => { try { trustedTypes.createPolicy('other', {}); } catch (e) { return e.name; } }"
     assert await page.evaluate(other) == "TypeError"
-    assert [problem for problem in phone.problems if "secondsig-worker" in problem]
-    phone.problems.clear()
-
-
-def test_the_apps_icons_are_there_in_the_sizes_it_names() -> None:
-    manifest = json.loads((UI / "static" / "manifest.webmanifest").read_text())
-    assert (manifest["display"], manifest["start_url"]) == ("standalone", "/app/approvals")
-    sizes = set()
-    for each in manifest["icons"]:
-        raw = (UI / each["src"].lstrip("/")).read_bytes()
-        if each["type"] == "image/png":
-            width, height = struct.unpack("!II", raw[16:24])
-            assert each["sizes"] == f"{width}x{height}"
-            sizes.add((width, each["purpose"]))
-    assert sizes == {(192, "any"), (512, "any"), (512, "maskable")}
