@@ -27,7 +27,7 @@ class DeviceRoutes:
         return [
             web.get(f"{PUSH}/key", own(self._key)),
             web.get(f"{PUSH}/subscriptions", own(self._listed)),
-            web.post(f"{PUSH}/subscriptions", own(self._add)),
+            web.post(f"{PUSH}/subscriptions/add", own(self._add)),
             web.post(f"{SUBSCRIPTION}/remove", own(self._remove)),
         ]
 

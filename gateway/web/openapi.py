@@ -425,9 +425,9 @@ def _devices() -> dict[str, Any]:
     named = {"name": "subscription", "in": "path", "required": True, "schema": TEXT}
     return {
         "/api/v1/push/key": {"get": _get("What a browser binds its subscription to", _object(key=BYTES))},
-        "/api/v1/push/subscriptions": {
-            "get": listed,
-            "post": _post("Tells a browser of yours from now on", _object(subscription=browser), **told),
+        "/api/v1/push/subscriptions": {"get": listed},
+        "/api/v1/push/subscriptions/add": {
+            "post": _post("Tells a browser of yours from now on", _object(subscription=browser), **told)
         },
         "/api/v1/push/subscriptions/{subscription}/remove": {
             "parameters": [named],

@@ -544,7 +544,7 @@ class FakeGateway:
             "stop-all": lambda _: {"paused": ["ci-bot"], "denied": [ENVELOPE]},
             "agents/ci-bot/pause": self._pause,
             "delegations/del_1/withdraw": lambda _: {"id": "del_1"},
-            "push/subscriptions": self._push_on,
+            "push/subscriptions/add": self._push_on,
             "push/subscriptions/psh_1/remove": self._push_off,
             "agents/ci-bot/consent/withdraw": self._withdraw_consent,
             f"grants/{GRANT}/revoke": self._revoke_grant,

@@ -51,7 +51,7 @@ async def test_one_press_turns_notifications_on_and_another_off(page: Page, gate
     assert await page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
     await page.get_by_role("button", name="Turn on").click()
     await expect(page.locator("#push header p")).to_contain_text("On. You are told here")
-    (sent,) = gateway.posted["push/subscriptions"]
+    (sent,) = gateway.posted["push/subscriptions/add"]
     assert (sent["endpoint"], sent["p256dh"], sent["auth"]) == (ENDPOINT, "BPoint", "Secret")
     assert sent["device"] == "Chrome on Linux"
     visible, key = await page.evaluate("window.options")
@@ -86,7 +86,7 @@ async def test_a_browser_of_somebody_else_is_not_taken_over(page: Page, gateway:
     await page.get_by_role("button", name="Turn on").click()
     await expect(page.locator("#push header p")).to_contain_text("On.")
     assert await page.evaluate("window.ended") == 1
-    assert gateway.posted["push/subscriptions"][0]["endpoint"] == ENDPOINT
+    assert gateway.posted["push/subscriptions/add"][0]["endpoint"] == ENDPOINT
 
 
 @pytest.mark.own_page

@@ -23,7 +23,7 @@ async def turned_on(house: Inside, service: PushService) -> Subscription:
     key = from_b64u((await house.person.call("GET", "push/key"))["key"])
     browser = await service.subscribe(key)
     told = {"p256dh": b64u(browser.p256dh), "auth": b64u(browser.auth), "device": "Phone"}
-    await house.person.call("POST", "push/subscriptions", {"endpoint": browser.endpoint, **told})
+    await house.person.call("POST", "push/subscriptions/add", {"endpoint": browser.endpoint, **told})
     return browser
 
 

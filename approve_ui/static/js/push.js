@@ -112,7 +112,7 @@ class Panel {
     const made = await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: unbase64url(key) });
     const { endpoint, keys } = made.toJSON();
     try {
-      await post("/api/v1/push/subscriptions", { endpoint, p256dh: keys.p256dh, auth: keys.auth, device: deviceName() });
+      await post("/api/v1/push/subscriptions/add", { endpoint, p256dh: keys.p256dh, auth: keys.auth, device: deviceName() });
     } catch (error) {
       await made.unsubscribe();
       throw error;

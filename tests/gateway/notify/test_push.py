@@ -263,7 +263,7 @@ async def test_a_browser_that_cannot_be_forgotten_now_does_not_stop_the_others(w
     failing = FailingStore(world.store)
     failing.fails = lambda _number, name: name == "apply RemoveSubscription"
     failing.error = StoreError("The disk is full.")
-    told = PushChannel(push_over(PlayedPoster({FCM: 410})), failing, world.directory)  # type: ignore[arg-type]  # it stands in for a store
+    told = PushChannel(push_over(PlayedPoster({FCM: 410})), failing, world.directory)
     assert await told.send(asked(), "Mika") == Accepted()
     assert told.has("Mika")
 

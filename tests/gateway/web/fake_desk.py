@@ -35,7 +35,12 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/break-glass/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
     f"/api/v1/delegations/{LENT}/withdraw": {},
-    "/api/v1/push/subscriptions": {"endpoint": "https://x", "p256dh": "AQ", "auth": "AQ", "device": "Phone"},
+    "/api/v1/push/subscriptions/add": {
+        "endpoint": "https://x",
+        "p256dh": "AQ",
+        "auth": "AQ",
+        "device": "Phone",
+    },
     f"/api/v1/push/subscriptions/{PUSHED}/remove": {},
     "/api/v1/batches/begin": {"envelopes": [ENVELOPE]},
     "/api/v1/batches/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},

@@ -4,14 +4,15 @@ from gateway.subscriptions import MAX_ENDPOINT
 from tests.gateway.web.fake_desk import BODIES, PUSHED, SESSION, Browser, FakeDesk
 
 SUBSCRIPTIONS = "/api/v1/push/subscriptions"
-TOLD = BODIES[SUBSCRIPTIONS]
+ADD = f"{SUBSCRIPTIONS}/add"
+TOLD = BODIES[ADD]
 
 
 async def test_each_address_asks_the_desk_one_thing(browser: Browser, desk: FakeDesk) -> None:
     for answered in (
         await browser.get("/api/v1/push/key"),
         await browser.get(SUBSCRIPTIONS),
-        await browser.post(SUBSCRIPTIONS),
+        await browser.post(ADD),
         await browser.post(f"{SUBSCRIPTIONS}/{PUSHED}/remove"),
     ):
         assert answered.status == 200
@@ -37,7 +38,7 @@ async def test_each_address_asks_the_desk_one_thing(browser: Browser, desk: Fake
 async def test_a_subscription_has_exactly_its_parts(
     browser: Browser, desk: FakeDesk, changes: dict[str, object]
 ) -> None:
-    assert (await browser.post(SUBSCRIPTIONS, {**TOLD, **changes})).status == 400
+    assert (await browser.post(ADD, {**TOLD, **changes})).status == 400
     assert desk.calls == []
 
 
@@ -45,5 +46,5 @@ async def test_a_subscription_has_exactly_its_parts(
 async def test_a_subscription_with_a_part_missing_is_refused(
     browser: Browser, desk: FakeDesk, name: str
 ) -> None:
-    assert (await browser.post(SUBSCRIPTIONS, {n: v for n, v in TOLD.items() if n != name})).status == 400
+    assert (await browser.post(ADD, {n: v for n, v in TOLD.items() if n != name})).status == 400
     assert desk.calls == []
