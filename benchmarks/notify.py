@@ -127,9 +127,9 @@ async def _measure(reader: Client, askers: list[Client], arrivals: Arrivals) -> 
     await _reads(reader, 1)
     quiet = await _reads(reader, SECONDS)
     asked: dict[str, float] = {}
-    busy, *_ = await asyncio.gather(
-        _reads(reader, SECONDS), *(_ask(asker, asked, number) for number, asker in enumerate(askers))
-    )
+    reading = asyncio.create_task(_reads(reader, SECONDS))
+    await asyncio.gather(*(_ask(asker, asked, number) for number, asker in enumerate(askers)))
+    busy = await reading
     await _until(lambda: asked.keys() <= arrivals.at.keys())
     waited = [(arrivals.at[envelope] - began) * 1000 for envelope, began in asked.items()]
     print(

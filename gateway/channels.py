@@ -42,7 +42,7 @@ def read_notifications(node: Yaml | None) -> Notifications:
     channels = problems.attempt(_channels, fields.get("channels")) or {}
     rules = [problems.attempt(_rule, item, channels) for item in items(fields.get("rules"))]
     values = problems.attempt(fields.flag, "values")
-    allow = [problems.attempt(network, item) for item in items(fields.get("allow"))]
+    allow: list[Any] = [problems.attempt(network, item) for item in items(fields.get("allow"))]
     services = [problems.attempt(_push_service, item) for item in items(fields.get("push_services"))]
     problems.attempt(fields.finish)
     problems.raise_if_any()

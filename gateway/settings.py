@@ -1,5 +1,6 @@
 """Every setting of secondsig.yaml as a value with its type and its default."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -166,7 +167,7 @@ class NotificationRule:
 class Notifications:
     """How people are told that something waits; without a channel the pages alone show it."""
 
-    channels: dict[str, ChannelSetting] = field(default_factory=dict)
+    channels: Mapping[str, ChannelSetting] = field(default_factory=dict)
     rules: tuple[NotificationRule, ...] = ()
     values: bool = False
     allow: tuple[IPv4Network | IPv6Network, ...] = ()

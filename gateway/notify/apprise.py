@@ -29,7 +29,6 @@ class _Made:
 
     sender: Any
     limit: Limit
-    measure: Callable[[str], int]
 
 
 @dataclass
@@ -66,7 +65,7 @@ class AppriseService:
 
     def _notify(self, message: Message) -> bool:
         made = self._service()
-        title, body = fitted(message, made.limit, made.measure)
+        title, body = fitted(message, made.limit, _as_html)
         kind = "warning" if message.kind == "asked" else "info"
         return bool(made.sender.notify(body=body, title=title, notify_type=kind, body_format="text"))
 
@@ -119,8 +118,7 @@ def _make(url: str) -> _Made:
         raise Unusable
     sender = apprise.Apprise()
     sender.add(service)
-    is_text = str(getattr(service.notify_format, "value", service.notify_format)) == "text"
-    return _Made(sender, _limit(service.title_maxlen, service.body_maxlen), len if is_text else _as_html)
+    return _Made(sender, _limit(service.title_maxlen, service.body_maxlen))
 
 
 def _limit(title: int, body: int) -> Limit:
@@ -129,5 +127,5 @@ def _limit(title: int, body: int) -> Limit:
 
 
 def _as_html(text: str) -> int:
-    """HTML is the escape that grows most."""
+    """Of the escapes that services use HTML grows most."""
     return len(html.escape(text))

@@ -30,9 +30,13 @@ type Outcome = Sent | Accepted | Failed
 class Channel(Protocol):
     """One destination of the operator's, told once for all; or, if `personal`, one of each person's own."""
 
-    personal: bool
-    withdraws: bool
-    """Whether it can take back, or follow up, what it said, once that is decided."""
+    @property
+    def personal(self) -> bool: ...
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether it can take back, or follow up, what it said, once that is decided."""
+        ...
 
     async def send(self, message: Message, to: str) -> Outcome:
         """`to` is the person, where the channel is personal. Never raises for what a server does."""

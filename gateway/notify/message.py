@@ -5,6 +5,7 @@ The link opens the page and is good for nothing else.
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -129,7 +130,5 @@ def _cut(text: str, most: int, measure: Callable[[str], int] = len) -> str:
     """The longest beginning that fits, with a mark where something is missing; nothing if not even that."""
     if measure(text) <= most:
         return text
-    kept = text[: max(0, most)]
-    while kept and measure(kept + MORE) > most:
-        kept = kept[:-1]
-    return kept + MORE if kept else ""
+    fits = bisect_right(range(len(text)), most, key=lambda length: measure(text[:length] + MORE))
+    return text[: fits - 1] + MORE if fits else ""

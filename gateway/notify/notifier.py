@@ -28,7 +28,8 @@ LOOK_EVERY = 1.0
 AT_ONCE = 8
 """Messages that are on their way over one channel at the same time."""
 
-READ = 200
+READ = 2000
+DECIDED = frozenset({State.APPROVED, State.DENIED, State.EXPIRED, State.CANCELLED})
 BACKOFF = (1, 3, 10, 30, 60, 120, 300, 600)
 """Seconds until the next try; after the last of them it failed for good."""
 
@@ -87,8 +88,9 @@ class Notifier:
 
     async def tick(self) -> None:
         """Starts what is due, as far as each channel has room."""
-        while self._ended:
-            await self._conclude(self._ended.pop())
+        if ended := tuple(self._ended):
+            await self._conclude(ended)
+            del self._ended[: len(ended)]
         for name, channel in self.channels().items():
             room = AT_ONCE - sum(key[1] == name for key in self._sending)
             if room > 0:
@@ -121,7 +123,7 @@ class Notifier:
 
     def _changed(self, envelope: Envelope) -> None:
         """Told of every change, before anybody acts on it: nothing is done here but remembered."""
-        if envelope.state is not State.PENDING:
+        if envelope.state in DECIDED:
             self._ended.append(envelope.id)
             self.reach.reached(envelope.id)
         self._woken.set()
@@ -171,15 +173,21 @@ class Notifier:
     async def _note(self, envelope: Envelope, group: tuple[Delivery, ...], outcome: Outcome) -> None:
         first, now = group[0], self.store.now()
         again = _again(first, outcome, now, envelope.expires_at)
-        state, error = ("queued", told(outcome)[1]) if again is not None else told(outcome)
+        state, error = told(outcome)
+        state = state if again is None else "queued"
         await self.store.apply(Delivered(group, state, now, error, again))
-        if first.kind != "asked":
-            return
-        if not isinstance(outcome, Failed):
-            self.reach.reached(envelope.id)
-            await self._conclude(envelope.id)
-        elif again is None:
-            await self._check_in_vain(envelope)
+        if first.kind == "asked":
+            await self._after_asking(envelope.id, went=not isinstance(outcome, Failed), last=again is None)
+
+    async def _after_asking(self, envelope_id: str, *, went: bool, last: bool) -> None:
+        """It may have been decided while the message was on its way."""
+        now = await self.store.envelope(envelope_id)
+        if now is None or now.state is not State.PENDING:
+            await self._conclude((envelope_id,))
+        elif went:
+            self.reach.reached(envelope_id)
+        elif last:
+            await self._check_in_vain(now)
 
     async def _check_in_vain(self, envelope: Envelope) -> None:
         """Once everything failed for good, whoever waits is told so, and need not wait for nothing."""
@@ -188,9 +196,8 @@ class Notifier:
             self.reach.gave_up(envelope.id, {one.person for one in asked})
             self.board.wake(envelope.id)
 
-    async def _conclude(self, envelope: str) -> None:
-        now = self.store.now()
-        await self.store.apply(Conclude(self._withdrawing(), now, envelope))
+    async def _conclude(self, envelopes: tuple[str, ...]) -> None:
+        await self.store.apply(Conclude(self._withdrawing(), self.store.now(), envelopes))
         self._woken.set()
 
     async def _resume(self) -> None:
@@ -210,6 +217,8 @@ class Notifier:
             await doing
         except SecondsigError as error:
             log.error("notify.store_failed", error=str(error))
+        except Exception as error:  # noqa: BLE001  # nothing stops the next message; a trace may hold an address
+            log.error("notify.broke", error=type(error).__name__)
 
 
 def told(outcome: Outcome) -> tuple[DeliveryState, str | None]:

@@ -516,12 +516,12 @@ class SawPage:
 class Conclude:
     """What is decided is not asked any more; whoever was told over one of these channels is told so, once.
 
-    Of one envelope, or of all that were told of since a moment.
+    Of these envelopes, or of all that were told of since a moment.
     """
 
     channels: tuple[str, ...]
     at: int
-    envelope: str | None = None
+    envelopes: tuple[str, ...] | None = None
     since: int = 0
 
 

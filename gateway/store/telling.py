@@ -7,6 +7,9 @@ from gateway.store import contract as c
 from gateway.store.changes import make, touched
 from gateway.store.deliveries import queue
 
+NEVER = 2**62
+"""Later than anything that happened: so the index of times finds nothing."""
+
 
 @make.register
 def _tell(change: c.Tell, db: sqlite3.Connection) -> c.Applied:
@@ -54,14 +57,15 @@ def _saw_page(change: c.SawPage, db: sqlite3.Connection) -> c.Applied:
 def _conclude(change: c.Conclude, db: sqlite3.Connection) -> c.Applied:
     asked = {
         "at": change.at,
-        "envelope": change.envelope,
-        "since": change.since,
+        "envelopes": None if change.envelopes is None else json.dumps(change.envelopes),
+        "since": change.since if change.envelopes is None else NEVER,
         "channels": json.dumps(change.channels),
         "over": c.OVER,
     }
     dropped = db.execute(
         "UPDATE deliveries SET state = 'failed', error = :over, at = :at "
-        "WHERE state = 'queued' AND kind = 'asked' AND (:envelope IS NULL OR envelope = :envelope) "
+        "WHERE state = 'queued' AND kind = 'asked' "
+        "AND (:envelopes IS NULL OR envelope IN (SELECT value FROM json_each(:envelopes))) "
         "AND (SELECT state FROM envelopes WHERE id = deliveries.envelope) <> 'pending'",
         asked,
     )
@@ -70,7 +74,8 @@ def _conclude(change: c.Conclude, db: sqlite3.Connection) -> c.Applied:
         "SELECT d.envelope, 'decided', d.channel, d.person, 'queued', 0, NULL, :at, :at, :at "
         "FROM deliveries d JOIN envelopes e ON e.id = d.envelope "
         "WHERE d.kind = 'asked' AND d.state IN ('sent', 'accepted', 'seen') AND e.state <> 'pending' "
-        "AND (d.envelope = :envelope OR (:envelope IS NULL AND d.at >= :since)) "
+        "AND (d.envelope IN (SELECT value FROM json_each(:envelopes)) "
+        "OR d.at >= :since) "
         "AND d.channel IN (SELECT value FROM json_each(:channels))",
         asked,
     )

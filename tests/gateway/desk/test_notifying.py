@@ -2,18 +2,19 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.desk.contract import DeskError
 from gateway.notify.channel import Failed
 from gateway.payload import utc
-from gateway.settings import AppriseChannel, Notifications, WebhookChannel
+from gateway.settings import AppriseChannel, ChannelSetting, Notifications, WebhookChannel
 from tests.kit.channels import PlayedChannel
 from tests.kit.clocks import START
 from tests.kit.world import World
 
-CHANNELS = {
+CHANNELS: dict[str, ChannelSetting] = {
     "mail": AppriseChannel("mailtos://me:hunter2@example.com"),
     "hook": WebhookChannel("https://hooks.example/hunter2", "whsec_hunter2"),
 }
@@ -72,9 +73,9 @@ async def test_the_last_word_of_a_channel_is_shown_a_trial_or_a_delivery(world: 
     assert (await channel(world, "hook"))["last"]["state"] == "accepted"
 
 
-async def channel(world: World, name: str) -> dict[str, object]:
+async def channel(world: World, name: str) -> Any:
     view = await world.desk.notifications(world.session("Mika"))
-    return next(one for one in view["channels"] if one["name"] == name)  # type: ignore[no-any-return]  # JSON
+    return next(one for one in view["channels"] if one["name"] == name)
 
 
 async def test_only_an_administrator_sees_or_tries_channels(world: World) -> None:

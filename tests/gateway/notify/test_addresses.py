@@ -1,6 +1,7 @@
 import socket
 import ssl
 from ipaddress import ip_network
+from typing import Any
 
 import aiohttp
 import pytest
@@ -126,16 +127,17 @@ async def test_ssrf_a_dns_answer_that_changes_after_the_check_is_not_followed(re
     found = await find(f"https://localhost.example:{port}/hook", Dialer(lookup=lookup))
     tried: list[object] = []
     connector = found.connector(ssl.create_default_context())
-    connector._socket_factory = lambda info: tried.append(info[4]) or refused()
+
+    def refused(info: Any) -> socket.socket:
+        tried.append(info[4])
+        raise OSError("not in a test")
+
+    connector._socket_factory = refused
     async with aiohttp.ClientSession(connector=connector) as session:
         with pytest.raises(aiohttp.ClientError):
             await session.post(found.url)
     assert (tried, asked) == ([(PUBLIC, port)], ["localhost.example"])
     assert receiver.bodies == []
-
-
-def refused() -> socket.socket:
-    raise OSError("not in a test")
 
 
 async def test_ssrf_another_address_than_the_checked_one_gets_no_socket(receiver: Receiver) -> None:

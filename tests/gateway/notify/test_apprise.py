@@ -13,6 +13,7 @@ from aiosmtpd.controller import Controller
 from gateway.notify.apprise import AppriseService, Unusable, _as_html, _limit
 from gateway.notify.channel import Failed, Sent
 from gateway.notify.message import Limit, Message, message_of, trial_message
+from tests.faults.killing import free_port
 from tests.gateway.notify.conftest import Receiver, says
 from tests.kit.clocks import START
 from tests.kit.things import an_envelope
@@ -41,9 +42,9 @@ class Mailbox:
 @pytest.fixture
 async def mailbox() -> AsyncIterator[tuple[Mailbox, str]]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
+    port = free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    port = controller.server.sockets[0].getsockname()[1]
     yield box, f"mailto://127.0.0.1:{port}/?from=gateway@sign.example&to=mika@sign.example&mode=insecure"
     await asyncio.to_thread(controller.stop)
 
@@ -144,7 +145,12 @@ async def test_a_short_message_fits_with_its_link_whole(monkeypatch: pytest.Monk
     monkeypatch.setattr(NotifyJSON, "body_maxlen", 160)
     monkeypatch.setattr(NotifyJSON, "title_maxlen", 0)
     sent: list[str] = []
-    monkeypatch.setattr(NotifyJSON, "send", lambda _self, body, **_rest: sent.append(body) or True)
+
+    def send(_self: object, body: str, **_rest: object) -> bool:
+        sent.append(body)
+        return True
+
+    monkeypatch.setattr(NotifyJSON, "send", send)
     long = asked(list_summary=({"text": "word " * 100},))
     assert await AppriseService("json://localhost").send(long, "Mika") == Sent()
     assert len(sent) == 1

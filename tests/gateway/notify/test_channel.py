@@ -12,5 +12,6 @@ def test_what_came_of_a_message_cannot_be_altered(outcome: type) -> None:
 
 
 def test_the_three_outcomes_are_told_apart() -> None:
-    assert channel.Sent() != channel.Accepted()
+    outcomes: list[channel.Outcome] = [channel.Sent(), channel.Accepted()]
+    assert outcomes[0] != outcomes[1]
     assert channel.Failed("gone", again=False) != channel.Failed("gone", again=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Refusal, UsageError
-from gateway.notify.channel import Failed, Sent
+from gateway.notify.channel import Channel, Failed, Sent
 from gateway.notify.notifier import AT_ONCE, BACKOFF
 from gateway.settings import AppriseChannel, NotificationRule, Notifications
 from gateway.store.contract import Delivery
@@ -78,19 +78,21 @@ async def test_an_identical_retry_rings_nobody_twice(world: World) -> None:
     assert len(mail(world).sent) == 1
 
 
-async def test_what_failed_for_now_goes_again_later_and_later(world: World) -> None:
-    mail(world).outcome = AGAIN
-    world.set(ttl=3600, max_ttl=3600)
-    await world.opened()
+async def test_what_failed_for_now_goes_again_later_and_later_and_not_for_ever(world: World) -> None:
+    envelope = await world.opened()
     await tick(world)
-    for tries, wait in enumerate(BACKOFF, 1):
+    mail(world).outcome = AGAIN
+    await world.approve(envelope.id)
+    await tick(world)
+    for tries, wait in enumerate(BACKOFF, 2):
         world.time.advance(wait - 1)
         await tick(world)
         assert len(mail(world).sent) == tries
         world.time.advance(1)
         await tick(world)
         assert len(mail(world).sent) == tries + 1
-    assert await rows(world) == [(name, "failed", len(BACKOFF) + 1, "busy") for name in ("Mika", "Tomo")]
+    told = [(name, "failed", len(BACKOFF) + 1, "busy") for name in ("Mika", "Tomo")]
+    assert await rows(world, "decided") == told
 
 
 async def test_nothing_goes_again_after_the_deadline(world: World) -> None:
@@ -212,7 +214,7 @@ async def test_a_store_that_fails_is_tried_again(world: World) -> None:
     failing = FailingStore(world.sqlite)
     failing.fails = lambda number, name: name == "deliveries_due" and number < 4
     await world.opened()
-    world.notifier.store = failing  # type: ignore[assignment]  # it answers as the store does
+    world.notifier.store = failing
     running = asyncio.create_task(world.notifier.run())
     await until(lambda: len(mail(world).sent) == 1, seconds=5)
     await stopped(running)
@@ -230,7 +232,12 @@ async def test_what_was_on_its_way_at_the_stop_is_still_queued(world: World) -> 
 
 async def test_changed_settings_make_new_channels(world: World) -> None:
     made: list[Notifications] = []
-    world.notifier.made = lambda settings: made.append(settings) or dict(world.channels)  # type: ignore[func-returns-value]  # for its effect
+
+    def make(settings: Notifications) -> dict[str, Channel]:
+        made.append(settings)
+        return {}
+
+    world.notifier.made = make
     world.notifier.channels()
     world.notifier.channels()
     world.settings = replace(world.settings, notifications=Notifications(MAIL, values=True))

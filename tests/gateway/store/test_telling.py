@@ -98,21 +98,21 @@ async def test_what_failed_for_good_was_not_seen(store: TimedStore) -> None:
 
 
 async def test_nothing_is_concluded_while_it_waits(store: TimedStore) -> None:
-    assert isinstance(await store.apply(Conclude(("mail",), START, ENVELOPE)), Lost)
+    assert isinstance(await store.apply(Conclude(("mail",), START, (ENVELOPE,))), Lost)
     assert isinstance(await store.apply(Conclude(("mail",), START)), Lost)
     assert await states(store) == {"Mika": "queued", "Tomo": "queued"}
 
 
-@pytest.mark.parametrize("envelope", [ENVELOPE, None])
+@pytest.mark.parametrize("envelopes", [(ENVELOPE, OTHER), None])
 async def test_what_is_decided_is_told_once_to_those_who_were_told(
-    store: TimedStore, envelope: str | None
+    store: TimedStore, envelopes: tuple[str, ...] | None
 ) -> None:
     await store.apply(Delivered((delivery(),), "accepted", START))
     await store.apply(Tell((delivery("Ken", "text"),)))
     await store.apply(Delivered((delivery("Ken", "text"),), "sent", START))
     await store.apply(Move(ENVELOPE, 1, Step.CANCEL, START + 1))
-    assert isinstance(await store.apply(Conclude(("mail",), START + 2, envelope)), Done)
-    assert isinstance(await store.apply(Conclude(("mail",), START + 3, envelope)), Lost)
+    assert isinstance(await store.apply(Conclude(("mail",), START + 2, envelopes)), Done)
+    assert isinstance(await store.apply(Conclude(("mail",), START + 3, envelopes)), Lost)
     assert await states(store) == {"Mika": "accepted", "Tomo": "failed", "Ken": "sent"}
     assert await states(store, "decided") == {"Mika": "queued"}
     over = next(one for one in await store.deliveries() if one.person == "Tomo")
@@ -123,7 +123,7 @@ async def test_what_is_decided_is_told_once_to_those_who_were_told(
 async def test_what_came_through_although_it_was_over_did_go(store: TimedStore) -> None:
     due = tuple(await store.deliveries_due("mail", START, 9))
     await store.apply(Move(ENVELOPE, 1, Step.CANCEL, START + 1))
-    await store.apply(Conclude(("mail",), START + 2, ENVELOPE))
+    await store.apply(Conclude(("mail",), START + 2, (ENVELOPE,)))
     assert isinstance(await store.apply(Delivered(due, "failed", START + 3, "gone")), Lost)
     assert isinstance(await store.apply(Delivered(due, "accepted", START + 3)), Done)
     assert await states(store) == {"Mika": "accepted", "Tomo": "accepted"}
