@@ -36,7 +36,8 @@ class Panel {
     this.others = el("ul", { class: "lent" });
     const title = el("h2", { id: "push-title" }, icon("bell"), " Notifications on this device");
     section.setAttribute("aria-labelledby", title.id);
-    section.append(el("header", {}, title, this.said, this.turn), this.problem, this.others);
+    this.also = el("p", { class: "quiet lent-none", hidden: true }, "Your other devices that are told:");
+    section.append(el("header", { class: "told" }, title, this.said, this.turn), this.problem, this.also, this.others);
     this.turn.addEventListener("click", () => this.press());
   }
 
@@ -46,7 +47,9 @@ class Panel {
     const own = here ? subscriptions.find((each) => each.endpoint_sha256 === here.hash) : null;
     this.own = own ?? null;
     this.show();
-    this.others.replaceChildren(...subscriptions.filter((each) => each !== own).map((each) => this.line(each)));
+    const others = subscriptions.filter((each) => each !== own);
+    this.also.hidden = others.length === 0;
+    this.others.replaceChildren(...others.map((each) => this.line(each)));
   }
 
   /** This browser's subscription, with the hash that the gateway lists it by. */
