@@ -5,14 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from gateway.encoding import b64u, from_b64u
 from gateway.subscriptions import Subscription
 from tests.kit.inprocess import Inside, inside
 from tests.kit.push_service import PushService
-
-pytestmark = pytest.mark.slow
 
 URL = "https://upstream.test/orders/a1"
 JSON = {"Content-Type": "application/json", "Authorization": "Bearer upstream-secret"}
