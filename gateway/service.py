@@ -55,6 +55,7 @@ from gateway.metrics import Metrics
 from gateway.notify.channel import Channel
 from gateway.notify.channels import channels_of, check
 from gateway.notify.encryption import public_point
+from gateway.notify.message import trial_message
 from gateway.notify.notifier import Notifier
 from gateway.notify.posting import Poster
 from gateway.notify.push import PUSH, Push, PushChannel
@@ -77,6 +78,7 @@ from gateway.sending import Sender
 from gateway.settings import LOOPBACK, Address, Listen, Notifications, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
+from gateway.subscriptions import Subscription
 from gateway.telling import Telling
 from gateway.templates import Loosened
 from gateway.timekeeper import Timekeeper, recover
@@ -368,10 +370,11 @@ class Service:
         """A notification reaches the gateway's own listeners as little as an agent's request does."""
         dialer = Dialer(allowed=settings.allow, denied=self._listeners)
         poster = Poster(dialer, self.settings.upstream.ca)
-        self.notifier.add_own(PUSH, self._browsers(settings, poster))
+        self.browsers = self._browsers(settings, poster)
+        self.notifier.add_own(PUSH, self.browsers)
         return channels_of(settings.channels, os.environ, poster, self.store.now)
 
-    def _browsers(self, settings: Notifications, poster: Poster) -> Channel:
+    def _browsers(self, settings: Notifications, poster: Poster) -> PushChannel:
         origin = self.settings.origin
         contact = origin if origin.startswith("https://") else None
         push = Push(poster, self.push_key, contact, settings.push_services, self.store.now)
@@ -380,8 +383,19 @@ class Service:
     def _devices(self) -> Devices:
         key = public_point(self.push_key)
         return Devices(
-            self.store, self.directory, key, lambda: self._rules.settings.notifications.push_services
+            self.store,
+            self.directory,
+            key,
+            lambda: self._rules.settings.notifications.push_services,
+            self._try_browser,
         )
+
+    async def _try_browser(self, browser: Subscription) -> str | None:
+        self.notifier.channels()
+        name, origin = self.settings.name, self.settings.origin
+        message = trial_message(name, origin=origin, now=self.store.now())
+        pushed = await self.browsers.one(browser, message)
+        return None if pushed.answer == "accepted" else pushed.why
 
     def _changing(self, rp_id: str, deciding: Deciding) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory

@@ -318,6 +318,9 @@ class GatewayDesk:
     async def remove_push_subscription(self, session: Session, subscription_id: str) -> dict[str, Any]:
         return await self.devices.remove(session, subscription_id)
 
+    async def test_push_subscription(self, session: Session, subscription_id: str) -> dict[str, Any]:
+        return await self.devices.test(session, subscription_id)
+
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, Any]:
         return dict(await self.deciding.reveal(session, envelope_id, selector))
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,16 @@ from gateway.subscriptions import MOST_DEVICES, Subscription, check_keys, servic
 
 @dataclass
 class Devices:
-    """`key` is what browsers bind their subscriptions to; `services` are the operator's own push services."""
+    """`key` is what browsers bind their subscriptions to; `services` are the operator's own push services.
+
+    `try_it` sends a browser a test, and says why its push service did not take it.
+    """
 
     store: Store
     directory: Directory
     key: bytes
     services: Callable[[], Sequence[str]]
+    try_it: Callable[[Subscription], Awaitable[str | None]]
 
     def push_key(self) -> dict[str, Any]:
         return {"key": b64u(self.key)}
@@ -61,14 +65,24 @@ class Devices:
         return {"subscription": self._view(new)}
 
     async def remove(self, session: Session, subscription_id: str) -> dict[str, Any]:
-        own = self.directory.subscriptions.get(session.person, ())
-        named = next((each.device for each in own if each.id == subscription_id), "")
-        row = self._row(session, "device_removed", named)
+        named = self._own(session, subscription_id)
+        row = self._row(session, "device_removed", named.device)
         applied = await self.store.apply(RemoveSubscription(subscription_id, session.person), [row])
         if not isinstance(applied, Done):
-            raise DeskError(404, "absent", "There is no such browser of yours, or it is off already.")
+            raise _absent()
         await self.directory.refresh_subscriptions()
         return {"id": subscription_id}
+
+    async def test(self, session: Session, subscription_id: str) -> dict[str, Any]:
+        """A message to one browser, at once; `accepted` means that its push service has it."""
+        why = await self.try_it(self._own(session, subscription_id))
+        return {"accepted": why is None, "why": why}
+
+    def _own(self, session: Session, subscription_id: str) -> Subscription:
+        for each in self.directory.subscriptions.get(session.person, ()):
+            if each.id == subscription_id:
+                return each
+        raise _absent()
 
     @staticmethod
     def _view(each: Subscription) -> dict[str, Any]:
@@ -98,6 +112,10 @@ def _keys(p256dh: str, auth: str) -> tuple[bytes, bytes]:
     except ValueError:
         raise DeskError(400, "bad_request", "The keys are not those of a push subscription.") from None
     return keys
+
+
+def _absent() -> DeskError:
+    return DeskError(404, "absent", "There is no such browser of yours, or it is off already.")
 
 
 def _not_added(lost: Lost) -> DeskError:

@@ -134,13 +134,13 @@ class PushChannel:
     async def send(self, message: Message, to: str) -> Outcome:
         """Accepted if one of the person's browsers will have it: they are one person."""
         browsers = self.directory.subscriptions.get(to, ())
-        pushed = await asyncio.gather(*(self._one(browser, message) for browser in browsers))
+        pushed = await asyncio.gather(*(self.one(browser, message) for browser in browsers))
         if any(each.answer == "accepted" for each in pushed):
             return Accepted()
         why = "; ".join(sorted({each.why for each in pushed})) or "no browser is turned on"
         return Failed(why, again=any(each.answer == "later" for each in pushed))
 
-    async def _one(self, browser: Subscription, message: Message) -> Pushed:
+    async def one(self, browser: Subscription, message: Message) -> Pushed:
         left = time_left(message, self.push.now())
         pushed = await self.push.send(browser, encoded(message), left, topic_of(message))
         if pushed.answer == "gone":

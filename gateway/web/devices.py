@@ -29,6 +29,7 @@ class DeviceRoutes:
             web.get(f"{PUSH}/subscriptions", own(self._listed)),
             web.post(f"{PUSH}/subscriptions/add", own(self._add)),
             web.post(f"{SUBSCRIPTION}/remove", own(self._remove)),
+            web.post(f"{SUBSCRIPTION}/test", own(self._test)),
         ]
 
     def _signed_in(self, handler: SignedInHandler) -> Handler:
@@ -58,3 +59,7 @@ class DeviceRoutes:
     async def _remove(self, request: web.Request, session: Session) -> JsonObject:
         await read_body(request)
         return await self._desk.remove_push_subscription(session, request.match_info["subscription"])
+
+    async def _test(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.test_push_subscription(session, request.match_info["subscription"])

@@ -433,6 +433,10 @@ def _devices() -> dict[str, Any]:
             "parameters": [named],
             "post": _post("Tells a browser of yours no more", _object(id=TEXT)),
         },
+        "/api/v1/push/subscriptions/{subscription}/test": {
+            "parameters": [named],
+            "post": _post("Sends a browser of yours a test", _object(accepted=BOOLEAN, why=_maybe(TEXT))),
+        },
     }
 
 

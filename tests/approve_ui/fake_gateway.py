@@ -309,6 +309,7 @@ class FakeGateway:
     lent: list[Json] = field(default_factory=list)
     told: list[Json] = field(default_factory=list)
     push_reply: Reply | None = None
+    unheard: str | None = None
     stand_ins: list[str] = field(default_factory=lambda: ["jonas", "priya"])
     escalation: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
@@ -546,6 +547,7 @@ class FakeGateway:
             "delegations/del_1/withdraw": lambda _: {"id": "del_1"},
             "push/subscriptions/add": self._push_on,
             "push/subscriptions/psh_1/remove": self._push_off,
+            "push/subscriptions/psh_1/test": lambda _: {"accepted": not self.unheard, "why": self.unheard},
             "agents/ci-bot/consent/withdraw": self._withdraw_consent,
             f"grants/{GRANT}/revoke": self._revoke_grant,
         }

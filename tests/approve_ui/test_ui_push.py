@@ -11,7 +11,7 @@ from tests.approve_ui.steps import REGISTER
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 ENDPOINT = "https://fcm.googleapis.com/fcm/send/abc"
-TURN = "#push header button"
+TURN = "#push header button >> nth=0"
 PLAYED = """
   let current = %s;
   const made = (endpoint) => ({
@@ -57,6 +57,13 @@ async def test_one_press_turns_notifications_on_and_another_off(page: Page, gate
     visible, key = await page.evaluate("window.options")
     assert (visible, key.replace("+", "-").replace("/", "_").rstrip("=")) == (True, PUSH_KEY)
     await expect(page.locator("#push li")).to_have_count(1)
+    await page.get_by_role("button", name="Send a test").click()
+    await expect(page.locator("#aloud")).to_have_text("A test was sent.")
+    gateway.unheard = "the push service answered 403"
+    await page.get_by_role("button", name="Send a test").click()
+    await expect(page.locator("#push [role=alert]")).to_contain_text(
+        "It was not sent: the push service answered"
+    )
     await page.get_by_role("button", name="Turn off").click()
     await expect(page.locator("#push header p")).to_contain_text("Off.")
     assert gateway.posted["push/subscriptions/psh_1/remove"] == [{}]

@@ -35,17 +35,22 @@ async def test_a_question_is_pushed_once_and_so_is_what_became_of_it(tmp_path: P
         settings = f"notifications: {{push_services: ['{service.origin}'], allow: [127.0.0.0/8, '::1/128']}}"
         async with inside(tmp_path, settings) as house:
             browser = await turned_on(house, service)
+            (own,) = (await house.person.call("GET", "push/subscriptions"))["subscriptions"]
+            tried = await house.person.call("POST", f"push/subscriptions/{own['id']}/test", {})
+            assert tried == {"accepted": True, "why": None}
+            (trial,) = await received(service, browser, 1)
+            assert (trial["title"], trial["url"]) == ("Test of secondsig", "/app/approvals")
             task = asyncio.create_task(house.agent().send("POST", URL, b'{"card":"4242"}', JSON))
             (envelope,) = await house.held()
-            (asked,) = await received(service, browser, 1)
+            *_, asked = await received(service, browser, 2)
             assert asked["title"] == "ci-bot asks for approval"
             assert (asked["tag"], asked["url"]) == (envelope, f"/approve/{envelope}")
             assert (asked["decided"], "4242" in str(asked)) == (False, False)
             await house.person.approve(envelope)
             assert (await task).status == 201
-            *_, decided = await received(service, browser, 2)
+            *_, decided = await received(service, browser, 3)
             assert (decided["decided"], decided["tag"]) == (True, envelope)
-            assert len(await service.received(browser)) == 2
+            assert len(await service.received(browser)) == 3
             await service.expire(browser)
             held = asyncio.create_task(house.agent().send("POST", f"{URL}2", b"{}", JSON))
             await house.until(lambda: house.service.directory.subscriptions == {})

@@ -64,6 +64,7 @@ from gateway.store.contract import (
     Token,
 )
 from gateway.store.sqlite import SqliteStore
+from gateway.subscriptions import Subscription
 from gateway.timekeeper import recover
 from gateway.waiting import Waiting
 from tests.kit.clocks import START, FakeTime
@@ -277,7 +278,11 @@ class World:
             store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing, self.granting
         )
         self.devices = Devices(
-            store, self.directory, public_point(PUSH_KEY), lambda: self.settings.notifications.push_services
+            store,
+            self.directory,
+            public_point(PUSH_KEY),
+            lambda: self.settings.notifications.push_services,
+            self.try_browser,
         )
         self.desk = GatewayDesk(
             store,
@@ -302,6 +307,10 @@ class World:
             Notifying(store, self.directory, self.rules, self.notifier),
             self.devices,
         )
+
+    async def try_browser(self, browser: Subscription) -> str | None:
+        """A push service that takes messages for phones alone."""
+        return None if browser.device == "Phone" else "the push service answered 400"
 
     def rules(self) -> Rules:
         return Rules(self.settings, cast("Any", self.library), cast("Any", self.policy), self.config)

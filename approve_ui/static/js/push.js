@@ -33,12 +33,14 @@ class Panel {
     this.said = el("p", { class: "quiet" });
     this.problem = el("p", { class: "caution", role: "alert", hidden: true }, icon("caution"), " ", el("span"));
     this.turn = el("button", { class: "button slim", type: "button", hidden: true });
+    this.trial = el("button", { class: "button slim plain", type: "button", hidden: true }, "Send a test");
     this.others = el("ul", { class: "lent" });
     const title = el("h2", { id: "push-title" }, icon("bell"), " Notifications on this device");
     section.setAttribute("aria-labelledby", title.id);
     this.also = el("p", { class: "quiet lent-none", hidden: true }, "Your other devices that are told:");
-    section.append(el("header", { class: "told" }, title, this.said, this.turn), this.problem, this.also, this.others);
+    section.append(el("header", { class: "told" }, title, this.said, el("div", {}, this.turn, " ", this.trial)), this.problem, this.also, this.others);
     this.turn.addEventListener("click", () => this.press());
+    this.trial.addEventListener("click", () => this.attempt(() => this.test()));
   }
 
   async refresh() {
@@ -64,6 +66,7 @@ class Panel {
     const blocked = able() && Notification.permission === "denied";
     this.turn.hidden = !able() || (blocked && !this.own);
     this.turn.textContent = this.own ? "Turn off" : "Turn on";
+    this.trial.hidden = !this.own;
     this.said.textContent = this.words(blocked);
   }
 
@@ -98,7 +101,7 @@ class Panel {
     } catch (error) {
       this.problem.lastChild.textContent = whyNot(error);
       this.problem.hidden = false;
-      this.show();
+      await this.refresh().catch(() => this.show());
     } finally {
       this.turn.removeAttribute("aria-disabled");
     }
@@ -121,6 +124,12 @@ class Panel {
       throw error;
     }
     say("Notifications are on.");
+  }
+
+  async test() {
+    const { accepted, why } = await post(`/api/v1/push/subscriptions/${encodeURIComponent(this.own.id)}/test`);
+    if (!accepted) throw new Error(`It was not sent: ${why}.`);
+    say("A test was sent.");
   }
 
   async off() {

@@ -114,3 +114,13 @@ async def test_who_is_revoked_is_told_nothing_any_more(world: World) -> None:
     assert "Noor" in world.directory.subscriptions
     await world.people.revoke_person(world.session("Noor"), "Noor")
     assert world.directory.subscriptions == {}
+
+
+async def test_a_person_tries_their_own_browsers_and_hears_what_came_of_it(world: World) -> None:
+    phone, laptop = await turn_on(world), await turn_on(world, endpoint=FCM + "2", device="Laptop")
+    mika, noor = world.session("Mika"), world.session("Noor")
+    assert await world.desk.test_push_subscription(mika, phone["id"]) == {"accepted": True, "why": None}
+    said = await world.desk.test_push_subscription(mika, laptop["id"])
+    assert said == {"accepted": False, "why": "the push service answered 400"}
+    with pytest.raises(DeskError, match="no such browser of yours"):
+        await world.desk.test_push_subscription(noor, phone["id"])

@@ -42,6 +42,7 @@ BODIES: dict[str, JsonObject] = {
         "device": "Phone",
     },
     f"/api/v1/push/subscriptions/{PUSHED}/remove": {},
+    f"/api/v1/push/subscriptions/{PUSHED}/test": {},
     "/api/v1/batches/begin": {"envelopes": [ENVELOPE]},
     "/api/v1/batches/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     "/api/v1/batches/deny": {"envelopes": [ENVELOPE], "note": "not today"},
@@ -268,6 +269,9 @@ class FakeDesk:
 
     async def remove_push_subscription(self, session: Session, subscription_id: str) -> JsonObject:
         return self._asked("remove_push_subscription", session, subscription_id)
+
+    async def test_push_subscription(self, session: Session, subscription_id: str) -> JsonObject:
+        return self._asked("test_push_subscription", session, subscription_id)
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> JsonObject:
         return self._asked("reveal", session, envelope_id, selector)

@@ -14,6 +14,7 @@ async def test_each_address_asks_the_desk_one_thing(browser: Browser, desk: Fake
         await browser.get(SUBSCRIPTIONS),
         await browser.post(ADD),
         await browser.post(f"{SUBSCRIPTIONS}/{PUSHED}/remove"),
+        await browser.post(f"{SUBSCRIPTIONS}/{PUSHED}/test"),
     ):
         assert answered.status == 200
     assert desk.calls == [
@@ -21,6 +22,7 @@ async def test_each_address_asks_the_desk_one_thing(browser: Browser, desk: Fake
         ("push_subscriptions", SESSION),
         ("add_push_subscription", SESSION, *TOLD.values()),
         ("remove_push_subscription", SESSION, PUSHED),
+        ("test_push_subscription", SESSION, PUSHED),
     ]
 
 
