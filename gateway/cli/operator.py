@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,18 @@ def operate(arguments: argparse.Namespace, command: str, **given: Any) -> Any:
 async def _offline(path: Path, command: str, given: dict[str, Any]) -> Any:
     if command == "reload":
         raise UsageError("No gateway runs on this configuration: it is read at the next start.")
+    import structlog
+
     from gateway.service import Service
 
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     service = Service(load_settings(path))
     try:
         await service.open()
         return await getattr(service.operating, command)(**given)
     finally:
         await service.stop()
+        structlog.reset_defaults()
 
 
 def _show(arguments: argparse.Namespace, answer: Any, said: str) -> int:

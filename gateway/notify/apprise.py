@@ -12,7 +12,7 @@ from gateway.notify.channel import Failed, Outcome, Sent
 from gateway.notify.message import Limit, Message, fitted
 
 SECONDS = 20.0
-THREADS = 4
+THREADS = 32
 """Calls that one channel may have open, those that nobody waits for any more among them."""
 
 SMALLEST = 140

@@ -25,7 +25,7 @@ from gateway.store.contract import (
 )
 
 LOOK_EVERY = 1.0
-AT_ONCE = 8
+AT_ONCE = 16
 """Messages that are on their way over one channel at the same time."""
 
 READ = 2000
@@ -94,8 +94,9 @@ class Notifier:
         for name, channel in self.channels().items():
             room = AT_ONCE - sum(key[1] == name for key in self._sending)
             if room > 0:
-                due = await self.store.deliveries_due(name, self.store.now(), READ)
-                for key, group in list(_together(due, channel).items()):
+                busy = [key[0] for key in self._sending if key[1] == name]
+                due = await self.store.deliveries_due(name, self.store.now(), room, busy)
+                for key, group in _together(due, channel).items():
                     if room > 0 and key not in self._sending:
                         self._start(key, channel, group)
                         room -= 1

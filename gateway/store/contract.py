@@ -1003,8 +1003,10 @@ class Store(Protocol):
         """Those that are open first, the oldest of them first; then those closed last."""
         ...
 
-    async def deliveries_due(self, channel: str, now: int, limit: int) -> list[Delivery]:
-        """Queued for this channel, the longest due first."""
+    async def deliveries_due(
+        self, channel: str, now: int, limit: int, busy: Sequence[str] = ()
+    ) -> list[Delivery]:
+        """Queued for this channel, of so many messages, the longest due first, and of none that is busy."""
         ...
 
     async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[Delivery]:

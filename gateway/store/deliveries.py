@@ -12,6 +12,19 @@ INSERT = (
     f"VALUES ({', '.join('?' * len(COLUMNS))})"
 )
 
+DUE = """
+WITH first AS (
+    SELECT envelope, kind, min(next_at) AS due FROM deliveries
+    WHERE state = 'queued' AND channel = :channel AND next_at <= :now
+    AND envelope NOT IN (SELECT value FROM json_each(:busy))
+    GROUP BY envelope, kind ORDER BY due, min(rowid) LIMIT :limit
+)
+SELECT d.* FROM first JOIN deliveries d USING (envelope, kind)
+WHERE d.state = 'queued' AND d.channel = :channel AND d.next_at <= :now
+ORDER BY first.due, d.rowid
+"""
+"""Everybody whom one message tells is read with it: a message is never cut in two."""
+
 
 def queue(db: sqlite3.Connection, deliveries: Iterable[Delivery]) -> int:
     """How many of them are new."""

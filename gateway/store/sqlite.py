@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import queue
 import shutil
@@ -34,7 +35,7 @@ from gateway.store import subscribing as _subscribing
 from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
-from gateway.store.deliveries import delivery_from
+from gateway.store.deliveries import DUE, delivery_from
 from gateway.store.epoch import Epoch, Mark
 from gateway.subscriptions import Subscription
 
@@ -489,13 +490,11 @@ class SqliteStore:
         )
         return [records.review_from(row) for row in rows]
 
-    async def deliveries_due(self, channel: str, now: int, limit: int) -> list[c.Delivery]:
-        rows = await self._all(
-            "SELECT * FROM deliveries WHERE state = 'queued' AND channel = ? AND next_at <= ? "
-            "ORDER BY next_at, rowid LIMIT ?",
-            (channel, now, limit),
-        )
-        return [delivery_from(row) for row in rows]
+    async def deliveries_due(
+        self, channel: str, now: int, limit: int, busy: Sequence[str] = ()
+    ) -> list[c.Delivery]:
+        asked = {"channel": channel, "now": now, "limit": limit, "busy": json.dumps(busy)}
+        return [delivery_from(row) for row in await self._all(DUE, asked)]
 
     async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[c.Delivery]:
         rows = await self._all(

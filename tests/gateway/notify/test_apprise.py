@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+from gateway.notify import apprise as apprise_channel
 from gateway.notify.apprise import AppriseService, Unusable, _as_html, _limit
 from gateway.notify.channel import Failed, Sent
 from gateway.notify.message import Limit, Message, message_of, trial_message
@@ -78,7 +79,10 @@ async def test_a_mail_server_that_refuses_is_a_failure(mailbox: tuple[Mailbox, s
     assert await AppriseService(url).send(asked(), "Mika") == Failed("not taken", again=True)
 
 
-async def test_a_mail_server_that_is_slow_holds_nobody_and_has_a_bound(mailbox: tuple[Mailbox, str]) -> None:
+async def test_a_mail_server_that_is_slow_holds_nobody_and_has_a_bound(
+    mailbox: tuple[Mailbox, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apprise_channel, "THREADS", 4)
     box, url = mailbox
     box.wait = 1.0
     service = AppriseService(url, seconds=0.2)

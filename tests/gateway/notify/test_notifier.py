@@ -150,6 +150,33 @@ async def test_what_was_decided_while_it_was_on_its_way_is_followed_up(world: Wo
     assert [state for _, state, _, _ in await rows(world)] == ["accepted", "accepted"]
 
 
+async def test_what_is_decided_between_the_look_and_the_sending_is_not_sent(world: World) -> None:
+    envelope = await world.opened()
+    due = tuple(await world.sqlite.deliveries_due("mail", world.store.now(), 9))
+    await world.operating.envelope_cancel(envelope.id)
+    await world.notifier._send(mail(world), due)
+    assert mail(world).sent == []
+    assert [error for _, _, _, error in await rows(world)] == ["over", "over"]
+
+
+async def test_a_fault_of_ours_stops_no_other_message(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.opened()
+    real, faults = world.notifier.tick, iter([RuntimeError("https://hooks.example/hunter2")])
+
+    async def tick_or_fault() -> None:
+        for fault in faults:
+            raise fault
+        await real()
+
+    monkeypatch.setattr(world.notifier, "tick", tick_or_fault)
+    running = asyncio.create_task(world.notifier.run())
+    await until(lambda: len(mail(world).sent) == 1, seconds=5)
+    await stopped(running)
+    assert "hunter2" not in "".join(capsys.readouterr())
+
+
 async def test_whoever_opened_the_page_has_seen_it_and_is_not_rung_any_more(world: World) -> None:
     world.settings = replace(
         world.settings,
@@ -252,7 +279,7 @@ async def test_the_agent_is_told_at_once_where_nobody_has_a_channel(world: World
     rules = (NotificationRule(("mail",), to="Noor"),)
     world.settings = replace(world.settings, notifications=Notifications(MAIL, rules))
     with pytest.raises(Refusal) as refused:
-        await world.ask()
+        await asyncio.wait_for(world.ask(), 5)
     assert refused.value.reason == "no_approver_reachable"
     assert await world.sqlite.envelopes() == []
     with world.reach.page_of("Mika"):

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.client_reqrep import ConnectionKey
 
 from gateway.notify.channel import Accepted, Failed
 from gateway.notify.message import Message, message_of, trial_message
-from gateway.notify.posting import Poster
+from gateway.notify.posting import Poster, Reply
 from gateway.notify.webhook import Webhook, event_id, outcome_of
 from gateway.proxy.dialer import Dialer
 from tests.gateway.notify.conftest import Receiver, dripping, endless, says
@@ -117,6 +119,18 @@ async def test_nobody_there_is_tried_again(receiver: Receiver, poster: Poster) -
 
     receiver.answer = hangs_up
     assert await hook(receiver, poster).send(message(), "Mika") == Failed("no connection", again=True)
+
+
+async def test_a_certificate_that_does_not_verify_is_told_apart(
+    receiver: Receiver, poster: Poster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses(*_: object) -> Reply:
+        key = ConnectionKey("hooks.example", 443, True, True, None, None, None)
+        raise aiohttp.ClientConnectorCertificateError(key, OSError("expired"))
+
+    monkeypatch.setattr(poster, "post", refuses)
+    assert await hook(receiver, poster).send(message(), "Mika") == Failed("certificate refused", again=True)
+    assert hook(receiver, poster).has("anybody")
 
 
 def test_nothing_of_the_address_or_the_key_is_printed(receiver: Receiver, poster: Poster) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,16 +58,17 @@ async def test_nobody_is_queued_twice(store: TimedStore) -> None:
 
 
 async def test_what_is_due_is_read_by_its_channel_the_longest_due_first(store: TimedStore) -> None:
-    later = delivery("Noor", at=START + 5)
+    async def due(channel: str, *asked: Any) -> list[str]:
+        return [one.person for one in await store.deliveries_due(channel, *asked)]
+
+    later = delivery("Noor", envelope=OTHER, at=START + 5)
     await store.apply(Tell((later, delivery("Ken", "text"))))
-    assert [one.person for one in await store.deliveries_due("mail", START, 9)] == ["Mika", "Tomo"]
-    assert [one.person for one in await store.deliveries_due("mail", START + 5, 9)] == [
-        "Mika",
-        "Tomo",
-        "Noor",
-    ]
-    assert [one.person for one in await store.deliveries_due("mail", START + 5, 1)] == ["Mika"]
-    assert await store.deliveries_due("male", START, 9) == []
+    assert await due("mail", START, 9) == ["Mika", "Tomo"]
+    assert await due("mail", START + 5, 9) == ["Mika", "Tomo", "Noor"]
+    assert await due("mail", START + 5, 1) == ["Mika", "Tomo"]
+    assert await due("mail", START + 5, 9, [ENVELOPE]) == ["Noor"]
+    assert await due("mail", START + 5, 9, [ENVELOPE, OTHER]) == []
+    assert await due("male", START, 9) == []
 
 
 async def test_a_try_is_counted_and_a_failed_one_waits_for_the_next(store: TimedStore) -> None:
