@@ -30,6 +30,7 @@ SECRET_BYTES = range(24, 65)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _APPRISE = re.compile(r"[a-z][a-z0-9]*://\S+")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -42,9 +43,16 @@ def read_notifications(node: Yaml | None) -> Notifications:
     rules = [problems.attempt(_rule, item, channels) for item in items(fields.get("rules"))]
     values = problems.attempt(fields.flag, "values")
     allow: list[Any] = [problems.attempt(network, item) for item in items(fields.get("allow"))]
+    services = [problems.attempt(_push_service, item) for item in items(fields.get("push_services"))]
     problems.attempt(fields.finish)
     problems.raise_if_any()
-    return Notifications(channels, tuple(rule for rule in rules if rule), bool(values), tuple(allow))
+    return Notifications(
+        channels,
+        tuple(rule for rule in rules if rule),
+        bool(values),
+        tuple(allow),
+        tuple(service for service in services if service),
+    )
 
 
 def network(node: Yaml) -> Any:
@@ -140,6 +148,20 @@ def _secret(node: Yaml) -> str:
             f"Make one: echo {SECRET_PREFIX}$(openssl rand -base64 32). Or name a variable: ${{NAME}}.",
         ) from None
     return secret
+
+
+def _push_service(node: Yaml) -> str:
+    """An origin, in the one spelling that browsers have for it."""
+    origin = text(node, "A push service")
+    parts = urlsplit(origin)
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if not (parts.scheme == "https" or local) or not _ORIGIN.fullmatch(origin):
+        raise ConfigError(
+            "a push service is named by its https origin, or http on this machine, without a path.",
+            node.place,
+            "Write it as https://push.example.",
+        )
+    return origin
 
 
 def _rule(node: Yaml, channels: Container[str]) -> NotificationRule:

@@ -128,6 +128,7 @@ def _settings(document: Yaml, path: Path) -> Settings:
     problems.raise_if_any()
     settings = replace(settings, **read)
     _check_exposure(settings, fields)
+    _check_secrets(settings, fields)
     return settings
 
 
@@ -153,6 +154,17 @@ def _check_exposure(settings: Settings, fields: Fields) -> None:
             "pages that others can reach need TLS.",
             fields.place_of("listen"),
             'Set "pages_tls", or put them behind a TLS proxy and set "public_url".',
+        )
+
+
+def _check_secrets(settings: Settings, fields: Fields) -> None:
+    """Whoever signs a configuration is shown it whole."""
+    plain = [name for name, channel in settings.notifications.channels.items() if not channel.is_elsewhere]
+    if settings.config_trust == "signed" and plain:
+        raise ConfigError(
+            f'under "config_trust: signed" the channel "{plain[0]}" would be shown to all who sign.',
+            fields.place_of("notifications"),
+            "Let ${NAME} stand for it: a variable of the gateway's environment.",
         )
 
 

@@ -35,6 +35,7 @@ from gateway.desk.batching import Batching
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
 from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
@@ -48,13 +49,16 @@ from gateway.history import History
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
 from gateway.keeping import Keeping
-from gateway.keys import load_keys, load_token, private_folder, write_private
+from gateway.keys import load_keys, load_push_key, load_token, private_folder, write_private
 from gateway.loading import files_in_force, load_rules, ui_folder
 from gateway.metrics import Metrics
 from gateway.notify.channel import Channel
 from gateway.notify.channels import channels_of, check
+from gateway.notify.encryption import public_point
+from gateway.notify.message import trial_message
 from gateway.notify.notifier import Notifier
 from gateway.notify.posting import Poster
+from gateway.notify.push import PUSH, Push, PushChannel
 from gateway.operating import Operating
 from gateway.operator_socket import OperatorSocket
 from gateway.pausing import Pausing
@@ -74,6 +78,7 @@ from gateway.sending import Sender
 from gateway.settings import LOOPBACK, Address, Listen, Notifications, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
+from gateway.subscriptions import Subscription
 from gateway.telling import Telling
 from gateway.templates import Loosened
 from gateway.timekeeper import Timekeeper, recover
@@ -214,6 +219,7 @@ class Service:
         self._lock = _lock(self.paths.lock)
         self._undo.append(self._lock.close)
         self.keys = load_keys(self.paths.keys)
+        self.push_key = load_push_key(self.paths.keys)
         self.metrics = Metrics(load_token(self.paths.metrics_token))
         self.store = self._given_store or SqliteStore(
             self.paths.database, reserve=self.settings.limits.disk_reserve, beside=self.paths.epoch
@@ -348,6 +354,7 @@ class Service:
             self.granting,
             self.reach,
             Notifying(self.store, self.directory, self._now_rules, self.notifier),
+            self._devices(),
         )
         self.reloader = Reloader(
             self.store,
@@ -363,7 +370,32 @@ class Service:
         """A notification reaches the gateway's own listeners as little as an agent's request does."""
         dialer = Dialer(allowed=settings.allow, denied=self._listeners)
         poster = Poster(dialer, self.settings.upstream.ca)
+        self.browsers = self._browsers(settings, poster)
+        self.notifier.add_own(PUSH, self.browsers)
         return channels_of(settings.channels, os.environ, poster, self.store.now)
+
+    def _browsers(self, settings: Notifications, poster: Poster) -> PushChannel:
+        origin = self.settings.origin
+        contact = origin if origin.startswith("https://") else None
+        push = Push(poster, self.push_key, contact, settings.push_services, self.store.now)
+        return PushChannel(push, self.store, self.directory)
+
+    def _devices(self) -> Devices:
+        key = public_point(self.push_key)
+        return Devices(
+            self.store,
+            self.directory,
+            key,
+            lambda: self._rules.settings.notifications.push_services,
+            self._try_browser,
+        )
+
+    async def _try_browser(self, browser: Subscription) -> str | None:
+        self.notifier.channels()
+        name, origin = self.settings.name, self.settings.origin
+        message = trial_message(name, origin=origin, now=self.store.now())
+        pushed = await self.browsers.one(browser, message)
+        return None if pushed.answer == "accepted" else pushed.why
 
     def _changing(self, rp_id: str, deciding: Deciding) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory

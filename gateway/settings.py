@@ -117,6 +117,11 @@ class AppriseChannel:
     kind = "apprise"
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether what is secret in it stands in the environment."""
+        return "${" in self.url
+
+    @property
     def masked(self) -> str:
         """What may be shown: in these URLs any part but the scheme may be the secret."""
         scheme, mark, _ = self.url.partition("://")
@@ -130,6 +135,10 @@ class WebhookChannel:
     url: str = field(repr=False)
     secret: str = field(repr=False)
     kind = "webhook"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        return "${" in self.secret
 
     @property
     def masked(self) -> str:
@@ -171,6 +180,7 @@ class Notifications:
     rules: tuple[NotificationRule, ...] = ()
     values: bool = False
     allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    push_services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

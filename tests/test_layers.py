@@ -24,6 +24,7 @@ LEVELS = (
             "payload",
             "batches",
             "passkeys",
+            "subscriptions",
             "problems",
             "units",
         ),

@@ -14,6 +14,7 @@ from gateway.desk.changing import Changing
 from gateway.desk.contract import DeskError, Event, ProgramAnswer, Session, SignedIn
 from gateway.desk.deciding import MAY_DENY, Deciding
 from gateway.desk.delegating import Delegating
+from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
 from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
@@ -63,6 +64,7 @@ class GatewayDesk:
     granting: Granting
     reach: Reach
     notifying: Notifying
+    devices: Devices
 
     def __post_init__(self) -> None:
         self._delegating = Delegating(self.store, self.directory, self.board, self.rules)
@@ -301,6 +303,23 @@ class GatewayDesk:
 
     def _by(self, session: Session) -> By:
         return By(session.person, "session", b64u(session.credential_id))
+
+    async def push_key(self, session: Session) -> dict[str, Any]:
+        return self.devices.push_key()
+
+    async def push_subscriptions(self, session: Session) -> dict[str, Any]:
+        return self.devices.view(session)
+
+    async def add_push_subscription(
+        self, session: Session, *, endpoint: str, p256dh: str, auth: str, device: str
+    ) -> dict[str, Any]:
+        return await self.devices.add(session, endpoint=endpoint, p256dh=p256dh, auth=auth, device=device)
+
+    async def remove_push_subscription(self, session: Session, subscription_id: str) -> dict[str, Any]:
+        return await self.devices.remove(session, subscription_id)
+
+    async def test_push_subscription(self, session: Session, subscription_id: str) -> dict[str, Any]:
+        return await self.devices.test(session, subscription_id)
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, Any]:
         return dict(await self.deciding.reveal(session, envelope_id, selector))

@@ -17,6 +17,7 @@ from gateway.audit import Entry, Row
 from gateway.delegations import Delegation, EndedWhy
 from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
 from gateway.passkeys import Credential
+from gateway.subscriptions import Subscription
 
 type GrantKind = Literal["intent", "resource", "cedar"]
 type GrantEnd = Literal["revoked", "expired", "agent_removed", "signer", "meaning"]
@@ -762,6 +763,25 @@ class WithdrawConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class AddSubscription:
+    """A browser is told from now on, and only for this person; `Lost` by `limit` where they have `most`.
+
+    `Lost` as `absent` once the passkey is revoked that the session was opened with.
+    """
+
+    subscription: Subscription
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSubscription:
+    """A browser is told no more; with a person only if it is theirs."""
+
+    id: str
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WithSignature:
     """A change that a passkey asked for: it happens with the signature on record, or not at all."""
 
@@ -830,6 +850,8 @@ type Change = (
     | FinishUse
     | SetConsent
     | WithdrawConsent
+    | AddSubscription
+    | RemoveSubscription
     | WithSignature
     | NewEpoch
     | Record
@@ -996,6 +1018,10 @@ class Store(Protocol):
         ...
 
     async def programs(self) -> list[Program]: ...
+    async def subscriptions(self) -> list[Subscription]:
+        """Every browser that is to be told, the oldest first."""
+        ...
+
     async def program_signatures(self, envelope_id: str) -> tuple[ProgramSignature, ...]: ...
 
     async def rows(self, where: Mapping[str, str], before: int | None, limit: int) -> list[Entry]: ...

@@ -31,11 +31,13 @@ from gateway.store import limits as _limits
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
 from gateway.store import programs as _programs  # noqa: F401  # it registers its changes
 from gateway.store import records, schema, tallies
+from gateway.store import subscribing as _subscribing
 from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
 from gateway.store.deliveries import DUE, delivery_from
 from gateway.store.epoch import Epoch, Mark
+from gateway.subscriptions import Subscription
 
 NOTE_DELAY = 0.2
 """Seconds that the row of an allowed request may wait for company."""
@@ -518,6 +520,9 @@ class SqliteStore:
             "SELECT * FROM program_signatures WHERE envelope = ? ORDER BY at, rowid", (envelope_id,)
         )
         return tuple(records.program_signature_from(row) for row in rows)
+
+    async def subscriptions(self) -> list[Subscription]:
+        return [_subscribing.subscription_from(row) for row in await self._all(_subscribing.SELECT)]
 
     async def sessions(self) -> list[c.StoredSession]:
         return [records.session_from(row) for row in await self._all("SELECT * FROM sessions")]

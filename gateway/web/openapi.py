@@ -209,6 +209,7 @@ def _paths() -> dict[str, Any]:
         "/api/v1/reviews": {"get": _get("What broken glass left to be reviewed, and what was", _reviews())},
         **_programs(),
         **_notifications(),
+        **_devices(),
         "/api/v1/changes/begin": {
             "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
         },
@@ -414,6 +415,28 @@ def _programs() -> dict[str, Any]:
         f"{one}/deny": _of_one("post", _open(deny)),
         f"{one}/route": _of_one("post", _open(route)),
         f"{one}/delegate": _of_one("post", _open(delegate)),
+    }
+
+
+def _devices() -> dict[str, Any]:
+    browser = _object(id=TEXT, device=TEXT, since=TIME, endpoint_sha256=TEXT)
+    told: dict[str, Schema] = {"endpoint": TEXT, "p256dh": BYTES, "auth": BYTES, "device": TEXT}
+    listed = _get("Your browsers that are told", _object(subscriptions=_list(browser), most=NUMBER))
+    named = {"name": "subscription", "in": "path", "required": True, "schema": TEXT}
+    return {
+        "/api/v1/push/key": {"get": _get("What a browser binds its subscription to", _object(key=BYTES))},
+        "/api/v1/push/subscriptions": {"get": listed},
+        "/api/v1/push/subscriptions/add": {
+            "post": _post("Tells a browser of yours from now on", _object(subscription=browser), **told)
+        },
+        "/api/v1/push/subscriptions/{subscription}/remove": {
+            "parameters": [named],
+            "post": _post("Tells a browser of yours no more", _object(id=TEXT)),
+        },
+        "/api/v1/push/subscriptions/{subscription}/test": {
+            "parameters": [named],
+            "post": _post("Sends a browser of yours a test", _object(accepted=BOOLEAN, why=_maybe(TEXT))),
+        },
     }
 
 

@@ -156,3 +156,11 @@ def test_a_listener_is_told_before_whoever_waits_goes_on() -> None:
     board.changed(ONE)
     assert told == [("env_1", False)]
     assert waiter.woken.is_set()
+
+
+def test_whoever_waits_is_woken_though_nothing_changed() -> None:
+    board = Board()
+    mine, other = board.join("env_1"), board.join("env_2")
+    board.wake("env_1")
+    board.wake("env_3")
+    assert (mine.woken.is_set(), other.woken.is_set(), board.last) == (True, False, 0)

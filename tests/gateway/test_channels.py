@@ -153,3 +153,16 @@ def test_a_secret_is_its_bytes() -> None:
     for bad in ("", "whsec_", "whsec_!!!", SECRET.removeprefix("whsec_"), f"whsec_{'A' * 400}"):
         with pytest.raises(ValueError, match=r"."):
             secret_of(bad)
+
+
+@pytest.mark.parametrize(
+    "channel", ["{apprise: 'mailto://me:pw@x'}", f"{{webhook: {{url: 'https://x', secret: {SECRET}}}}}"]
+)
+def test_a_secret_is_not_written_where_it_would_be_shown_to_be_signed(tmp_path: Path, channel: str) -> None:
+    text = f"notifications: {{channels: {{ops: {channel}}}}}\n"
+    assert read(tmp_path, text).channels
+    told = wrong(tmp_path, f"{text}config_trust: signed\n")
+    assert 'the channel "ops" would be shown' in told
+    assert "pw@" not in told
+    elsewhere = text.replace("pw", "${PW}").replace(SECRET, '"${HOOK}"')
+    assert read(tmp_path, f"{elsewhere}config_trust: signed\n").channels

@@ -21,6 +21,7 @@ from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
 from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
@@ -38,6 +39,7 @@ from gateway.keeping import Keeping
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
 from gateway.notify.channel import Channel
+from gateway.notify.encryption import public_point
 from gateway.notify.notifier import Notifier
 from gateway.operating import Operating
 from gateway.pausing import Pausing
@@ -62,10 +64,22 @@ from gateway.store.contract import (
     Token,
 )
 from gateway.store.sqlite import SqliteStore
+from gateway.subscriptions import Subscription
 from gateway.timekeeper import recover
 from gateway.waiting import Waiting
 from tests.kit.clocks import START, FakeTime
-from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, RP_ID, a_mapped, a_request, body_of, with_header
+from tests.kit.things import (
+    GATEWAY,
+    HOST,
+    KEYS,
+    ORIGIN,
+    PUSH_KEY,
+    RP_ID,
+    a_mapped,
+    a_request,
+    body_of,
+    with_header,
+)
 
 ASK = Decision(Effect.STEP_UP, (PolicyReason("a-person", "A person signs this."),), 1)
 ALLOW = Decision(Effect.ALLOW, (PolicyReason("reads-pass"),))
@@ -263,6 +277,13 @@ class World:
         self.operating = Operating(
             store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing, self.granting
         )
+        self.devices = Devices(
+            store,
+            self.directory,
+            public_point(PUSH_KEY),
+            lambda: self.settings.notifications.push_services,
+            self.try_browser,
+        )
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -284,7 +305,12 @@ class World:
             self.granting,
             self.reach,
             Notifying(store, self.directory, self.rules, self.notifier),
+            self.devices,
         )
+
+    async def try_browser(self, browser: Subscription) -> str | None:
+        """A push service that takes messages for phones alone."""
+        return None if browser.device == "Phone" else "the push service answered 400"
 
     def rules(self) -> Rules:
         return Rules(self.settings, cast("Any", self.library), cast("Any", self.policy), self.config)

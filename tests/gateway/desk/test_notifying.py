@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -96,3 +97,14 @@ async def test_a_channel_that_is_not_there_is_told_apart(world: World) -> None:
 async def test_the_operator_tries_a_channel_from_the_command_line(world: World) -> None:
     world.operating.tries = world.notifier
     assert (await world.operating.notify_test("mail"))["state"] == "accepted"
+
+
+async def test_a_page_counts_as_open_until_it_is_closed(world: World) -> None:
+    page = world.desk.subscribe(world.session("Noor"), None)
+    await anext(page)
+    waiting = asyncio.ensure_future(anext(page))
+    await asyncio.sleep(0)
+    assert world.reach.is_present("Noor")
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert not world.reach.is_present("Noor")
