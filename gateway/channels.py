@@ -184,8 +184,9 @@ def _named(node: Yaml | None, channels: Container[str]) -> tuple[str, ...]:
 
 def _known(node: Yaml, channels: Any) -> str:
     name = text(node, "A channel")
-    if name not in channels:
-        raise ConfigError(f'there is no channel "{name}".', node.place, suggestion(name, channels))
+    if name not in channels and name not in RESERVED:
+        near = suggestion(name, {*channels, *RESERVED})
+        raise ConfigError(f'there is no channel "{name}".', node.place, near)
     return name
 
 

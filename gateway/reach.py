@@ -47,10 +47,14 @@ class Reach:
         """Each of these people over each of their channels, once."""
         found: dict[Told, None] = {}
         for person in people:
-            found.update((Told(person, name), None) for name, has in self.personal.items() if has(person))
-            named = channels_for(person, settings, topic, belongs)
-            found.update((Told(person, name), None) for name in named)
+            always = [name for name in self.personal if not _is_ruled(name, person, settings, belongs)]
+            named = [*always, *channels_for(person, settings, topic, belongs)]
+            found.update((Told(person, name), None) for name in named if self._has(name, person))
         return tuple(found)
+
+    def _has(self, channel: str, person: str) -> bool:
+        """A channel of people's own reaches those who have it."""
+        return channel not in self.personal or self.personal[channel](person)
 
     def anybody(self, settings: Notifications, topic: Topic, people: Iterable[str], belongs: Belongs) -> bool:
         """Whether one of them can be told, or looks at a page; where no channel is set up, pages suffice."""
@@ -93,9 +97,22 @@ def channels_for(person: str, settings: Notifications, topic: Topic, belongs: Be
     return tuple(name for rule in rules for name in _now(rule, topic.at))
 
 
+def _is_ruled(channel: str, person: str, settings: Notifications, belongs: Belongs) -> bool:
+    """Whether rules for this person say when a channel of their own is used; else it always is."""
+    return any(
+        channel in rule.channels or (rule.quiet is not None and channel in rule.quiet.on_call)
+        for rule in settings.rules
+        if _is_for(rule, person, belongs)
+    )
+
+
+def _is_for(rule: NotificationRule, person: str, belongs: Belongs) -> bool:
+    return rule.to is None or rule.to == person or belongs(person, rule.to)
+
+
 def _holds(rule: NotificationRule, person: str, topic: Topic, belongs: Belongs) -> bool:
     return (
-        (rule.to is None or rule.to == person or belongs(person, rule.to))
+        _is_for(rule, person, belongs)
         and (rule.service is None or rule.service == topic.service)
         and (rule.group is None or rule.group in topic.groups)
         and _level(topic.risk) >= _level(rule.risk)

@@ -166,3 +166,9 @@ def test_a_secret_is_not_written_where_it_would_be_shown_to_be_signed(tmp_path: 
     assert "pw@" not in told
     elsewhere = text.replace("pw", "${PW}").replace(SECRET, '"${HOOK}"')
     assert read(tmp_path, f"{elsewhere}config_trust: signed\n").channels
+
+
+def test_rules_may_name_the_gateways_own_channel(tmp_path: Path) -> None:
+    assert read(tmp_path, "notifications: {rules: [{channels: push, risk: high}]}\n").rules == (
+        NotificationRule(("push",), risk="high"),
+    )

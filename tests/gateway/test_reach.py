@@ -123,3 +123,23 @@ def test_what_went_out_in_vain_is_known_until_somebody_is_told_or_looks() -> Non
         assert reach.is_in_vain("env_1")
     reach.reached("env_1")
     assert not reach.is_in_vain("env_1")
+
+
+def test_a_rule_that_names_a_channel_of_ones_own_says_when_it_is_used() -> None:
+    reach = Reach()
+    reach.personal["push"] = {"Mika"}.__contains__
+    night = Quiet(0, 24 * 60, "UTC", ("pager",))
+    quiet = by(NotificationRule(("push",), quiet=night))
+    assert reach.told(quiet, topic(), ["Mika"], belongs) == (Told("Mika", "pager"),)
+    risky = by(NotificationRule(("push",), risk="high"))
+    assert reach.told(risky, topic(risk="low"), ["Mika", "Noor"], belongs) == ()
+    assert reach.told(risky, topic(), ["Mika", "Noor"], belongs) == (Told("Mika", "push"),)
+    on_call = by(NotificationRule(("mail",), quiet=Quiet(0, 24 * 60, "UTC", ("push",))))
+    assert reach.told(on_call, topic(), ["Mika"], belongs) == (Told("Mika", "push"),)
+
+
+def test_one_persons_rule_leaves_the_channels_of_others_as_they_are() -> None:
+    reach = Reach()
+    reach.personal["push"] = {"Mika", "Noor"}.__contains__
+    rules = by(NotificationRule(("push",), to="Mika", risk="high"))
+    assert reach.told(rules, topic(risk="low"), ["Mika", "Noor"], belongs) == (Told("Noor", "push"),)
