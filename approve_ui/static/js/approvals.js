@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { ends } from "./bytes.js";
-import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
+import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
@@ -56,7 +56,7 @@ function showConfig() {
   const { digest, refused } = config;
   const notice = one("#refused-change");
   if (refused) {
-    one("#refused-at").textContent = timeOfDay(refused.at);
+    one("#refused-at").replaceChildren(moment(refused.at, timeOfDay(refused.at)));
     one("#refused-why").replaceChildren(...refused.why.map((sentence) => el("li", {}, written(sentence))));
     one("#in-force").textContent = ends(digest);
   }
@@ -220,7 +220,7 @@ function recentLine(row) {
   const [kind, symbol, words] = OUTCOME[SAID[row.outcome] ?? row.state] ?? ["", "clock", row.state];
   const status = row.state === "completed" && row.status !== null ? `${words}, ${row.status}` : words;
   return el("tr", {},
-    el("td", { class: "time" }, el("time", { datetime: row.opened_at }, timeOfDay(row.opened_at, false))),
+    el("td", { class: "time" }, moment(row.opened_at, timeOfDay(row.opened_at, false))),
     el("td", { class: "agent" }, el("b", {}, written(row.agent))),
     el("td", { class: "request" }, link(row)),
     el("td", { class: "purpose" }, ...decided(row)),
