@@ -70,7 +70,7 @@ class Phone:
         everything = {"origin": self._url, "storageTypes": "all"}
         await session.send("Storage.clearDataForOrigin", everything)
         await session.detach()
-        await page.emulate_media(color_scheme="light")
+        await page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         await page.set_viewport_size(PHONE)
 
     async def throw_away(self) -> None:

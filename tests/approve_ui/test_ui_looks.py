@@ -1,7 +1,11 @@
-"""Nothing is cut off or too wide, in every size; SECONDSIG_SHOTS=folder draws each for people to look at."""
+"""Every page in every state: nothing is too wide or cut off, axe finds nothing, its budget counts all of it.
+
+SECONDSIG_SHOTS=folder draws each for people to look at.
+"""
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
 from playwright.async_api import Page, expect
@@ -21,14 +25,13 @@ from tests.approve_ui.fake_gateway import (
 from tests.approve_ui.steps import ADDRESS, approve, arm, open_ready
 from tests.approve_ui.test_ui_audit import chain, entry
 from tests.approve_ui.test_ui_batch import ITEMS, open_batch, refunds
+from tests.approve_ui.test_ui_pages import files_of
+from tests.kit.axe import Axe
 from tests.kit.browser import SIZES, pictures
+from tests.kit.layout import CUT_OFF, LARGE_TEXT, MOVES, OUTSIDE_ITS_BOX, TOO_WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter((e) =>
-  e.checkVisibility() && !e.closest('.unseen, pre, thead') &&
-  e.getBoundingClientRect().right > innerWidth + 0.5
-).map((e) => e.outerHTML.slice(0, 120))"""
 SALT = "00" * 16
 type Scene = Callable[[Page, FakeGateway], Awaitable[None]]
 
@@ -57,6 +60,27 @@ async def hostile(page: Page, gateway: FakeGateway) -> None:
 async def hostile_fields(page: Page, gateway: FakeGateway) -> None:
     await hostile(page, gateway)
     await page.locator("#marked a").first.click()
+
+
+async def right_to_left(page: Page, gateway: FakeGateway) -> None:
+    arabic, hebrew = (
+        "\u0641\u0627\u062a\u0648\u0631\u0629 12 (\u0646\u0633\u062e\u0629)",
+        "\u05e9\u05dc\u05d5\u05dd.html",
+    )
+    gateway.sample = with_field("json:/title", text(arabic), purpose=f"{hebrew}, {arabic}!")
+    gateway.sample["request"]["body"]["fields"].insert(0, [f"json:/{hebrew}", text(f"{arabic} " * 30)])
+    gateway.sample["agent"] = {**gateway.sample["agent"], "team": hebrew}
+    first = gateway.sample["units"][0]
+    first["summary"] = [
+        {"text": "Write "},
+        {"value": hebrew},
+        {"text": " on "},
+        {"value": arabic},
+        {"text": " of "},
+        {"value": "acme/site"},
+    ]
+    first["context"] = {"path": hebrew, "branch": arabic, "size": "901"}
+    await open_ready(page)
 
 
 async def mismatch(page: Page, gateway: FakeGateway) -> None:
@@ -228,6 +252,7 @@ SCENES: list[Scene] = [
     ready,
     hostile,
     hostile_fields,
+    right_to_left,
     mismatch,
     sent,
     waiting_for_agent,
@@ -256,12 +281,47 @@ SCENES: list[Scene] = [
 ]
 
 
+FETCHED = """() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname)
+  .filter((path) => /\\.(js|css)$/.test(path))"""
+
+
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
-async def test_every_page_fits_every_size(page: Page, gateway: FakeGateway, scene: Scene) -> None:
+async def test_every_page_fits_every_size_and_every_reader(
+    page: Page, gateway: FakeGateway, scene: Scene
+) -> None:
     await scene(page, gateway)
     await expect(page.locator("main")).to_be_visible()
     await page.wait_for_timeout(400)
+    assert {f"/{name}" for name in files_of(page.url)} >= set(await page.evaluate(FETCHED))
+    axe = await Axe.beside(page)
     for name, (width, height) in SIZES.items():
         await page.set_viewport_size({"width": width, "height": height})
+        await page.emulate_media(color_scheme="dark" if name == "desk" else "light", reduced_motion="reduce")
         assert await page.evaluate(TOO_WIDE) == [], name
+        assert await page.evaluate(OUTSIDE_ITS_BOX) == [], name
+        if name != "narrow":
+            assert await axe.violations() == [], name
+    assert await page.evaluate(MOVES) == []
+    await axe.close()
+    await page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     await pictures(page, scene.__name__)
+    width, height = SIZES["phone"]
+    await page.set_viewport_size({"width": width, "height": height})
+    await page.evaluate(LARGE_TEXT)
+    assert await page.evaluate(TOO_WIDE) == []
+    assert await page.evaluate(CUT_OFF) == []
+
+
+async def test_what_is_read_from_right_to_left_turns_nothing_around_it(
+    page: Page, gateway: FakeGateway
+) -> None:
+    await right_to_left(page, gateway)
+    await page.set_viewport_size({"width": 1280, "height": 900})
+    pieces = """() => [...document.querySelectorAll('#what > *')].map((e) => {
+      const { top, left, right } = e.getBoundingClientRect();
+      return [Math.round(top / 8), left, right, getComputedStyle(e.querySelector('.leaf') ?? e).unicodeBidi];
+    })"""
+    placed = await page.evaluate(pieces)
+    assert len({line for line, *_ in placed}) == 1
+    assert all(before[2] <= after[1] + 1 for before, after in pairwise(placed))
+    assert {isolation for *_, isolation in placed} == {"isolate"}
