@@ -11,7 +11,7 @@ LEVELS = ("wcag2a", "wcag21a", "wcag2aa", "wcag21aa", "wcag22aa")
 HOW = json.dumps({"runOnly": LEVELS, "resultTypes": ["violations"], "preload": False})
 ASK = f"""axe.run(document, {HOW})
   .then(({{violations}}) => violations.flatMap(({{id, help, nodes}}) =>
-    nodes.map((node) => `${{id}}: ${{help}}: ${{node.html.slice(0, 160)}} ${{node.any[0]?.message ?? ""}}`)))"""
+    nodes.map(({{html, any}}) => [id, help, html.slice(0, 160), any[0]?.message].join(" "))))"""
 
 
 class Axe:
