@@ -37,7 +37,6 @@ PICTURES = {
 
 
 async def draw(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     async with serving() as site, Chromium() as chromium:
         for name, picture in PICTURES.items():
             await _one(chromium, site, picture, folder / name)
@@ -63,6 +62,7 @@ async def _one(chromium: Chromium, site: Site, picture: Picture, file: Path) -> 
 
 def main(arguments: Sequence[str]) -> int:
     folder = Path(arguments[0]) if arguments else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(draw(folder))
     print(f"{len(PICTURES)} pictures written to {folder}")
     return 0
