@@ -20,7 +20,7 @@ ALL = naughty()
 SIGNABLE = naughty(well_formed=True)
 SHORT = [one for one in SIGNABLE if 0 < len(one) < 100]
 MADE = """() => {
-  const ours = 'script[src^="/static/js/"], template';
+  const ours = 'script[src^="/static/js/"], #verified-template';
   const made = 'script, style, img, iframe, object, base, meta, math, plaintext, template, naughty-tag, ' +
     '#naughty, form[action], [style], [onerror], [onload], [onmouseover], [srcdoc], a[href^="javascript:"]';
   const found = [...document.body.querySelectorAll(made)].filter((e) => !e.matches(ours));
