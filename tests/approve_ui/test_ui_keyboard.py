@@ -35,8 +35,8 @@ async def walk(page: Page) -> list[tuple[str, str]]:
             return stops
         kind, name, marked, seen, in_navigation = here
         assert marked, f"nothing shows that {name} has the focus"
-        assert seen, f"something covers {name}"
         if not in_navigation:
+            assert seen, f"something covers {name}"
             stops.append((kind, name))
     raise AssertionError("the focus never leaves the page")
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, ViewportSize, expect
 
 from tests.approve_ui.fake_gateway import (
     FakeGateway,
@@ -32,6 +32,7 @@ from tests.kit.layout import CUT_OFF, LARGE_TEXT, MOVES, OUTSIDE_ITS_BOX, TOO_WI
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
+PHONE = ViewportSize(width=390, height=844)
 SALT = "00" * 16
 type Scene = Callable[[Page, FakeGateway], Awaitable[None]]
 
@@ -294,22 +295,22 @@ async def test_every_page_fits_every_size_and_every_reader(
     await page.wait_for_timeout(400)
     assert {f"/{name}" for name in files_of(page.url)} >= set(await page.evaluate(FETCHED))
     axe = await Axe.beside(page)
+    found = {}
     for name, (width, height) in SIZES.items():
         await page.set_viewport_size({"width": width, "height": height})
         await page.emulate_media(color_scheme="dark" if name == "desk" else "light", reduced_motion="reduce")
-        assert await page.evaluate(TOO_WIDE) == [], name
-        assert await page.evaluate(OUTSIDE_ITS_BOX) == [], name
-        if name != "narrow":
-            assert await axe.violations() == [], name
-    assert await page.evaluate(MOVES) == []
+        found[f"too wide, {name}"] = await page.evaluate(TOO_WIDE)
+        found[f"outside its box, {name}"] = await page.evaluate(OUTSIDE_ITS_BOX)
+        found[f"axe, {name}"] = await axe.violations() if name != "narrow" else []
+    found["moves"] = await page.evaluate(MOVES)
     await axe.close()
     await page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     await pictures(page, scene.__name__)
-    width, height = SIZES["phone"]
-    await page.set_viewport_size({"width": width, "height": height})
+    await page.set_viewport_size(PHONE)
     await page.evaluate(LARGE_TEXT)
-    assert await page.evaluate(TOO_WIDE) == []
-    assert await page.evaluate(CUT_OFF) == []
+    found["too wide, large text"] = await page.evaluate(TOO_WIDE)
+    found["cut off, large text"] = await page.evaluate(CUT_OFF)
+    assert [f"{problem}: {each}" for problem, where in found.items() for each in where][:9] == []
 
 
 async def test_what_is_read_from_right_to_left_turns_nothing_around_it(
@@ -318,10 +319,11 @@ async def test_what_is_read_from_right_to_left_turns_nothing_around_it(
     await right_to_left(page, gateway)
     await page.set_viewport_size({"width": 1280, "height": 900})
     pieces = """() => [...document.querySelectorAll('#what > *')].map((e) => {
-      const { top, left, right } = e.getBoundingClientRect();
-      return [Math.round(top / 8), left, right, getComputedStyle(e.querySelector('.leaf') ?? e).unicodeBidi];
+      const { top, bottom, left, right } = e.getBoundingClientRect();
+      return [Math.round((top + bottom) / 32), left, right, getComputedStyle(e).unicodeBidi];
     })"""
     placed = await page.evaluate(pieces)
-    assert len({line for line, *_ in placed}) == 1
-    assert all(before[2] <= after[1] + 1 for before, after in pairwise(placed))
+    together = [(before, after) for before, after in pairwise(placed) if before[0] == after[0]]
+    assert len(together) > 3
+    assert all(before[2] <= after[1] + 1 for before, after in together)
     assert {isolation for *_, isolation in placed} == {"isolate"}

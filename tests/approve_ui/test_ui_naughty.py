@@ -40,13 +40,13 @@ TEXTS = """([within, what]) => [...document.querySelectorAll(within)]
 
 async def expect_only_text(page: Page, *, bar: bool = False) -> None:
     """No string made an element, and the layout holds in every size."""
-    assert await page.evaluate(MADE) == []
+    found = {"made": await page.evaluate(MADE)}
     for name, (width, height) in SIZES.items():
         await page.set_viewport_size({"width": width, "height": height})
-        assert await page.evaluate(TOO_WIDE) == [], name
-        assert await page.evaluate(OUTSIDE_ITS_BOX) == [], name
-        if bar and name != "desk":
-            assert await page.evaluate(OVER_THE_BAR) == [], name
+        found[f"too wide, {name}"] = await page.evaluate(TOO_WIDE)
+        found[f"outside its box, {name}"] = await page.evaluate(OUTSIDE_ITS_BOX)
+        found[f"over the bar, {name}"] = await page.evaluate(OVER_THE_BAR) if bar and name != "desk" else []
+    assert [f"{problem}: {each}" for problem, where in found.items() for each in where][:9] == []
 
 
 async def leaves(page: Page, within: str, paths: list[list[Any]]) -> list[str]:

@@ -8,6 +8,7 @@ TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter((e) =>
 CUT_OFF = """() => [...document.querySelectorAll('main *')].filter((e) => {
   const apart = '.unseen, thead, input, textarea, select, progress, svg';
   if (!e.checkVisibility() || e.closest(apart)) return false;
+  if (e.clientWidth <= 1) return false;
   const { overflowX, overflowY } = getComputedStyle(e);
   const shut = (how) => how === 'hidden' || how === 'clip';
   return (shut(overflowX) && e.scrollWidth > e.clientWidth + 1) ||
@@ -16,7 +17,8 @@ CUT_OFF = """() => [...document.querySelectorAll('main *')].filter((e) => {
 
 OUTSIDE_ITS_BOX = """() => [...document.querySelectorAll('main .value, main .leaf, main q')].filter((e) => {
   if (!e.checkVisibility() || e.closest('.unseen')) return false;
-  const box = e.closest('dd, dt, h1, h2, h3, li, td, pre, label, small, p').getBoundingClientRect();
+  const place = e.closest('dd, dt, h1, h2, h3, li, td, pre, label, small, p') ?? e.parentElement;
+  const box = place.getBoundingClientRect();
   const range = document.createRange();
   range.selectNodeContents(e);
   const beyond = (r) => r.width > 0 && (r.left < box.left - 1 || r.right > box.right + 1);
