@@ -14,7 +14,7 @@ from typing import Literal
 from tests.approve_ui.conftest import add_passkey
 from tests.approve_ui.fake_gateway import FakeGateway, Site, serving
 from tests.approve_ui.test_ui_looks import Scene, queue, ready, story
-from tests.kit.browser import SIZES, Chromium
+from tests.kit.browser import Chromium
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
 STILL_MS = 600
@@ -22,17 +22,29 @@ STILL_MS = 600
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """What fits into it, and how finely it is drawn: a picture of the docs has 120 kB at most."""
+
+    width: int
+    height: int
+    scale: float
+
+
+PHONE, DESK = Frame(390, 740, 1.5), Frame(1100, 700, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     scene: Scene
-    size: Literal["phone", "desk"]
+    frame: Frame
     scheme: Literal["light", "dark"]
 
 
 PICTURES = {
-    "approval.png": Picture(ready, "phone", "light"),
-    "approval-dark.png": Picture(ready, "phone", "dark"),
-    "queue.png": Picture(queue, "desk", "light"),
-    "audit.png": Picture(story, "desk", "light"),
+    "approval.png": Picture(ready, PHONE, "light"),
+    "approval-dark.png": Picture(ready, PHONE, "dark"),
+    "queue.png": Picture(queue, DESK, "light"),
+    "audit.png": Picture(story, DESK, "light"),
 }
 
 
@@ -44,12 +56,11 @@ async def draw(folder: Path) -> None:
 
 async def _one(chromium: Chromium, site: Site, picture: Picture, file: Path) -> None:
     site.gateway = FakeGateway()
-    width, height = SIZES[picture.size]
     context = await chromium.browser.new_context(
-        viewport={"width": width, "height": height},
+        viewport={"width": picture.frame.width, "height": picture.frame.height},
         base_url=site.url,
         color_scheme=picture.scheme,
-        device_scale_factor=2 if picture.size == "phone" else 1,
+        device_scale_factor=picture.frame.scale,
         locale="en-GB",
     )
     page = await context.new_page()

@@ -327,3 +327,13 @@ async def test_what_is_read_from_right_to_left_turns_nothing_around_it(
     assert len(together) > 3
     assert all(before[2] <= after[1] + 1 for before, after in together)
     assert {isolation for *_, isolation in placed} == {"isolate"}
+
+
+async def test_axe_finds_what_it_is_asked_for(page: Page, gateway: FakeGateway) -> None:
+    await login(page, gateway)
+    axe = await Axe.beside(page)
+    assert await axe.violations() == []
+    await page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    await page.evaluate("document.querySelector('h1').style.color = '#ddd'")
+    assert {found.partition(" ")[0] for found in await axe.violations()} == {"button-name", "color-contrast"}
+    await axe.close()

@@ -107,7 +107,7 @@ async def test_naughty_strings_are_text_in_every_place_of_a_receipt_and_a_refusa
     page: Page, gateway: FakeGateway
 ) -> None:
     worst = "".join(one for one in ALL if "<" in one)
-    about = {"agent": worst, "team": worst, "address": worst, "purpose": worst}
+    about: dict[str, Any] = {"agent": worst, "team": worst, "address": worst, "purpose": worst}
     about |= {
         "action": f"/{worst}",
         "resource": worst,

@@ -154,11 +154,11 @@ async def test_a_summary_that_only_the_list_tells_never_reaches_what_is_signed(
     page: Page, gateway: FakeGateway
 ) -> None:
     """The short form of a question is not signed, so the approval page takes not one word from it."""
-    other = [{"text": "Read "}, {"value": "nothing"}]
-    gateway.changes = {"summary": other, "agent": "root", "purpose": "Approved", "resource": "none"}
+    other = [{"text": "Read "}, {"value": "harmless"}]
+    gateway.changes = {"summary": other, "agent": "root", "purpose": "Preapproved", "resource": "none"}
     await open_ready(page)
     assert await page.locator("#what").text_content() == "Write public/index.html on main of acme/site"
-    assert not {"nothing", "root", "Approved"} & set((await page.locator("#sheet").inner_text()).split())
+    assert not {"harmless", "root", "Preapproved"} & set((await page.locator("#sheet").inner_text()).split())
     await approve(page)
     await focused_heading(page, "Approved and sent")
 
