@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from playwright.async_api import expect
+
 from benchmarks.figures import median, verdict
 from gateway.demo.client import Agent
 from gateway.installation import install
@@ -92,7 +94,8 @@ async def _question(gateway: Gateway, person: BrowserPerson) -> None:
             if cold:
                 await session.send("Network.clearBrowserCache")
             await person.page.goto(f"{origin}{link}")
-            await person.page.wait_for_function("window.armedAt")
+            approve = person.page.locator("#approve")
+            await expect(approve).to_have_attribute("aria-disabled", "false", timeout=30_000)
             verified.append(await person.page.evaluate("window.verifiedAt"))
             armed.append(await person.page.evaluate("window.armedAt"))
         print(f"{words}: verified after {', '.join(f'{each:.0f}' for each in verified)} ms")
