@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import allowed, author, match, pages, policies, start, tap
+from benchmarks import allowed, author, match, notify, pages, policies, start, tap
 
 ALL = {
     "start": start.main,
@@ -18,6 +18,7 @@ ALL = {
     "policies": policies.main,
     "tap": tap.main,
     "pages": pages.main,
+    "notify": notify.main,
     "allowed": allowed.main,
 }
 

@@ -12,6 +12,7 @@ from playwright.async_api import Page, ViewportSize, expect
 
 from tests.approve_ui.fake_gateway import (
     FakeGateway,
+    a_browser,
     a_key,
     a_member,
     agents,
@@ -192,6 +193,16 @@ async def empty_queue(page: Page, gateway: FakeGateway) -> None:
     await page.goto("/app/approvals")
 
 
+async def told(page: Page, gateway: FakeGateway) -> None:
+    gateway.told = [a_browser("one", device="Safari on iPhone"), a_browser("two", device="x" * 64)]
+    await page.goto("/app/approvals")
+    await page.wait_for_selector("#push li")
+    await page.evaluate(
+        "() => { const offer = new Event('beforeinstallprompt'); dispatchEvent(offer);"
+        "document.querySelector('#push').scrollIntoView(); }"
+    )
+
+
 async def story(page: Page, gateway: FakeGateway) -> None:
     gateway.rows = {"rows": chain(), "next": 1, "chains": [chain(), chain()[:1]]}
     await page.goto("/app/audit?filter=decision:step_up")
@@ -272,6 +283,7 @@ SCENES: list[Scene] = [
     batch_signed,
     one_of_many,
     empty_queue,
+    told,
     story,
     log,
     members,

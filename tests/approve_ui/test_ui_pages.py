@@ -68,7 +68,7 @@ def loaded(page: Path) -> set[Path]:
 
 
 def fetched_later(files: set[Path]) -> set[Path]:
-    """What these files fetch once a person does what few do: signs a change, breaks glass, gives a grant."""
+    """What these files fetch beside it, or once a person does what few do: signs a change, breaks glass."""
     text = "".join(file.read_text() for file in files if file.suffix == ".js")
     scripts = [UI / "static" / "js" / name for name in re.findall(r'import\("\./(.+?)"\)', text)]
     styles = {UI / "static" / f"{name}.css" for name in re.findall(r'styled\("(.+?)"\)', text)}

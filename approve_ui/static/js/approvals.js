@@ -18,6 +18,8 @@ const OUTCOME = {
 const SAID = { failed: "failed", unclear: "unclear" };
 const RISK = { high: ["stop", "risk-high", "High risk"], medium: ["hold", "risk-medium", "Medium risk"] };
 
+// Notifications are offered beside the queue, which does not wait for them.
+const push = import("./push.js");
 const list = one("#waiting");
 const body = one("tbody", list);
 const later = one("#show-new");
@@ -261,6 +263,8 @@ async function start() {
   }
   startClock({ onEnd: (element) => { end(element.closest("tr")); soon(); } });
   await refresh();
+  // Below everything: rows do not move when it comes.
+  push.then(({ mountPush }) => mountPush(one("#push"))).catch(() => {});
   listen({ onEvent: soon, onLive, onSignedOut: toLogin });
 }
 
@@ -270,5 +274,6 @@ list.addEventListener("focusout", () => setTimeout(release, 0));
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") soon(); });
 one("#stop").addEventListener("click", askToStop);
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
+push.then(({ mountInstall }) => mountInstall(one("#install"))).catch(() => {});
 copyButton(one("#copy-try"), () => one("#try").textContent);
 start();
