@@ -87,6 +87,7 @@ async def test_the_queue_is_walked_row_by_row(page: Page, gateway: FakeGateway) 
         await page.set_viewport_size({"width": size["width"], "height": size["height"]})
         await page.goto("/app/approvals")
         await page.wait_for_selector("#waiting tbody tr")
+        await page.wait_for_selector("#push button:visible")
         stops = await walk(page)
         assert [name for _, name in stops] == [
             "Skip to content",
@@ -98,4 +99,5 @@ async def test_the_queue_is_walked_row_by_row(page: Page, gateway: FakeGateway) 
             "Delete acme/site",
             "All in the audit log",
             "Write public/index.html on main of acme/site",
+            "Turn on",
         ]
