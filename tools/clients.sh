@@ -1,5 +1,6 @@
 #!/bin/sh
 # The vendors' clients that the tests put behind the gateway, in an environment of their own: agents do not share ours.
+# With npm's comes axe, which checks the pages.
 set -eu
 venv=.venv-clients
 lock=tests/clients/requirements.lock

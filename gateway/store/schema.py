@@ -115,6 +115,9 @@ ADDED_IN_2: tuple[str, ...] = (
     SIGNED_CHANGES,
     RECOVERIES,
     LIMITS,
+    "CREATE INDEX log_by_agent ON log(agent) WHERE agent IS NOT NULL",
+    "CREATE INDEX log_by_person ON log(person) WHERE person IS NOT NULL",
+    "CREATE INDEX log_by_action ON log(action) WHERE action IS NOT NULL",
     """CREATE TABLE kept (
     envelope TEXT PRIMARY KEY REFERENCES envelopes(id), request BLOB, answer BLOB, fetched_at INTEGER
 ) STRICT""",

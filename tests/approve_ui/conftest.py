@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.async_api import (
@@ -18,7 +17,7 @@ from playwright.async_api import (
     expect,
 )
 
-from tests.approve_ui.fake_gateway import FakeGateway, Site
+from tests.approve_ui.fake_gateway import FakeGateway, Site, serving
 from tests.kit.browser import CHROMIUM, FLAGS
 
 PATIENCE_MS = 20_000
@@ -30,15 +29,8 @@ PHONE = ViewportSize(width=390, height=844)
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def site() -> AsyncIterator[Site]:
-    served = Site()
-    runner = web.AppRunner(served.app(), shutdown_timeout=0.1)
-    await runner.setup()
-    listener = web.TCPSite(runner, "localhost", 0)
-    await listener.start()
-    port = runner.addresses[0][1]
-    served.url = f"http://localhost:{port}"
-    yield served
-    await runner.cleanup()
+    async with serving() as served:
+        yield served
 
 
 class Phone:
@@ -70,7 +62,7 @@ class Phone:
         everything = {"origin": self._url, "storageTypes": "all"}
         await session.send("Storage.clearDataForOrigin", everything)
         await session.detach()
-        await page.emulate_media(color_scheme="light")
+        await page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         await page.set_viewport_size(PHONE)
 
     async def throw_away(self) -> None:

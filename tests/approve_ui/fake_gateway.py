@@ -6,7 +6,8 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -751,3 +752,17 @@ class Site:
             return response
         finally:
             gateway.listeners.discard(queue)
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Site]:
+    """A site on a free port of this machine."""
+    site = Site()
+    runner = web.AppRunner(site.app(), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "localhost", 0).start()
+    site.url = f"http://localhost:{runner.addresses[0][1]}"
+    try:
+        yield site
+    finally:
+        await runner.cleanup()

@@ -1,10 +1,14 @@
-"""Nothing is cut off or too wide, in every size; SECONDSIG_SHOTS=folder draws each for people to look at."""
+"""Every page in every state: nothing is too wide or cut off, axe finds nothing, its budget counts all of it.
+
+SECONDSIG_SHOTS=folder draws each for people to look at.
+"""
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, ViewportSize, expect
 
 from tests.approve_ui.fake_gateway import (
     FakeGateway,
@@ -22,14 +26,14 @@ from tests.approve_ui.fake_gateway import (
 from tests.approve_ui.steps import ADDRESS, approve, arm, open_ready
 from tests.approve_ui.test_ui_audit import chain, entry
 from tests.approve_ui.test_ui_batch import ITEMS, open_batch, refunds
+from tests.approve_ui.test_ui_pages import files_of
+from tests.kit.axe import Axe
 from tests.kit.browser import SIZES, pictures
+from tests.kit.layout import CUT_OFF, LARGE_TEXT, MOVES, OUTSIDE_ITS_BOX, TOO_WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-TOO_WIDE = """() => [...document.querySelectorAll('main *')].filter((e) =>
-  e.checkVisibility() && !e.closest('.unseen, pre, thead') &&
-  e.getBoundingClientRect().right > innerWidth + 0.5
-).map((e) => e.outerHTML.slice(0, 120))"""
+PHONE = ViewportSize(width=390, height=844)
 SALT = "00" * 16
 type Scene = Callable[[Page, FakeGateway], Awaitable[None]]
 
@@ -58,6 +62,27 @@ async def hostile(page: Page, gateway: FakeGateway) -> None:
 async def hostile_fields(page: Page, gateway: FakeGateway) -> None:
     await hostile(page, gateway)
     await page.locator("#marked a").first.click()
+
+
+async def right_to_left(page: Page, gateway: FakeGateway) -> None:
+    arabic, hebrew = (
+        "\u0641\u0627\u062a\u0648\u0631\u0629 12 (\u0646\u0633\u062e\u0629)",
+        "\u05e9\u05dc\u05d5\u05dd.html",
+    )
+    gateway.sample = with_field("json:/title", text(arabic), purpose=f"{hebrew}, {arabic}!")
+    gateway.sample["request"]["body"]["fields"].insert(0, [f"json:/{hebrew}", text(f"{arabic} " * 30)])
+    gateway.sample["agent"] = {**gateway.sample["agent"], "team": hebrew}
+    first = gateway.sample["units"][0]
+    first["summary"] = [
+        {"text": "Write "},
+        {"value": hebrew},
+        {"text": " on "},
+        {"value": arabic},
+        {"text": " of "},
+        {"value": "acme/site"},
+    ]
+    first["context"] = {"path": hebrew, "branch": arabic, "size": "901"}
+    await open_ready(page)
 
 
 async def mismatch(page: Page, gateway: FakeGateway) -> None:
@@ -239,6 +264,7 @@ SCENES: list[Scene] = [
     ready,
     hostile,
     hostile_fields,
+    right_to_left,
     mismatch,
     sent,
     waiting_for_agent,
@@ -268,12 +294,58 @@ SCENES: list[Scene] = [
 ]
 
 
+FETCHED = """() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname)
+  .filter((path) => /\\.(js|css)$/.test(path))"""
+
+
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
-async def test_every_page_fits_every_size(page: Page, gateway: FakeGateway, scene: Scene) -> None:
+async def test_every_page_fits_every_size_and_every_reader(
+    page: Page, gateway: FakeGateway, scene: Scene
+) -> None:
     await scene(page, gateway)
     await expect(page.locator("main")).to_be_visible()
     await page.wait_for_timeout(400)
+    assert {f"/{name}" for name in files_of(page.url)} >= set(await page.evaluate(FETCHED))
+    axe = await Axe.beside(page)
+    found = {}
     for name, (width, height) in SIZES.items():
         await page.set_viewport_size({"width": width, "height": height})
-        assert await page.evaluate(TOO_WIDE) == [], name
+        await page.emulate_media(color_scheme="dark" if name == "desk" else "light", reduced_motion="reduce")
+        found[f"too wide, {name}"] = await page.evaluate(TOO_WIDE)
+        found[f"outside its box, {name}"] = await page.evaluate(OUTSIDE_ITS_BOX)
+        found[f"axe, {name}"] = await axe.violations() if name != "narrow" else []
+    found["moves"] = await page.evaluate(MOVES)
+    await axe.close()
+    await page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     await pictures(page, scene.__name__)
+    await page.set_viewport_size(PHONE)
+    await page.evaluate(LARGE_TEXT)
+    found["too wide, large text"] = await page.evaluate(TOO_WIDE)
+    found["cut off, large text"] = await page.evaluate(CUT_OFF)
+    assert [f"{problem}: {each}" for problem, where in found.items() for each in where][:9] == []
+
+
+async def test_what_is_read_from_right_to_left_turns_nothing_around_it(
+    page: Page, gateway: FakeGateway
+) -> None:
+    await right_to_left(page, gateway)
+    await page.set_viewport_size({"width": 1280, "height": 900})
+    pieces = """() => [...document.querySelectorAll('#what > *')].map((e) => {
+      const { top, bottom, left, right } = e.getBoundingClientRect();
+      return [Math.round((top + bottom) / 32), left, right, getComputedStyle(e).unicodeBidi];
+    })"""
+    placed = await page.evaluate(pieces)
+    together = [(before, after) for before, after in pairwise(placed) if before[0] == after[0]]
+    assert len(together) > 3
+    assert all(before[2] <= after[1] + 1 for before, after in together)
+    assert {isolation for *_, isolation in placed} == {"isolate"}
+
+
+async def test_axe_finds_what_it_is_asked_for(page: Page, gateway: FakeGateway) -> None:
+    await login(page, gateway)
+    axe = await Axe.beside(page)
+    assert await axe.violations() == []
+    await page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    await page.evaluate("document.querySelector('h1').style.color = '#ddd'")
+    assert {found.partition(" ")[0] for found in await axe.violations()} == {"button-name", "color-contrast"}
+    await axe.close()

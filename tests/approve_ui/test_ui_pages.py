@@ -2,6 +2,7 @@ import gzip
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,6 +11,8 @@ from tests.approve_ui.fake_gateway import UI
 PAGES = sorted((UI / "pages").glob("*.html"))
 SCRIPTS = sorted((UI / "static" / "js").glob("*.js"))
 LIMIT = 60_000
+SIGNING = {"approve", "batch"}
+SIGNING_LIMIT = 42_000
 
 pytestmark = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 
@@ -41,7 +44,7 @@ def elements(page: Path) -> Elements:
 
 
 def modules(entry: Path) -> set[Path]:
-    """A script and everything it imports."""
+    """A script and everything it imports before it runs."""
     found: set[Path] = set()
     waiting = [entry]
     while waiting:
@@ -54,6 +57,7 @@ def modules(entry: Path) -> set[Path]:
 
 
 def loaded(page: Path) -> set[Path]:
+    """What a page fetches to be shown."""
     wanted: set[Path] = set()
     for tag, attributes in elements(page).tags:
         if tag == "script":
@@ -61,6 +65,28 @@ def loaded(page: Path) -> set[Path]:
         if tag == "link" and attributes["rel"] == "stylesheet":
             wanted.add(UI / str(attributes["href"]).lstrip("/"))
     return wanted
+
+
+def fetched_later(files: set[Path]) -> set[Path]:
+    """What these files fetch beside it, or once a person does what few do: signs a change, breaks glass."""
+    text = "".join(file.read_text() for file in files if file.suffix == ".js")
+    scripts = [UI / "static" / "js" / name for name in re.findall(r'import\("\./(.+?)"\)', text)]
+    styles = {UI / "static" / f"{name}.css" for name in re.findall(r'styled\("(.+?)"\)', text)}
+    more = set().union(styles, *map(modules, scripts)) - files
+    return more | fetched_later(files | more) if more else more
+
+
+def files_of(url: str) -> set[str]:
+    """What the page at this address may ever fetch of script and style, as its tests count it."""
+    path = urlsplit(url).path
+    name = "approve" if path.startswith("/approve/env_") else path.rpartition("/")[2]
+    files = loaded(UI / "pages" / f"{name}.html")
+    return {file.relative_to(UI).as_posix() for file in files | fetched_later(files)}
+
+
+def served(files: set[Path]) -> int:
+    """Bytes of these files as the gateway sends them to a browser: packed when it starts."""
+    return sum(len(gzip.compress(file.read_bytes(), mtime=0)) for file in files)
 
 
 def test_no_inline_script_style_or_handler(page: Path) -> None:
@@ -88,10 +114,19 @@ def test_every_file_the_page_names_is_there(page: Path) -> None:
                 assert (UI / address.lstrip("/")).is_file(), address
 
 
-def test_script_and_style_stay_small_on_the_wire(page: Path) -> None:
+def test_script_and_style_of_a_page_stay_under_60_kb(page: Path) -> None:
+    """Unpacked, but for the two pages that sign.
+
+    These lay out every field of a payload and read all of it back before anybody can sign, which is most of
+    their script and cannot wait: about 100 kB unpacked. They keep the bound as they are served, packed.
+    """
     files = loaded(page)
     assert len(files) > 3
-    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < LIMIT
+    if page.stem in SIGNING:
+        assert served(files) < SIGNING_LIMIT
+    else:
+        assert sum(file.stat().st_size for file in files) < LIMIT
+    assert served(files | fetched_later(files)) < LIMIT
 
 
 def test_every_icon_a_page_or_script_asks_for_exists(page: Path) -> None:

@@ -5,8 +5,16 @@ import pytest
 import rfc8785
 from playwright.async_api import Page, expect
 
-from tests.approve_ui.fake_gateway import FakeGateway, payload, text, with_field
-from tests.approve_ui.steps import ADDRESS, APPROVE, arm, expect_alarm, open_ready
+from tests.approve_ui.fake_gateway import FakeGateway, b64u, payload, text, with_field
+from tests.approve_ui.steps import (
+    ADDRESS,
+    APPROVE,
+    approve,
+    arm,
+    expect_alarm,
+    focused_heading,
+    open_ready,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -84,6 +92,83 @@ async def test_a_changed_byte_of_the_challenge_blocks_signing(
     gateway.tamper_challenge = lambda raw: flipped(raw, where)
     await page.goto(ADDRESS)
     await expect_alarm(page)
+
+
+TURN_EACH_BYTE = """async ([payload, challenge, about]) => {
+  const { openPayload } = await import('/static/js/verify.js');
+  const { unbase64url, base64 } = await import('/static/js/bytes.js');
+  const spell = (bytes) => base64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const opens = (raw, bound) => openPayload(
+    { payload: spell(raw), options: { challenge: spell(bound), rpId: 'localhost' } }, about,
+  ).then(() => true, (error) => { if (error.name !== 'Error') throw error; return false; });
+  const [raw, bound] = [unbase64url(payload), unbase64url(challenge)];
+  const turned = (bytes, at) => bytes.map((byte, i) => (i === at ? byte ^ 1 : byte));
+  const missed = [];
+  for (const at of raw.keys()) if (await opens(turned(raw, at), bound)) missed.push(['payload', at]);
+  for (let at = 32; at < 64; at += 1) if (await opens(raw, turned(bound, at))) missed.push(['challenge', at]);
+  return [await opens(raw, bound), raw.length, missed];
+}"""
+
+
+async def test_no_byte_of_the_payload_or_of_the_bound_digest_can_be_turned(
+    page: Page, gateway: FakeGateway
+) -> None:
+    """Of the challenge's other half, the random one, only the gateway knows what it made."""
+    raw = rfc8785.dumps(gateway.sample)
+    about = {"envelope": gateway.sample["envelope"], "approver": "mika"}
+    await page.goto("/enrol")
+    opened, length, missed = await page.evaluate(TURN_EACH_BYTE, [b64u(raw), gateway.challenge(raw), about])
+    assert (opened, length, missed) == (True, len(raw), [])
+
+
+TURN_EACH_WORD = """async ([digest]) => {
+  const { checkDisplay } = await import('/static/js/verify.js');
+  const sheet = document.querySelector('#sheet');
+  const holds = () => checkDisplay(sheet, digest).then(() => true, () => false);
+  const walker = document.createTreeWalker(sheet, NodeFilter.SHOW_TEXT);
+  const missed = [];
+  let tried = 0;
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (node.data === '' || node.parentElement.closest('[data-moves]')) continue;
+    const before = node.data;
+    node.data = String.fromCharCode(before.charCodeAt(0) ^ 1) + before.slice(1);
+    tried += 1;
+    if (await holds()) missed.push(before);
+    node.data = before;
+  }
+  return [await holds(), tried, missed];
+}"""
+
+
+async def test_no_word_of_what_is_shown_can_be_turned(page: Page, gateway: FakeGateway) -> None:
+    """Values, keys, labels, headings and our own sentences: each text on the sheet, one after another."""
+    await open_ready(page)
+    digest = hashlib.sha256(rfc8785.dumps(gateway.sample)).hexdigest()
+    held, tried, missed = await page.evaluate(TURN_EACH_WORD, [digest])
+    assert (held, missed) == (True, [])
+    assert tried > 150
+
+
+async def test_a_summary_that_only_the_list_tells_never_reaches_what_is_signed(
+    page: Page, gateway: FakeGateway
+) -> None:
+    """The short form of a question is not signed, so the approval page takes not one word from it."""
+    other = [{"text": "Read "}, {"value": "harmless"}]
+    gateway.changes = {"summary": other, "agent": "root", "purpose": "Preapproved", "resource": "none"}
+    await open_ready(page)
+    assert await page.locator("#what").text_content() == "Write public/index.html on main of acme/site"
+    assert not {"harmless", "root", "Preapproved"} & set((await page.locator("#sheet").inner_text()).split())
+    await approve(page)
+    await focused_heading(page, "Approved and sent")
+
+
+async def test_options_for_another_site_block_signing(page: Page, gateway: FakeGateway) -> None:
+    usual = gateway.assertion_options
+    gateway.assertion_options = lambda raw: {**usual(raw), "rpId": "evil.example"}  # type: ignore[method-assign]
+    await page.goto(ADDRESS)
+    await expect_alarm(page)
+    assert "approve" not in gateway.posted
 
 
 async def test_a_challenge_of_another_length_blocks_signing(page: Page, gateway: FakeGateway) -> None:

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { signChange } from "./change.js";
-import { when } from "./clock.js";
+import { moment } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { whyNotSigned } from "./passkey.js";
@@ -36,7 +36,7 @@ function show() {
 
 function agentOf(agent) {
   const { administrator } = page.view;
-  const facts = [agent.team ? ["team ", written(agent.team)] : null, agent.owner ? ["owner ", written(agent.owner)] : null, [`since ${when(agent.since)}`]].filter(Boolean);
+  const facts = [agent.team ? ["team ", written(agent.team)] : null, agent.owner ? ["owner ", written(agent.owner)] : null, ["since ", moment(agent.since)]].filter(Boolean);
   const buttons = [];
   if (!agent.paused) buttons.push(button("Pause", "pause", () => act(() => post(`/api/v1/agents/${encodeURIComponent(agent.name)}/pause`), `${agent.name} is paused.`)));
   else if (administrator) buttons.push(button("Resume", "passkey", () => change("agent/resume", { agent: agent.name })));

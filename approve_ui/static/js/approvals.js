@@ -2,10 +2,9 @@
 
 import { get, post } from "./api.js";
 import { ends } from "./bytes.js";
-import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
+import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
-import { mountInstall, mountPush } from "./push.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
 import { concerns, written } from "./values.js";
@@ -19,6 +18,8 @@ const OUTCOME = {
 const SAID = { failed: "failed", unclear: "unclear" };
 const RISK = { high: ["stop", "risk-high", "High risk"], medium: ["hold", "risk-medium", "Medium risk"] };
 
+// Notifications are offered beside the queue, which does not wait for them.
+const push = import("./push.js");
 const list = one("#waiting");
 const body = one("tbody", list);
 const later = one("#show-new");
@@ -57,7 +58,7 @@ function showConfig() {
   const { digest, refused } = config;
   const notice = one("#refused-change");
   if (refused) {
-    one("#refused-at").textContent = timeOfDay(refused.at);
+    one("#refused-at").replaceChildren(moment(refused.at, timeOfDay(refused.at)));
     one("#refused-why").replaceChildren(...refused.why.map((sentence) => el("li", {}, written(sentence))));
     one("#in-force").textContent = ends(digest);
   }
@@ -221,7 +222,7 @@ function recentLine(row) {
   const [kind, symbol, words] = OUTCOME[SAID[row.outcome] ?? row.state] ?? ["", "clock", row.state];
   const status = row.state === "completed" && row.status !== null ? `${words}, ${row.status}` : words;
   return el("tr", {},
-    el("td", { class: "time" }, el("time", { datetime: row.opened_at }, timeOfDay(row.opened_at, false))),
+    el("td", { class: "time" }, moment(row.opened_at, timeOfDay(row.opened_at, false))),
     el("td", { class: "agent" }, el("b", {}, written(row.agent))),
     el("td", { class: "request" }, link(row)),
     el("td", { class: "purpose" }, ...decided(row)),
@@ -263,7 +264,7 @@ async function start() {
   startClock({ onEnd: (element) => { end(element.closest("tr")); soon(); } });
   await refresh();
   // Below everything: rows do not move when it comes.
-  mountPush(one("#push")).catch(() => {});
+  push.then(({ mountPush }) => mountPush(one("#push"))).catch(() => {});
   listen({ onEvent: soon, onLive, onSignedOut: toLogin });
 }
 
@@ -273,6 +274,6 @@ list.addEventListener("focusout", () => setTimeout(release, 0));
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") soon(); });
 one("#stop").addEventListener("click", askToStop);
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
-mountInstall(one("#install"));
+push.then(({ mountInstall }) => mountInstall(one("#install"))).catch(() => {});
 copyButton(one("#copy-try"), () => one("#try").textContent);
 start();

@@ -2,12 +2,10 @@
 
 import { get, post } from "./api.js";
 import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
-import { secondsUntil, setServerTime, startClock, tick, timeOfDay, when } from "./clock.js";
+import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
 import { listen } from "./events.js";
-import { askForReason, closeReason } from "./glass.js";
-import { offerGrants } from "./grant-offer.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { outcomeOf, placeOf, tellOutcome } from "./outcome.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
@@ -21,6 +19,7 @@ const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "own-r
 const SIGNABLE = new Set(["ready", "sign-failed"]);
 const BREAKABLE = new Set(["verifying", "ready", "sign-failed", "not-allowed", "counted", "signed", "no-passkey"]);
 const SENDING_FOR_MS = 2500;
+const FIFTEEN_MINUTES = 900;
 
 const id = location.pathname.split("/").at(-1);
 const api = `/api/v1/envelopes/${encodeURIComponent(id)}`;
@@ -36,7 +35,7 @@ function enter(state) {
   const changed = page.state !== state;
   page.state = state;
   if (!DECIDING.has(state)) closeDialog();
-  if (!BREAKABLE.has(state)) closeReason();
+  if (!BREAKABLE.has(state)) one("#glass-ask").close();
   showState(state);
   one("#again").hidden ||= !page.view?.grantable;
   fill("verb", DECIDING.has(state) || state === "not-allowed" ? "asks to" : "asked to");
@@ -110,7 +109,7 @@ function showEarlier(earlier) {
 
 function showBroken(broken) {
   one("#broken").hidden = broken.length === 0;
-  one("#broken span").replaceChildren(...broken.flatMap(({ person, reason, at }) => [el("b", {}, written(person)), ` broke glass, ${when(at)}: “`, written(reason), "” "]));
+  one("#broken span").replaceChildren(...broken.flatMap(({ person, reason, at }) => [el("b", {}, written(person)), " broke glass, ", moment(at), ": “", written(reason), "” "]));
 }
 
 // Like ones can be signed with it: said above the sheet, so it too takes time to be read.
@@ -182,7 +181,7 @@ async function build() {
 
 function showRepeat(before) {
   if (!before) return;
-  const words = [`The same was asked before: ${before.state}`, before.by ? el("span", {}, " by ", written(before.by)) : "", `, ${when(before.at)}.`];
+  const words = [`The same was asked before: ${before.state}`, before.by ? el("span", {}, " by ", written(before.by)) : "", ", ", moment(before.at), "."];
   const note = before.note ? [" “", written(before.note), "”"] : [];
   const key = before.state === "unknown" && before.idempotency_key;
   const same = key ? [" It left with ", el("code", {}, written(key)), ": only the same key lets the service see that this is the same."] : [];
@@ -289,19 +288,19 @@ async function sendSignature(credential) {
 // Another verb is another payload: what was prepared for the one is never signed for the other.
 
 async function pressBreakGlass() {
-  const reason = await askForReason();
-  if (reason === null) return;
   const problem = one("#glass-problem");
   problem.hidden = true;
-  let challenge;
   try {
-    challenge = await post(`${api}/break-glass/begin`, { reason });
+    const { askForReason } = await import("./glass.js");
+    const reason = await askForReason();
+    if (reason === null) return;
+    const challenge = await post(`${api}/break-glass/begin`, { reason });
+    take({ verb: "break_glass", reason, challenge });
   } catch (error) {
     problem.textContent = error.message;
     problem.hidden = false;
     return;
   }
-  take({ verb: "break_glass", reason, challenge });
   await load();
   scrollTo({ top: 0 });
 }
@@ -366,6 +365,8 @@ async function withdraw() {
   await load();
 }
 
+const answerInAdvance = async (seconds) => (await import("./grant-offer.js")).answerInAdvance(id, page.me.name, seconds);
+
 // Signed out: the time left, and nothing else
 
 async function signedOut() {
@@ -390,7 +391,7 @@ function runUntil(expires, ttl) {
     delete element.dataset.over;
   }
   if (ttl) for (const bar of all("progress")) bar.max = ttl;
-  fill("refused-at", timeOfDay(expires, false));
+  fill("refused-at", moment(expires, timeOfDay(expires, false)));
   tick();
 }
 
@@ -438,7 +439,9 @@ onPress(one("#sign-in"), async () => {
 });
 addEventListener("offline", () => { if (DECIDING.has(page.state) && page.state !== "signing") offline(); });
 addEventListener("online", () => { if (page.state === "offline") load(); });
-offerGrants(id, () => page.me.name);
+for (const [button, seconds] of [["#again-minutes", FIFTEEN_MINUTES], ["#again-standing", undefined]]) {
+  onPress(one(button), () => answerInAdvance(seconds), one("#again-problem"));
+}
 fill("envelope", id);
 startClock({ aloud: true, onEnd: timeIsUp });
 signedIn();

@@ -1,7 +1,7 @@
 // The log in plain rows, and the step-ups in it as stories.
 
 import { get } from "./api.js";
-import { timeOfDay, when } from "./clock.js";
+import { moment, timeOfDay } from "./clock.js";
 import { el, focusHeading, icon, one, tag } from "./dom.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { written } from "./values.js";
@@ -84,7 +84,7 @@ function line(row) {
   const where = [row.method, row.host].filter(Boolean).join(" ");
   return el("tr", {},
     el("td", { class: "time" }, el("span", { class: "mono" }, row.seq.toLocaleString("en"))),
-    el("td", { class: "signed" }, el("time", { datetime: row.at }, when(row.at))),
+    el("td", { class: "signed" }, moment(row.at)),
     el("td", { class: "agent" }, el("b", {}, written(what)), row.detail ? el("small", {}, written(row.detail)) : null),
     el("td", { class: "purpose" }, el("span", { class: "mono" }, written(row.action ?? where)), row.resource ? el("small", { class: "mono" }, written(row.resource)) : null, row.action && where ? el("small", {}, written(where)) : null),
     el("td", { class: "risk-cell" }, row.agent ? el("span", {}, written(row.agent)) : null, row.person ? el("small", {}, written(row.person), row.decision_method ? `, ${row.decision_method}` : "") : null));
@@ -114,7 +114,7 @@ function chainLine(chain) {
     focusHeading(one("#story-title"));
     one("#story").scrollIntoView({ block: "nearest" });
   });
-  return el("li", {}, link, el("p", { class: "row" }, el("span", {}, `${timeOfDay(chain[0].at)}, `, written(first(chain, "agent") ?? "")), ending(chain)));
+  return el("li", {}, link, el("p", { class: "row" }, el("span", {}, moment(chain[0].at, timeOfDay(chain[0].at)), ", ", written(first(chain, "agent") ?? "")), ending(chain)));
 }
 
 function tell(chain, link) {
@@ -149,7 +149,7 @@ function step(row) {
   ];
   return el("li", { class: ink ? "ink" : null },
     el("span", { class: row.person && row.kind !== "mint" ? "node" : "node machine" }, icon(symbol)),
-    el("div", {}, el("p", { class: "step" }, el("b", {}, written(title)), el("time", { datetime: row.at }, when(row.at))),
+    el("div", {}, el("p", { class: "step" }, el("b", {}, written(title)), moment(row.at)),
       words ? el("p", {}, written(words)) : null,
       row.detail && row.kind !== "decision" ? el("p", {}, written(row.detail)) : null,
       el("p", { class: "proof" }, ...proof)));

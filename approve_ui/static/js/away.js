@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { signChange } from "./change.js";
-import { setServerTime, untilWhen } from "./clock.js";
+import { moment, setServerTime, untilWhen } from "./clock.js";
 import { el, one, say } from "./dom.js";
 import { listen } from "./events.js";
 import { whyNotSigned } from "./passkey.js";
@@ -43,10 +43,10 @@ const option = (value, words) => el("option", { value }, words);
 
 function line(lent) {
   const who = el("p", {}, el("b", {}, written(lent.to)), " for ", el("b", {}, written(lent.person)), `: ${lent.what}`);
-  const time = lent.live ? `until ${untilWhen(lent.until)}` : `from ${untilWhen(lent.from)} until ${untilWhen(lent.until)}`;
+  const time = [...(lent.live ? [] : ["from ", moment(lent.from, untilWhen(lent.from)), " "]), "until ", moment(lent.until, untilWhen(lent.until))];
   const button = lent.may_withdraw ? el("button", { class: "button slim stop", type: "button" }, "Withdraw") : null;
   button?.addEventListener("click", () => withdraw(lent));
-  return el("li", {}, el("div", {}, who, el("small", { class: "quiet" }, time)), button);
+  return el("li", {}, el("div", {}, who, el("small", { class: "quiet" }, ...time)), button);
 }
 
 async function withdraw({ id, to }) {

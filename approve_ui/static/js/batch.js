@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
-import { secondsUntil, setServerTime, startClock, tick, timeOfDay, when } from "./clock.js";
+import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, one, showState } from "./dom.js";
 import { listen } from "./events.js";
@@ -12,7 +12,8 @@ import { onPress, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
 import { togetherOf, totalOf } from "./together.js";
 import { caution, concerns, readText, written } from "./values.js";
-import { checkTogether, keepsCommitment, Mismatch, openBatch } from "./verify.js";
+import { checkTogether, openBatch } from "./verify-together.js";
+import { keepsCommitment, Mismatch } from "./verify.js";
 
 const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "offline", "no-passkey"]);
 const SIGNABLE = new Set(["ready", "sign-failed"]);
@@ -179,10 +180,10 @@ function showNotes(place, { repeats, earlier_configuration: earlier }) {
   if (repeats) {
     const by = repeats.by ? [" by ", written(repeats.by)] : [];
     const note = repeats.note ? [": “", written(repeats.note), "”"] : [];
-    const words = caution(`The same was asked before, ${when(repeats.at)}: ${repeats.state}`);
+    const words = caution("The same was asked before, ");
     const key = repeats.state === "unknown" && repeats.idempotency_key;
     const same = key ? [". It left with ", el("code", {}, written(key)), ": only the same key lets the service see that this is the same."] : [];
-    one("span", words).append(...by, ...note, ...same);
+    one("span", words).append(moment(repeats.at), `: ${repeats.state}`, ...by, ...note, ...same);
     place.append(words);
   }
   if (earlier) place.append(caution("Opened under an earlier configuration. Before it is sent it is read and decided again under the one in force."));
@@ -443,7 +444,7 @@ function countDown(expires, ttl) {
     delete element.dataset.over;
   }
   if (ttl) for (const bar of all("progress")) bar.max = ttl;
-  fill("refused-at", timeOfDay(expires, false));
+  fill("refused-at", moment(expires, timeOfDay(expires, false)));
   tick();
 }
 

@@ -1,6 +1,6 @@
 // The time is the gateway's: what this device thinks is only used to count seconds.
 
-import { all, one, say } from "./dom.js";
+import { all, el, one, say } from "./dom.js";
 
 const ALOUD = [60, 30, 10];
 const JUMP_MS = 2000;
@@ -27,6 +27,11 @@ export function when(text) {
   const date = day === new Date(now()).toDateString() ? "today" : new Date(text).toLocaleDateString([], { dateStyle: "medium" });
   return `${date} ${timeOfDay(text)}`;
 }
+
+const exact = (text) => `${new Date(text).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+
+/** A time in the reader's zone, in these words, with the exact UTC at hand. */
+export const moment = (text, words = when(text)) => el("time", { datetime: text, title: exact(text) }, words);
 
 /** The end of a longer time: the day of the week where it is near, or the date. */
 export function untilWhen(text) {

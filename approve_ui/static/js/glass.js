@@ -23,5 +23,3 @@ reason.addEventListener("input", () => {
   const short = cleanReason(reason.value).length < SHORTEST;
   reason.setCustomValidity(short ? "Say why in at least 10 characters that can be seen." : "");
 });
-
-export const closeReason = () => dialog.close();

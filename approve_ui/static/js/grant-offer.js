@@ -2,25 +2,16 @@
 
 import { signChange } from "./change.js";
 import { el, one } from "./dom.js";
-import { onPress } from "./session.js";
 import { written } from "./values.js";
 
-const FIFTEEN_MINUTES = 900;
-
-const offer = one("#again");
-const [choice, problem, done] = ["#again-choice", "#again-problem", "#again-done"].map((s) => one(s, offer));
-
-/** Lets the person whom `me` names answer the question `envelope` in advance. */
-export function offerGrants(envelope, me) {
-  onPress(one("#again-minutes"), () => ask(envelope, me(), { seconds: FIFTEEN_MINUTES }), problem);
-  onPress(one("#again-standing"), () => ask(envelope, me(), {}), problem);
-}
-
-async function ask(envelope, person, time) {
+/** Lets `person` answer the question `envelope` in advance: for `seconds`, or until it is revoked. */
+export async function answerInAdvance(envelope, person, seconds) {
+  const offer = one("#again");
   const covers = one("input[name=covers]:checked", offer).value;
-  const answer = await signChange("grant/envelope", { envelope, covers, ...time }, person);
+  const answer = await signChange("grant/envelope", { envelope, covers, ...(seconds && { seconds }) }, person);
   if (answer === null) return;
+  const done = one("#again-done", offer);
   done.replaceChildren("Signed. ", el("span", {}, written(answer.grant.says)), " ", el("a", { href: "/app/grants" }, "See or revoke it"));
-  choice.hidden = true;
+  one("#again-choice", offer).hidden = true;
   done.hidden = false;
 }

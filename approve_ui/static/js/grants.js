@@ -1,7 +1,7 @@
 // What people answered in advance, and what agents are meant for: listed, and ended with one press.
 
 import { get, post } from "./api.js";
-import { setServerTime, when } from "./clock.js";
+import { moment, setServerTime } from "./clock.js";
 import { all, el, one, say } from "./dom.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { written } from "./values.js";
@@ -38,28 +38,28 @@ const what = ({ says, cedar }) => el("td", { class: "request" }, el("span", {}, 
 function liveLine(grant) {
   return el("tr", {},
     el("td", { class: "agent" }, el("b", {}, written(grant.agent))), what(grant),
-    el("td", {}, written(grant.signer), el("small", {}, when(grant.made_at))),
-    el("td", {}, grant.expires_at ? when(grant.expires_at) : "When it is revoked"),
+    el("td", {}, written(grant.signer), el("small", {}, moment(grant.made_at))),
+    el("td", {}, grant.expires_at ? moment(grant.expires_at) : "When it is revoked"),
     el("td", {}, ...uses(grant)),
     el("td", {}, ends("Revoke", `/api/v1/grants/${encodeURIComponent(grant.id)}/revoke`)));
 }
 
-const uses = ({ uses: count, last_used_at: last }) => (count ? [String(count), el("small", {}, `last ${when(last)}`)] : ["Never"]);
+const uses = ({ uses: count, last_used_at: last }) => (count ? [String(count), el("small", {}, "last ", moment(last))] : ["Never"]);
 
 function endedLine(grant) {
   return el("tr", {},
     el("td", { class: "agent" }, el("b", {}, written(grant.agent))), what(grant),
     el("td", {}, written(grant.signer)),
-    el("td", {}, ENDED[grant.ended_why] ?? "Ended", el("small", {}, when(grant.ended_at), ...(grant.ended_by ? [" by ", written(grant.ended_by)] : []))),
+    el("td", {}, ENDED[grant.ended_why] ?? "Ended", el("small", {}, moment(grant.ended_at), ...(grant.ended_by ? [" by ", written(grant.ended_by)] : []))),
     el("td", {}, ...uses(grant)));
 }
 
 function consentLine(consent) {
-  const until = consent.withdrawn_at ? ["Withdrawn", el("small", {}, when(consent.withdrawn_at))]
-    : [consent.expires_at ? when(consent.expires_at) : "When it is withdrawn"];
+  const until = consent.withdrawn_at ? ["Withdrawn", el("small", {}, moment(consent.withdrawn_at))]
+    : [consent.expires_at ? moment(consent.expires_at) : "When it is withdrawn"];
   return el("tr", {},
     el("td", { class: "agent" }, el("b", {}, written(consent.agent))), what(consent),
-    el("td", {}, written(consent.person), el("small", {}, when(consent.at))),
+    el("td", {}, written(consent.person), el("small", {}, moment(consent.at))),
     el("td", {}, ...until),
     el("td", {}, consent.withdrawn_at ? null : ends("Withdraw", `/api/v1/agents/${encodeURIComponent(consent.agent)}/consent/withdraw`)));
 }

@@ -1,9 +1,11 @@
 // How a question ended, told from the gateway's own account of it.
 
-import { timeOfDay, untilWhen } from "./clock.js";
+import { moment, timeOfDay, untilWhen } from "./clock.js";
 import { el, fill, one } from "./dom.js";
 import { written } from "./values.js";
 
+const seconds = (text) => moment(text, timeOfDay(text));
+const day = (text) => moment(text, untilWhen(text));
 const CHANGED = new Set(["policy_denied", "config_changed"]);
 
 /** What an answer says beside its status. */
@@ -43,9 +45,9 @@ export function tellOutcome(view, me, payload) {
   fill("host", written(host));
   fill("status", row.status === null ? "" : ` ${row.status}${SAYS[row.outcome] ?? ""}`);
   fill("decider", written(row.decided_by ?? "Somebody"), ` ${verb} this first`);
-  fill("expires", timeOfDay(row.expires_at));
-  fill("decided-at", row.decided_at ? ` at ${timeOfDay(row.decided_at)}` : "");
-  fill("lives-until", row.cosigner_expires_at ? `before ${timeOfDay(row.cosigner_expires_at)}` : "within five minutes of your signature");
+  fill("expires", seconds(row.expires_at));
+  fill("decided-at", ...(row.decided_at ? [" at ", seconds(row.decided_at)] : []));
+  fill("lives-until", ...(row.cosigner_expires_at ? ["before ", seconds(row.cosigner_expires_at)] : ["within five minutes of your signature"]));
   fill("approvers", written(others.join(", ") || "somebody else"));
   fill("became", became(row));
   fill("note", row.note ? el("q", {}, written(row.note)) : "");
@@ -55,7 +57,7 @@ export function tellOutcome(view, me, payload) {
   one("#receipt").replaceChildren(...receipt(view, me));
   one("#signatures").replaceChildren(...lines(view, me, others));
   const open = row.state === "pending";
-  one("#standing-in").replaceChildren(...(open ? view.delegates : []).map((lent) => el("li", {}, written(`${lent.person}, for ${lent.for.person} until ${untilWhen(lent.for.until)}`))));
+  one("#standing-in").replaceChildren(...(open ? view.delegates : []).map((lent) => el("li", {}, written(lent.person), ", for ", written(lent.for.person), " until ", day(lent.for.until))));
   one("#escalation").replaceChildren(...view.escalation.filter(({ went_at }) => open || went_at).map(step));
   fill("progress", ...progress(view, me));
   fill("needed", needed(row));
@@ -89,16 +91,16 @@ function progress({ row, signatures, may }, me) {
   const strokes = el("span", { class: "strokes", "aria-hidden": "true" }, ...Array.from({ length: quorum }, (_, i) => el("i", { class: i < signed ? "given" : null })));
   const mine = signatures.some((s) => s.person === me.name);
   const place = mine ? " Yours is in" : may.approve ? ` Yours would be the ${ORDINALS[signed + 1]}` : "";
-  const given = signatures.map((s) => el("small", {}, written(s.person), ` signed at ${timeOfDay(s.at)}`));
+  const given = signatures.map((s) => el("small", {}, written(s.person), " signed at ", seconds(s.at)));
   return [el("span", {}, strokes, " ", el("b", {}, `${signed} of ${quorum}.`), place), ...given];
 }
 
 function step({ to, at, went_at, people }) {
-  const words = went_at ? `Went to ${to} at ${timeOfDay(went_at)}` : `Goes to ${to} at ${timeOfDay(at)}`;
-  return el("li", {}, written(people.length ? `${words}: ${people.join(", ")}` : words));
+  const named = people.length ? [": ", written(people.join(", "))] : [];
+  return el("li", {}, went_at ? "Went to " : "Goes to ", written(to), " at ", seconds(went_at ?? at), ...named);
 }
 
-const standsIn = (away) => (away ? el("small", {}, "for ", written(away.person), `, away until ${untilWhen(away.until)}`) : null);
+const standsIn = (away) => (away ? el("small", {}, "for ", written(away.person), ", away until ", day(away.until)) : null);
 
 function became(row) {
   if (row.state === "denied") return "Yours was not recorded as a decision, and nothing was sent.";
@@ -107,7 +109,7 @@ function became(row) {
 
 function receipt({ signatures, cosigner, credential_id, log_entry, row }, me) {
   const line = (term, ...content) => el("div", {}, el("dt", {}, term), el("dd", {}, ...content));
-  const lines = signatures.map(({ person, credential, at }) => line("Signed by", written(person === me.name ? me.display || person : person), el("small", {}, `${timeOfDay(at)}, `, written(credential || "passkey"))));
+  const lines = signatures.map(({ person, credential, at }) => line("Signed by", written(person === me.name ? me.display || person : person), el("small", {}, seconds(at), ", ", written(credential || "passkey"))));
   if (credential_id) lines.push(line("Credential", el("span", { class: "digest" }, credential_id)));
   if (cosigner) lines.push(line("Cosigner", el("span", { class: "digest" }, cosigner)));
   if (log_entry !== null) lines.push(line("Log entry", log_entry.toLocaleString("en")));
@@ -118,7 +120,7 @@ function receipt({ signatures, cosigner, credential_id, log_entry, row }, me) {
 function lines({ row, signatures, may }, me, others) {
   const name = (person) => (person === me.name ? `${me.display || me.name}, you` : person);
   const given = signatures.map(({ person, at, credential, counts, for: away }) => el("li", { class: counts ? "given" : null },
-    el("span", {}, el("b", {}, written(name(person))), standsIn(away), el("small", {}, `${timeOfDay(at)}, `, written(credential || "passkey")),
+    el("span", {}, el("b", {}, written(name(person))), standsIn(away), el("small", {}, seconds(at), ", ", written(credential || "passkey")),
       counts ? null : el("small", {}, "does not count any more"))));
   if (row.state !== "pending") return given.length ? given : [el("li", {}, el("span", { class: "quiet" }, "Nobody signed"))];
   const open = Math.max(0, row.quorum - row.signed);

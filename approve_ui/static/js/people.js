@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { signChange } from "./change.js";
-import { when } from "./clock.js";
+import { moment } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { whyNotSigned } from "./passkey.js";
@@ -44,7 +44,7 @@ function personOf(person) {
   return el("li", { class: "person" },
     el("div", { class: "who" },
       el("h3", {}, written(person.name), mine ? el("small", { class: "quiet" }, " you") : null),
-      el("p", { class: "quiet" }, written(person.groups.join(", ")), person.administrator && !person.groups.includes("administrators") ? ", administrator" : "", `. Enrolled ${when(person.enrolled_at)}.`)),
+      el("p", { class: "quiet" }, written(person.groups.join(", ")), person.administrator && !person.groups.includes("administrators") ? ", administrator" : "", ". Enrolled ", moment(person.enrolled_at), ".")),
     el("ul", { class: "keys" }, ...person.keys.map((key) => keyOf(person, key))),
     el("div", { class: "buttons-row" }, ...buttons));
 }
@@ -75,7 +75,7 @@ function confirmOf(person, key) {
 
 function recoveryOf({ person, started_by, started_at }) {
   return el("li", { class: "notice" }, icon("caution"),
-    el("p", {}, el("b", {}, "Recovery of ", written(person)), `, started by `, written(started_by), `, ${when(started_at)}. It revokes every passkey and makes a new link.`),
+    el("p", {}, el("b", {}, "Recovery of ", written(person)), `, started by `, written(started_by), ", ", moment(started_at), ". It revokes every passkey and makes a new link."),
     page.view.administrator ? button("Sign it as well", () => change("person/recover", { person })) : null,
     button("Cancel the recovery", () => act(() => post("/api/v1/people/cancel-recovery", { person }))));
 }

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { encode, hex, sha256, unbase64url } from "./bytes.js";
-import { when } from "./clock.js";
+import { moment } from "./clock.js";
 import { el, icon, say } from "./dom.js";
 import { written } from "./values.js";
 
@@ -83,7 +83,7 @@ class Panel {
       await post(`/api/v1/push/subscriptions/${encodeURIComponent(each.id)}/remove`);
       say(`${each.device} is told no more.`);
     }));
-    const who = el("div", {}, el("b", {}, written(each.device)), el("small", { class: "quiet" }, `on since ${when(each.since)}`));
+    const who = el("div", {}, el("b", {}, written(each.device)), el("small", { class: "quiet" }, "on since ", moment(each.since)));
     return el("li", {}, who, button);
   }
 

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { signChange } from "./change.js";
-import { setServerTime, when } from "./clock.js";
+import { moment, setServerTime } from "./clock.js";
 import { el, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
@@ -29,8 +29,8 @@ function card(review) {
   return el("article", { class: "sheet review" },
     el("header", {}, el("h2", {}, el("a", { href: `/approve/${encodeURIComponent(row.id)}` }, ...headline(row))), closed_at ? tag(...VERDICT[review.verdict]) : tag("hold", "caution", "Open")),
     el("p", { class: "small" }, el("b", {}, written(row.agent)), " ", el("span", { class: "mono" }, written(row.action), " on ", written(row.resource))),
-    ...broken_by.map(({ person, reason, at }) => el("p", { class: "claim" }, el("q", {}, written(reason)), el("small", {}, written(person), `, ${when(at)}`))),
-    closed_at ? el("p", {}, el("q", {}, written(review.note)), el("small", {}, " ", written(review.closed_by), `, ${when(closed_at)}`)) : open);
+    ...broken_by.map(({ person, reason, at }) => el("p", { class: "claim" }, el("q", {}, written(reason)), el("small", {}, written(person), ", ", moment(at)))),
+    closed_at ? el("p", {}, el("q", {}, written(review.note)), el("small", {}, " ", written(review.closed_by), ", ", moment(closed_at))) : open);
 }
 
 function ask(envelope) {

@@ -5,7 +5,6 @@ import { all } from "./dom.js";
 import { jcs } from "./jcs.js";
 import { boundDigest } from "./passkey.js";
 import { sheetOf } from "./payload.js";
-import { togetherOf } from "./together.js";
 import { readLeaf, readText } from "./values.js";
 
 // A question that was opened before the gateway was updated is still signed as it was written.
@@ -33,60 +32,12 @@ export async function openPayload({ payload: encoded, options }, { envelope, app
 }
 
 // Only an approval that is signed alone may rest on a right that somebody lent.
-function isFor(payload, { envelope, approver, rpId, decision = "approve", reason = undefined, lent = false }) {
+export function isFor(payload, { envelope, approver, rpId, decision = "approve", reason = undefined, lent = false }) {
   const host = location.hostname;
   return payload.type === "secondsig/approval" && VERSIONS.has(payload.version) && payload.decision === decision &&
     payload.reason === reason && (lent || !("for" in payload)) &&
     payload.envelope === envelope && payload.approver === approver && rpId === payload.rp_id &&
     (host === payload.rp_id || host.endsWith(`.${payload.rp_id}`));
-}
-
-/**
- * Opens a batch: throws a Mismatch unless the challenge binds a list of exactly these envelopes, in this order,
- * and each of them is for this person and of one agent that wants one kind of thing.
- */
-export async function openBatch({ payload: encoded, options, requests }, { envelopes, approver }) {
-  const bytes = unbase64url(encoded);
-  const digest = hex(await sha256(bytes));
-  const expected = boundDigest(options.challenge) ?? "";
-  if (expected !== digest) throw new Mismatch("the challenge binds another list", expected, digest);
-  const parts = await Promise.all(requests.map(async ({ payload: each }) => {
-    const raw = unbase64url(each);
-    return { payload: JSON.parse(decode(raw)), bytes: raw, digest: hex(await sha256(raw)) };
-  }));
-  const right = parts.length === envelopes.length &&
-    parts.every(({ payload }, i) => isFor(payload, { envelope: envelopes[i], approver, rpId: options.rpId }));
-  if (!right) throw new Mismatch("a payload is about something else", expected, "");
-  if (new Set(parts.map(({ payload }) => kindOf(payload))).size !== 1) throw new Mismatch("the requests are not alike", expected, "");
-  if (decode(bytes) !== listOf(parts)) throw new Mismatch("the list is of something else", expected, hex(await sha256(encode(listOf(parts)))));
-  return { bytes, digest, parts };
-}
-
-const kindOf = ({ agent, units, gateway }) => jcs([gateway, agent.id, units.map((unit) => unit.action)]);
-
-// The one list that these payloads can stand in: nothing in it is taken from the gateway's own.
-function listOf(parts) {
-  const { gateway, rp_id, approver } = parts[0].payload;
-  return jcs({
-    type: "secondsig/batch", version: 1, gateway, rp_id, decision: "approve", approver,
-    expires_at: parts.map(({ payload }) => payload.expires_at).sort()[0],
-    envelopes: parts.map(({ payload, digest }) => ({ envelope: payload.envelope, digest: payload.digest, payload: digest })),
-  });
-}
-
-/** Reads what the sheet of a batch shows of each; throws a Mismatch unless each hashes to its own digest. */
-export async function checkTogether(sheet, digests) {
-  const common = all("[data-common]", sheet);
-  const items = all("[data-item]", sheet);
-  const rests = all("[data-rest]", sheet);
-  try {
-    const backs = items.map((item, i) => jcs(readBack(...common, item, rests[i])));
-    const shown = await Promise.all(backs.map(async (back) => hex(await sha256(encode(back)))));
-    if (jcs(shown) === jcs(digests) && wordsOf(sheet) === wordsOf(togetherOf(backs.map((back) => JSON.parse(back))))) return;
-  } catch (error) {
-    if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
-  }
-  throw new Mismatch("the page shows something else", digests.join(" "), hex(await sha256(encode(wordsOf(sheet)))));
 }
 
 /** Reads what `sheet` shows; throws a Mismatch unless it is, sign for sign, what `digest` stands for. */
@@ -128,7 +79,7 @@ function place(holder, [key, ...rest], value) {
 }
 
 // Our own words too must be those that this payload gets; what moves by itself is marked and left out.
-function wordsOf(sheet) {
+export function wordsOf(sheet) {
   const copy = sheet.cloneNode(true);
   for (const element of all("[data-moves]", copy)) element.remove();
   return copy.textContent;

@@ -15,7 +15,7 @@ from gateway.envelopes import State, Step
 from gateway.errors import StoreError
 from gateway.store import contract as c
 from gateway.store import schema
-from gateway.store.sqlite import SqliteStore, open_database
+from gateway.store.sqlite import SqliteStore, open_database, rows_query
 from tests.kit.clocks import START
 from tests.kit.stores import Blocked, TimedStore, approved, row, with_people
 from tests.kit.things import ENVELOPE, a_row, an_envelope, caps
@@ -512,6 +512,45 @@ async def test_rows_are_filtered_by_value_and_not_by_sql(store: TimedStore) -> N
     assert [e.seq for e in await store.rows({}, newest.seq, 9)] == [oldest.seq]
     assert [e.row.detail for e in await store.rows_of(["env_2", "env_1"])] == ["1", "2"]
     assert await store.rows_of([]) == []
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        ({"decision": "step_up"}, "log_by_decision"),
+        ({"agent": "ci-bot"}, "log_by_agent"),
+        ({"person": "mika"}, "log_by_person"),
+        ({"action": "/github/repo/put_file"}, "log_by_action"),
+        ({"envelope": ENVELOPE, "decision": "step_up"}, "log_by_envelope"),
+        ({"agent": "ci-bot", "decision": "step_up"}, "log_by_decision"),
+        ({"agent": "ci-bot", "decision": "allow", "host": "api.github.com"}, "log_by_agent"),
+    ],
+)
+async def test_a_page_of_the_log_is_found_by_its_narrowest_filter(
+    store: TimedStore, wanted: dict[str, str], index: str, older: bool
+) -> None:
+    """No step reads all rows or sorts them: a long log would hold up whatever waits for the store."""
+    query = rows_query(wanted, older=older)
+    given = {**wanted, "before": 9, "limit": 50}
+    plan = await store._ask(
+        lambda db: [row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", given)]
+    )
+    assert len(plan) == 1
+    assert plan[0].startswith(f"SEARCH log USING INDEX {index} ")
+
+
+async def test_older_pages_go_on_where_the_newer_one_ended(store: TimedStore) -> None:
+    rows = [a_row(detail=f"{n}", decision=("step_up", "allow")[n % 2]) for n in range(6)]
+    await store.apply(c.Configure("d"), rows)
+    for wanted, expected in (
+        ({}, "543210"),
+        ({"decision": "step_up"}, "420"),
+        ({"decision": "allow"}, "531"),
+    ):
+        newest = await store.rows(wanted, None, 2)
+        older = await store.rows(wanted, newest[-1].seq, 9)
+        assert "".join(str(entry.row.detail) for entry in [*newest, *older]) == expected
 
 
 async def test_what_is_kept_under_a_key_is_kept_once(store: TimedStore) -> None:

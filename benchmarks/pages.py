@@ -1,0 +1,129 @@
+"""What people wait for: a question until Approve arms, in a slowed browser, and a page of a long log."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import expect
+
+from benchmarks.figures import median, verdict
+from gateway.demo.client import Agent
+from gateway.installation import install
+from tests.faults.killing import TEMPLATE, free_port
+from tests.kit.browser import BrowserPerson, Chromium
+from tests.kit.process import Gateway
+
+LOADS = 5
+SLOWER = 4
+ARMS_MS = 700
+ROWS = 1_000_000
+ASKED = 9
+JSON = {"Content-Type": "application/json"}
+WATCH = """addEventListener('DOMContentLoaded', () => {
+  const look = () => {
+    const verified = document.querySelector('details.verified');
+    if (verified && !verified.hidden) window.verifiedAt ??= performance.now();
+    const approve = document.querySelector('#approve');
+    if (approve?.getAttribute('aria-disabled') === 'false') window.armedAt ??= performance.now();
+  };
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+});"""
+FIRST_PAGE = """async (query) => {
+  const began = performance.now();
+  const headers = { 'Secondsig-Tab': localStorage.getItem('secondsig-tab') };
+  const answer = await (await fetch(`/api/v1/rows?limit=50${query}`, { headers, cache: 'no-store' })).json();
+  return [performance.now() - began, answer.rows.length];
+}"""
+QUERIES = {
+    "all": "",
+    "decision:step_up, with its chains": "&filter=decision:step_up",
+    "decision:step_up agent:bench": "&filter=decision:step_up%20agent:bench",
+    "agent:nobody": "&filter=agent:nobody",
+    "older, from the middle": f"&before={ROWS // 2}",
+}
+FILL = f"""INSERT INTO log (at_ms, kind, decision, agent, address, envelope, action, resource, method, host)
+WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {ROWS})
+SELECT :now, 'decision', iif(n % 100, 'allow', 'step_up'), 'bench', '127.0.0.1',
+  iif(n % 100, NULL, printf('env_%024d', n / 300)), '/orders/order/create', 'Orders::Order::"o' || n || '"',
+  'POST', 'upstream.test' FROM number"""
+
+
+async def main(folder: Path) -> None:
+    config = install(folder / "gateway")
+    config.write_text(
+        f"""\
+listen: {{proxy: "127.0.0.1:{free_port()}", pages: "localhost:{free_port()}"}}
+templates: {{orders: }}
+template_files: ["{TEMPLATE}"]
+approvals: {{ttl: 60s, owner_may_approve: true}}
+""",
+        encoding="utf-8",
+    )
+    gateway = Gateway(config)
+    await gateway.start()
+    try:
+        invitation = await gateway.ask("approver_invite")
+        async with Chromium() as chromium:
+            person = await chromium.person()
+            await person.enrol(invitation["url"], "Mika")
+            await _question(gateway, person)
+            await gateway.stop()
+            _fill(gateway.state / "data" / "secondsig.db")
+            await gateway.start()
+            await _log(person)
+    finally:
+        await gateway.stop()
+
+
+async def _question(gateway: Gateway, person: BrowserPerson) -> None:
+    added = await gateway.ask("agent_add", name="bench")
+    agent = Agent(added["proxy"], gateway.state / "ca-bundle.pem")
+    sending = asyncio.create_task(agent.send("POST", "https://upstream.test/orders/one", b"{}", JSON))
+    await person.page.wait_for_selector("#waiting tbody a[href^='/approve/env_']")
+    link = await person.page.locator("#waiting tbody a").first.get_attribute("href")
+    origin = _origin(person)
+    await person.page.add_init_script(WATCH)
+    session = await person.context.new_cdp_session(person.page)
+    await session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+    for words, cold in (("with nothing cached", True), ("with script and style cached", False)):
+        verified, armed = [], []
+        for _ in range(LOADS):
+            if cold:
+                await session.send("Network.clearBrowserCache")
+            await person.page.goto(f"{origin}{link}")
+            approve = person.page.locator("#approve")
+            await expect(approve).to_have_attribute("aria-disabled", "false", timeout=30_000)
+            verified.append(await person.page.evaluate("window.verifiedAt"))
+            armed.append(await person.page.evaluate("window.armedAt"))
+        print(f"{words}: verified after {', '.join(f'{each:.0f}' for each in verified)} ms")
+        print(verdict(f"link to Approve arming, {words}, median ms", median(verified), 500))
+        print(verdict(f"link to Approve armed, {words}, median ms", median(armed), 500 + ARMS_MS))
+    await session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+    sending.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sending
+
+
+def _fill(database: Path) -> None:
+    began = time.perf_counter()
+    with contextlib.closing(sqlite3.connect(database)) as db, db:
+        db.execute(FILL, {"now": int(time.time() * 1000)})
+    size = database.stat().st_size / 1e6
+    print(f"{ROWS:,} rows written in {time.perf_counter() - began:.0f} s, the database has {size:.0f} MB")
+
+
+async def _log(person: BrowserPerson) -> None:
+    await person.page.goto(f"{_origin(person)}/app/audit")
+    await person.page.wait_for_selector("#rows tbody tr")
+    for words, query in QUERIES.items():
+        answers: list[list[Any]] = [await person.page.evaluate(FIRST_PAGE, query) for _ in range(ASKED)]
+        times = [took for took, _ in answers]
+        print(f"{words}: {answers[0][1]} rows, worst {max(times):.0f} ms")
+        print(verdict(f"first page, {words}, median ms", median(times), 200))
+
+
+def _origin(person: BrowserPerson) -> str:
+    return "/".join(person.page.url.split("/")[:3])
