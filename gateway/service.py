@@ -18,6 +18,7 @@ import certifi
 import structlog
 
 from gateway.audit import Kind, Row
+from gateway.authoring.pasted import explain_pasted
 from gateway.board import Board
 from gateway.desk.acts.agents import AddAgent, ResumeAgent, RotateToken
 from gateway.desk.acts.agents import Known as KnownAgents
@@ -39,6 +40,7 @@ from gateway.desk.glass import BreakingGlass
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
+from gateway.desk.templates import Templates
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
 from gateway.granting import Granting, recover_uses
@@ -331,6 +333,7 @@ class Service:
             self.operating,
             self.history,
             self.granting,
+            Templates(self.store, self.directory, self._now_rules, self.last_change, explain_pasted),
         )
         self.reloader = Reloader(
             self.store,

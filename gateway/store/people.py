@@ -44,7 +44,7 @@ def _enrol(change: c.Enrol, db: sqlite3.Connection) -> c.Applied:
         db.execute("UPDATE agents SET owner = ? WHERE owner IS NULL", (person.name,))
     return once(
         db,
-        "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
+        "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL)",
         (
             credential.id,
             person.name,

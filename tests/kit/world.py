@@ -25,6 +25,7 @@ from gateway.desk.glass import BreakingGlass
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
+from gateway.desk.templates import Templates
 from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
@@ -174,6 +175,10 @@ class PlayedCourier:
         return self.answer
 
 
+def played_explanation(written: str, agent: str | None, *_: Any) -> dict[str, Any]:
+    return {"outcome": "allow", "written": written, "agent": agent}
+
+
 class World:
     """Everything wired as `gateway.service` wires it; `wire` again does what a restart does."""
 
@@ -274,6 +279,7 @@ class World:
             self.operating,
             self.history,
             self.granting,
+            Templates(store, self.directory, self.rules, self.last_change, played_explanation),
         )
 
     def rules(self) -> Rules:
@@ -329,7 +335,7 @@ class World:
         values = (made.id, name, made.public_key, made.sign_count, "[]", made.device_type, 0, "Second", START)
         await self.sqlite._ask(
             lambda db: db.execute(
-                "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)", values
+                "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", values
             ),
             writes=True,
         )

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { ends } from "./bytes.js";
 import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
-import { copyButton, el, icon, one, say, tag } from "./dom.js";
+import { all, copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
@@ -25,6 +25,7 @@ const shown = new Map();
 let held = null;
 let config = null;
 let reviews = 0;
+let first = true;
 let timer = 0;
 
 const busy = () => list.matches(":hover") || list.contains(document.activeElement);
@@ -43,6 +44,7 @@ async function refresh() {
   count.hidden = answer.waiting.length === 0;
   document.title = `${answer.waiting.length ? `(${answer.waiting.length}) ` : ""}Approvals · Secondsig`;
   showRecent(answer.recent);
+  first = answer.recent.length === 0;
   config = answer.config;
   reviews = answer.open_reviews;
   if (shown.size && busy()) return hold(answer.waiting);
@@ -154,8 +156,24 @@ function showWaiting(rows) {
   ]));
   one("#how-many").textContent = rows.length > 1 ? `${rows.length}, shortest time first` : "1";
   list.hidden = rows.length === 0;
-  one("#empty").hidden = rows.length > 0;
+  showTour(rows.length);
   tick();
+}
+
+// Until something was decided the way there stands open, also while the first question waits.
+function showTour(waiting) {
+  const [empty, tour] = [one("#empty"), one("#tour")];
+  empty.hidden = waiting > 0 && !first;
+  one("#empty-title").textContent = waiting ? "Your first request is held" : "Nothing is waiting";
+  one("#held-yet").textContent = waiting ? "It stands above, and its time runs" : "Waiting for the first request";
+  if (tour.dataset.first !== String(first)) tour.open = first;
+  tour.dataset.first = first;
+  const done = waiting ? 3 : 0;
+  all("li", tour).forEach((step, at) => {
+    step.classList.toggle("done", at < done);
+    step.toggleAttribute("aria-current", false);
+    if (first && at === done) step.setAttribute("aria-current", "step");
+  });
 }
 
 // Like requests stand together, where the first of them stands.
@@ -259,6 +277,10 @@ async function start() {
     if (error.status === 401) return toLogin();
     onLive(false);
   }
+  if (location.hash === "#stop") {
+    history.replaceState(null, "", location.pathname);
+    askToStop();
+  }
   startClock({ onEnd: (element) => { end(element.closest("tr")); soon(); } });
   await refresh();
   listen({ onEvent: soon, onLive, onSignedOut: toLogin });
@@ -271,4 +293,5 @@ document.addEventListener("visibilitychange", () => { if (document.visibilitySta
 one("#stop").addEventListener("click", askToStop);
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
 copyButton(one("#copy-try"), () => one("#try").textContent);
+copyButton(one("#copy-connect"), () => one("#connect").textContent);
 start();

@@ -6,7 +6,7 @@ import pytest
 from gateway import __version__
 from gateway.web.app import build_app
 from gateway.web.openapi import describe
-from tests.gateway.web.fake_desk import BODIES, ENVELOPE, GRANT, LENT, Browser, FakeDesk
+from tests.gateway.web.fake_desk import BODIES, ENVELOPE, GRANT, LENT, SIGNED_IN, Browser, FakeDesk
 
 OPERATIONS = [
     (method, path, operation)
@@ -19,6 +19,7 @@ OPERATIONS = [
 def filled(path: str) -> str:
     """With names in the places of its parameters."""
     names = {"{id}": ENVELOPE, "{name}": "ci-bot", "{grant}": GRANT, "{delegation}": LENT}
+    names["{session}"] = SIGNED_IN
     for parameter, name in names.items():
         path = path.replace(parameter, name)
     return path
@@ -50,7 +51,7 @@ def test_described_bodies_are_the_bodies_taken(method: str, path: str, operation
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == set(BODIES[filled(path)])
-    assert set(schema["required"]) == set(schema["properties"]) - {"note"}
+    assert set(schema["required"]) == set(schema["properties"]) - {"note", "agent"}
 
 
 def test_every_reference_leads_somewhere():
