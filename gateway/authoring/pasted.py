@@ -18,7 +18,7 @@ ADDRESS = "127.0.0.1"
 def explain_pasted(
     written: str, agent: str | None, rules: Rules, directory: Directory, now: int
 ) -> dict[str, Any]:
-    """What would decide is what is in force now. UsageError for what is no request; no file is read for it."""
+    """By what is in force. UsageError for what is no request; a file that it names is never read."""
     asked = read_pasted(written, Caller(agent or MADE_UP, "tok_explained", None, ADDRESS))
     told = explain(asked, scene_in_force(rules, agent, known_in(directory), now))
     return {

@@ -25,7 +25,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Where somebody signs in from, as the pages' server sees it; `browser` is what the browser says it is."""
+    """Where somebody signs in from, as the pages' server sees it; `browser` is what it calls itself."""
 
     address: str | None = None
     browser: str | None = None

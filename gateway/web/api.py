@@ -329,8 +329,9 @@ class Api:
             )
 
     def _visitor(self, request: web.Request) -> Visitor:
-        browser = sole(request, "User-Agent")
-        return Visitor(self._address(request), browser[:BROWSER] if browser else None)
+        """Bytes that are no text must not keep anybody from signing in."""
+        browser = (sole(request, "User-Agent") or "").encode(errors="replace").decode()
+        return Visitor(self._address(request), browser[:BROWSER] or None)
 
     def _address(self, request: web.Request) -> str | None:
         """Behind a proxy that the operator named, the address that proxy saw: the last it wrote down."""

@@ -83,6 +83,9 @@ class PlayedLibrary:
     def body(self, request: Request) -> DecodedBody:
         return body_of(request, self.kind)
 
+    def loosened(self) -> tuple[()]:
+        return ()
+
     def serves(self, scheme: str, host: str, port: int) -> str | None:
         return self.served.get(host) if (scheme, port) == ("https", 443) else None
 

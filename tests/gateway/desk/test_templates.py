@@ -14,6 +14,7 @@ from gateway.errors import UsageError
 from gateway.model import ServiceMode
 from gateway.rules import RefusedChange
 from gateway.settings import Service
+from gateway.store.contract import Record
 from gateway.templates import Library
 from tests.kit.clocks import START
 from tests.kit.world import World
@@ -72,11 +73,10 @@ async def test_what_was_refused_and_what_no_action_names_is_told(world: World) -
             Kind.REFUSED, "deny", "destination_refused", "ci-bot", method="CONNECT", host="new.test",
             detail=f"No template covers it {n}.",
         )  # fmt: skip
-        world.store.note(row)
+        await world.store.apply(Record(), [row])
     odd = Row(Kind.DECISION, "step_up", agent="ci-bot", action="/shop/unmatched/write", method="PUT")
-    world.store.note(odd)
-    world.store.note(Row(Kind.DECISION, "allow", agent="ci-bot", action="/shop/list", method="GET"))
-    await world.said(kind="refused")
+    plain = Row(Kind.DECISION, "allow", agent="ci-bot", action="/shop/list", method="GET")
+    await world.store.apply(Record(), [odd, plain])
     view = await shown(world).view(world.session("Mika"))
     assert view["refused"]["why"] == ["shop.yaml:3:1: nothing is called pya."]
     found = {each["host"]: each for each in view["unmatched"]}

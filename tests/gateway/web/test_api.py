@@ -13,6 +13,8 @@ from tests.gateway.web.fake_desk import (
     SIGNED_IN,
     Browser,
     FakeDesk,
+    Server,
+    raw,
     serve,
 )
 
@@ -110,6 +112,17 @@ async def test_a_sign_in_tells_where_it_comes_from_and_no_novel(browser: Browser
     address = desk.visitors[0].address
     assert address in {"127.0.0.1", "::1"}
     assert desk.visitors == [Visitor(address, "Firefox " + "x" * 192)] * 2
+
+
+async def test_a_browser_that_calls_itself_no_text_signs_in_all_the_same(server: Server, desk: FakeDesk):
+    body = b'{"challenge_id":"ch_1","credential":{"id":"AQ"}}'
+    head = (
+        f"POST /api/v1/login/finish HTTP/1.1\r\nHost: {server.origin[7:]}\r\nOrigin: {server.origin}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\nUser-Agent: "
+    )
+    reply = await raw(server.port, head.encode() + b"Fire\xfffox\r\n\r\n" + body)
+    assert reply.startswith(b"HTTP/1.1 200")
+    assert desk.visitors[0].browser == "Fire?fox"
 
 
 @pytest.mark.parametrize("path", [path for path, body in BODIES.items() if body and "note" not in body])
