@@ -27,7 +27,7 @@ MOST_UNMATCHED = 50
 
 class Explain(Protocol):
     def __call__(
-        self, written: str, agent: str | None, rules: Rules, directory: Directory, now: int
+        self, written: str, agent: str | None, rules: Rules, directory: Directory, now: int, /
     ) -> dict[str, Any]:
         """UsageError for what is no request."""
         ...

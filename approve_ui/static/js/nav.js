@@ -22,7 +22,7 @@ function masthead(nav) {
 
 function below() {
   const up = el("li", { class: "up" }, el("a", { href: "/app/settings" }, "Settings"));
-  one("main").prepend(el("nav", { class: "below", "aria-label": "Settings" }, el("ul", {}, up, ...UNDER_SETTINGS.map(place))));
+  one("main").before(el("nav", { class: "below", "aria-label": "Settings" }, el("ul", {}, up, ...UNDER_SETTINGS.map(place))));
 }
 
 all(".masthead nav").forEach(masthead);

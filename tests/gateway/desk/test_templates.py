@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,8 @@ async def test_what_is_loaded_is_told_with_its_mode_hosts_and_actions_by_risk(wo
     file = world.folder / "shop.yaml"
     file.write_text(SHOP, encoding="utf-8")
     world.library = Library.load([file])  # type: ignore[assignment]  # the real one
-    world.settings = world.settings.__class__(
-        **{
-            **{name: getattr(world.settings, name) for name in ("file", "state", "policy", "entities")},
-            "templates": {"shop": Service(ServiceMode.WATCH)},
-            "template_files": (file,),
-        }
+    world.settings = replace(
+        world.settings, templates={"shop": Service(ServiceMode.WATCH)}, template_files=(file,)
     )
     told = await shown(world).view(world.session("Noor"))
     (shop,) = told["services"]
