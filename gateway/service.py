@@ -27,7 +27,7 @@ from gateway.desk.acts.consents import ChangeConsent
 from gateway.desk.acts.delegations import SetAway
 from gateway.desk.acts.grants import GrantFromCedar, GrantFromEnvelope
 from gateway.desk.acts.limits import LimitsAct
-from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
+from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, NameKey, RecoverPerson
 from gateway.desk.acts.people import Known as KnownPeople
 from gateway.desk.acts.programs import RegisterProgram, RevokeOne
 from gateway.desk.acts.reviews import CloseOne
@@ -362,6 +362,7 @@ class Service:
             "person/confirm": ConfirmPerson(people),
             "person/recover": RecoverPerson(people),
             "key/add": AddKey(people),
+            "key/rename": NameKey(people),
             "agent/consent": ChangeConsent(*known),
             "delegation/set": SetAway(self.directory, self._now_rules, self.board, self.store.now),
             "grant/envelope": GrantFromEnvelope(*granting),

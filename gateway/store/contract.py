@@ -581,6 +581,15 @@ class RevokeKey:
 
 
 @dataclass(frozen=True, slots=True)
+class RenameKey:
+    """Its owner calls it something else; what it signed before keeps the name that it had in the rows."""
+
+    credential_id: bytes
+    person: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartRecovery:
     recovery: Recovery
 
@@ -765,6 +774,7 @@ type Change = (
     | Escalate
     | ConfirmKey
     | RevokeKey
+    | RenameKey
     | StartRecovery
     | CancelRecovery
     | FinishRecovery

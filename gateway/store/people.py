@@ -124,6 +124,15 @@ def _revoke_key(change: c.RevokeKey, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
+def _rename_key(change: c.RenameKey, db: sqlite3.Connection) -> c.Applied:
+    return touched(
+        db,
+        "UPDATE credentials SET name = ? WHERE id = ? AND person = ? AND revoked_at IS NULL",
+        (change.name, change.credential_id, change.person),
+    )
+
+
+@make.register
 def _start_recovery(change: c.StartRecovery, db: sqlite3.Connection) -> c.Applied:
     asked = change.recovery
     known = db.execute(

@@ -26,6 +26,20 @@ async def test_ones_own_passkeys_and_sessions_are_listed_and_the_stolen_one_is_e
     assert gateway.posted[f"sessions/{a_session(2)['id']}/revoke"] == [{}]
 
 
+async def test_a_passkey_gets_another_name_by_a_signature(page: Page, gateway: FakeGateway) -> None:
+    await page.goto("/app/settings")
+    await page.click(".rename summary")
+    await page.get_by_label("Another name").fill("The blue phone")
+    await page.get_by_role("button", name="Sign", exact=True).click()
+    await expect(page.locator("dialog.change h2")).to_have_text("Do this.")
+    gateway.people["people"][0]["keys"][0]["name"] = "The blue phone"
+    await page.click("dialog.change .sign")
+    await expect(page.locator("#keys b")).to_have_text("The blue phone")
+    key = gateway.people["people"][0]["keys"][0]["id"]
+    asked = {"credential": key, "name": "The blue phone"}
+    assert gateway.posted["changes/begin"] == [{"kind": "key/rename", "asked": asked}]
+
+
 async def test_all_other_sessions_end_with_one_press(page: Page, gateway: FakeGateway) -> None:
     gateway.sessions.append(a_session(3, browser=None, address=None))
     await page.goto("/app/settings")

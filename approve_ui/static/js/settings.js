@@ -1,6 +1,7 @@
 // One's own passkeys and sessions, how people are told, and the way to everything else that is set.
 
 import { get, post } from "./api.js";
+import { signChange } from "./change.js";
 import { setServerTime, untilWhen, when } from "./clock.js";
 import { all, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
@@ -41,8 +42,23 @@ function keyOf(key) {
   return el("li", {},
     el("div", {}, el("b", {}, written(key.name)), " ", key.waits_for ? tag("hold", "caution", "Waits for ", written(key.waits_for)) : null,
       el("small", { class: "quiet" }, key.since ? `Since ${when(key.since)}, ${used}` : used),
-      el("small", { class: "quiet" }, key.device_bound ? "Stays in one device" : "May live on several devices")),
-    el("span", { class: "mono small quiet" }, key.fingerprint));
+      el("small", { class: "quiet" }, key.device_bound ? "Stays in one device, " : "May live on several devices, ", el("span", { class: "mono" }, key.fingerprint))),
+    renaming(key));
+}
+
+/** A field that opens under a finger; the new name is signed as any change of keys is. */
+function renaming(key) {
+  const input = el("input", { value: key.name, maxlength: "64", required: true, autocomplete: "off" });
+  const form = el("form", { class: "confirm" }, el("label", {}, "Another name", input), el("button", { class: "button slim sign", type: "submit" }, icon("passkey"), " Sign"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    await act(async () => {
+      if (await signChange("key/rename", { credential: key.id, name: input.value.trim() }, page.me.name) === null) return;
+      say("Signed.");
+      await part("#passkeys", passkeys);
+    });
+  });
+  return el("details", { class: "rename" }, el("summary", {}, "Rename"), form);
 }
 
 // Sessions
