@@ -207,7 +207,7 @@ class SigningIn:
         return hashlib.sha256(f"{self.gateway} {person}".encode()).digest()
 
     async def _sign_in(
-        self, credential: passkeys.Credential, visitor: Visitor, *, asserted: bool
+        self, credential: passkeys.Credential, visitor: Visitor = NOBODY_SEEN, *, asserted: bool
     ) -> SignedIn:
         """New tokens at every sign-in: nobody can prepare a session for somebody else."""
         cookie, tab, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self.store.now()

@@ -41,11 +41,11 @@ RESERVE = 64 * 1024 * 1024
 """Bytes that stay free on the disk: below it nothing new is let through."""
 
 UNMATCHED = """
-SELECT host, method, action, reason, count(*) AS count, max(at_ms) AS last_ms, agent, resource, detail
-FROM log
+SELECT host, method, action, reason, count(*) AS count, max(seq) AS last, at_ms AS last_ms, agent, resource,
+detail FROM log
 WHERE seq > (SELECT coalesce(max(seq), 0) FROM log) - :lately AND kind IN ('decision', 'refused')
 AND (action LIKE '%/unmatched/%' OR (action IS NULL AND reason IN ('unmapped', 'destination_refused')))
-GROUP BY host, method, action, reason ORDER BY last_ms DESC LIMIT :limit
+GROUP BY host, method, action, reason ORDER BY last DESC LIMIT :limit
 """
 """With max() the columns that are not grouped are those of the row that has it."""
 

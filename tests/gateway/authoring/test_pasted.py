@@ -55,7 +55,7 @@ def test_a_request_off_the_wire_is_told_for_an_agent_that_is_made_up(
 
 
 @pytest.mark.parametrize(
-    "option", ["-d @{0}", "--data-binary @{0}", "-T {0}", "-H @{0}", "-F f=@{0}", "-F f=<{0}", "-d @-"]
+    "option", ["-d @{0}", "--data-binary @{0}", "-T {0}", "-H @{0}", "-F f=@{0}", "-F 'f=<{0}'", "-d @-"]
 )
 def test_a_pasted_command_reads_no_file_of_the_gateway(
     rules: Rules, directory: Directory, config: Path, option: str
