@@ -15,6 +15,7 @@ from tests.approve_ui.fake_gateway import (
     agents,
     an_agent,
     consent_of,
+    grant_of,
     payload,
     people,
     row_of,
@@ -240,6 +241,7 @@ async def settled(page: Page, gateway: FakeGateway) -> None:
     await page.goto("/app/settings")
     await page.wait_for_selector("#channels li")
     await page.click("#receipts summary")
+    await page.evaluate("scrollTo(0, 0)")
 
 
 def receipts() -> dict[str, object]:
@@ -306,10 +308,12 @@ async def nothing_loaded(page: Page, gateway: FakeGateway) -> None:
 
 async def making(page: Page, gateway: FakeGateway) -> None:
     gateway.grants["consents"] = [consent_of()]
+    gateway.grants["grants"] = [grant_of(uses=3, last_used_at="2026-11-20T10:41:02Z")]
     await page.goto("/app/grants")
     await page.click("#make-consent summary")
     await page.select_option("#consent-form", "project")
     await page.click("#make-grant summary")
+    await page.evaluate("scrollTo(0, 0)")
 
 
 async def log(page: Page, gateway: FakeGateway) -> None:

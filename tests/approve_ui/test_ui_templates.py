@@ -27,7 +27,7 @@ async def test_what_is_loaded_refused_and_unmatched_is_told_and_hostile_values_s
     )
     await page.goto("/app/templates")
     github, aws = page.locator("#loaded tbody tr").nth(0), page.locator("#loaded tbody tr").nth(1)
-    await expect(github).to_contain_text("12 policy decides")
+    await expect(github).to_contain_text("12 left to policy")
     await expect(github).to_contain_text("1 forbidden")
     await expect(github).to_contain_text("your own file, 2 over it")
     await expect(aws).to_contain_text("Only watched")

@@ -12,6 +12,7 @@ import { written } from "./values.js";
 const FEW = 3;
 const MODES = { enforce: ["ok", "check", "Enforced"], watch: ["hold", "search", "Only watched"], off: ["stop", "caution", "Off: passes unread"] };
 const RISKS = { low: "policy decides", step_up: "a person signs", forbid: "forbidden" };
+const COUNTED = { low: "left to policy", step_up: "need a person", forbid: "forbidden" };
 const OUTCOMES = {
   allow: ["ok", "check", "It passes"], step_up: ["hold", "passkey", "A person is asked"], deny: ["stop", "cross", "Policy denies it"],
   watch: ["hold", "search", "It passes, and is only watched"],
@@ -76,7 +77,7 @@ function serviceLine(service) {
     el("td", { class: "time" }, tag(...(MODES[service.mode] ?? ["", "clock", service.mode]))));
 }
 
-const byRisk = (actions) => Object.entries(actions).filter(([, count]) => count).map(([risk, count]) => el("small", {}, `${count} ${RISKS[risk] ?? risk}`));
+const byRisk = (actions) => Object.entries(actions).filter(([, count]) => count).map(([risk, count]) => el("small", {}, `${count} ${COUNTED[risk] ?? risk}`));
 
 function hostsOf(hosts) {
   const list = (some) => el("ul", { class: "hosts mono small" }, ...some.map((host) => el("li", {}, written(host))));
