@@ -11,7 +11,7 @@ from benchmarks.figures import median, quantile, verdict
 from gateway.demo.client import Agent
 from gateway.demo.person import SoftPerson
 from gateway.installation import install
-from tests.faults.killing import TEMPLATE, free_port
+from tests.faults.killing import TEMPLATE, free_port, many_questions
 from tests.kit.process import Gateway
 from tests.kit.upstream import Upstream
 
@@ -30,7 +30,8 @@ templates: {{orders: }}
 template_files: ["{TEMPLATE}"]
 approvals: {{ttl: 60s, owner_may_approve: true}}
 upstream: {{ca: "{upstream.ca_file}", connect_to: {{"upstream.test:443": "127.0.0.1:{port}"}}}}
-""",
+"""
+        + many_questions(),
         encoding="utf-8",
     )
     gateway = Gateway(config)
@@ -57,6 +58,8 @@ async def _once(agent: Agent, person: SoftPerson, upstream: Upstream, number: in
     path = f"/orders/t{number}"
     sending = asyncio.create_task(agent.send("POST", f"https://upstream.test{path}", b"{}", JSON))
     while not (waiting := await person.waiting()):
+        if sending.done():
+            raise RuntimeError(f"Nobody was asked about {path}: {sending.result()}")
         await asyncio.sleep(0.01)
     envelope = waiting[0]["id"]
     asked = await person.call("POST", f"envelopes/{envelope}/sign", {})

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = _place(item.path)
-        if place.startswith(WHOLE):
+        if place.startswith(WHOLE) or is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.whole)
         if place.startswith(SLOW) or item.get_closest_marker("whole"):
             item.add_marker(pytest.mark.slow)

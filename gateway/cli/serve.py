@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.cli.main import collecting_later
 from gateway.config import config_path, load_settings
 from gateway.errors import SecondsigError
 from gateway.installation import install
@@ -51,8 +51,8 @@ async def _serve(path: Path) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
-    await service.start()
-    gc.freeze()  # what the start made stays: later collections need not walk through it
+    with collecting_later():
+        await service.start()
     reloading: set[asyncio.Task[None]] = set()
 
     def reload() -> None:

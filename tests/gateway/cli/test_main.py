@@ -1,4 +1,5 @@
 import argparse
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -6,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.cli import main as module
-from gateway.cli.main import main, run_safely
+from gateway.cli.main import collecting_later, main, run_safely
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
 
 
@@ -94,3 +95,15 @@ def test_a_command_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None
     from gateway.cli.init import init
 
     assert module._command("gateway.cli.init:init") is init
+
+
+def test_garbage_is_collected_again_whatever_a_start_comes_to() -> None:
+    def fails() -> None:
+        with collecting_later():
+            assert not gc.isenabled()
+            raise ValueError("no start")
+
+    with pytest.raises(ValueError, match="no start"):
+        fails()
+    assert gc.isenabled()
+    gc.unfreeze()

@@ -1,7 +1,12 @@
 import subprocess
 import sys
+from collections.abc import Mapping
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mitmproxy import http
+from mitmproxy.coretypes.multidict import MultiDict
 
 from gateway.proxy.lean import PACKAGE, keep_addons_out
 
@@ -35,3 +40,27 @@ def test_what_is_loaded_already_stays() -> None:
     before = sys.modules[PACKAGE]
     keep_addons_out()
     assert sys.modules[PACKAGE] is before
+
+
+NAMES = st.sampled_from([b"a", b"A", b"Set-Cookie", b"set-cookie", b"\xff", b"\xc3\x84", b""]) | st.binary(
+    max_size=3
+)
+FIELDS = st.lists(st.tuples(NAMES, st.binary(max_size=4)), max_size=6)
+
+
+@given(FIELDS, NAMES, st.booleans())
+def test_a_header_is_found_or_missed_as_mitmproxy_itself_would(
+    fields: list[tuple[bytes, bytes]], name: bytes, as_text: bool
+) -> None:
+    headers = http.Headers(fields)
+    asked = name.decode("utf-8", "surrogateescape") if as_text else name
+    theirs = [value.decode("utf-8", "surrogateescape") for value in MultiDict.get_all(headers, name)]
+    assert headers.get_all(asked) == theirs
+    assert headers.get(asked, 7) == Mapping.get(headers, asked, 7) == (", ".join(theirs) if theirs else 7)
+    assert (asked in headers) is bool(theirs)
+
+
+def test_what_is_no_header_name_is_still_an_error() -> None:
+    for ask in (http.Headers().get_all, http.Headers().get, http.Headers().__contains__):
+        with pytest.raises(TypeError, match="text or bytes"):
+            ask(1)  # type: ignore[arg-type]  # what nobody writes

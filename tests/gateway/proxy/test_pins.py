@@ -7,6 +7,7 @@ from typing import Any
 import mitmproxy.version
 import pytest
 from mitmproxy.addons.tlsconfig import TlsConfig, alpn_select_callback
+from mitmproxy.coretypes import multidict
 from mitmproxy.net.http import validate
 from mitmproxy.proxy import context, layer, server, tunnel
 from mitmproxy.proxy.layers import http, tcp, tls
@@ -84,6 +85,7 @@ PINS: dict[str, tuple[Any, str]] = {
     "tls.ClientTLSLayer": (tls.ClientTLSLayer, "b76248ba39a93ae9"),
     "tls.ServerTLSLayer": (tls.ServerTLSLayer, "8666fc7667d70e23"),
     "tcp.TCPLayer": (tcp.TCPLayer, "5e842b94cd4425b0"),
+    "multidict._MultiDict": (multidict._MultiDict, "9d8341c83747569d"),
     "validate.validate_headers": (validate.validate_headers, "e7647a94704363e7"),
 }
 
