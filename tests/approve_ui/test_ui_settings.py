@@ -80,7 +80,12 @@ async def test_what_does_not_come_says_so_in_its_place_and_the_rest_stands(
     await expect(page.locator("#sessions .state")).to_contain_text("Something in the gateway failed.")
     await expect(page.locator("#keys li")).to_have_count(1)
     await expect(page.locator("#passkeys .state")).to_be_hidden()
+    await expect(page.locator("#sessions .state .icon")).to_have_count(1)
     assert await page.locator("#push").inner_html() == ""
+    gateway.notifications = (403, {"error": "not_allowed", "detail": "Only an administrator sees this."})
+    await page.reload()
+    await expect(page.locator("#notifications .state")).to_have_text("Only an administrator sees this.")
+    await expect(page.locator("#notifications .icon")).to_have_count(0)
 
 
 async def test_the_navigation_is_walked_by_keyboard_and_marks_where_one_is(

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { ends } from "./bytes.js";
 import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
-import { all, copyButton, el, icon, one, say, tag } from "./dom.js";
+import { copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
@@ -169,7 +169,7 @@ function showTour(waiting) {
   if (tour.dataset.first !== String(first)) tour.open = first;
   tour.dataset.first = first;
   const done = waiting ? 3 : 0;
-  all("li", tour).forEach((step, at) => {
+  tour.querySelectorAll("li").forEach((step, at) => {
     step.classList.toggle("done", at < done);
     step.toggleAttribute("aria-current", false);
     if (first && at === done) step.setAttribute("aria-current", "step");

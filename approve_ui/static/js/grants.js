@@ -40,10 +40,10 @@ const what = ({ says, cedar }) => el("td", { class: "request" }, el("span", {}, 
 function liveLine(grant) {
   return el("tr", {},
     el("td", { class: "agent" }, el("b", {}, written(grant.agent))), what(grant),
-    el("td", { class: "purpose" }, written(grant.signer), el("small", {}, when(grant.made_at))),
-    el("td", { class: "risk-cell" }, grant.expires_at ? when(grant.expires_at) : "When it is revoked"),
-    el("td", { class: "signed" }, ...uses(grant)),
-    el("td", { class: "end" }, ends("Revoke", `/api/v1/grants/${encodeURIComponent(grant.id)}/revoke`)));
+    el("td", {}, written(grant.signer), el("small", {}, when(grant.made_at))),
+    el("td", {}, grant.expires_at ? when(grant.expires_at) : "When it is revoked"),
+    el("td", {}, ...uses(grant)),
+    el("td", {}, ends("Revoke", `/api/v1/grants/${encodeURIComponent(grant.id)}/revoke`)));
 }
 
 const uses = ({ uses: count, last_used_at: last }) => (count ? [String(count), el("small", {}, `last ${when(last)}`)] : ["Never"]);
@@ -51,9 +51,9 @@ const uses = ({ uses: count, last_used_at: last }) => (count ? [String(count), e
 function endedLine(grant) {
   return el("tr", {},
     el("td", { class: "agent" }, el("b", {}, written(grant.agent))), what(grant),
-    el("td", { class: "purpose" }, written(grant.signer)),
-    el("td", { class: "risk-cell" }, ENDED[grant.ended_why] ?? "Ended", el("small", {}, when(grant.ended_at), ...(grant.ended_by ? [" by ", written(grant.ended_by)] : []))),
-    el("td", { class: "signed" }, ...uses(grant)));
+    el("td", {}, written(grant.signer)),
+    el("td", {}, ENDED[grant.ended_why] ?? "Ended", el("small", {}, when(grant.ended_at), ...(grant.ended_by ? [" by ", written(grant.ended_by)] : []))),
+    el("td", {}, ...uses(grant)));
 }
 
 function consentLine(consent) {
@@ -61,9 +61,9 @@ function consentLine(consent) {
     : [consent.expires_at ? when(consent.expires_at) : "When it is withdrawn"];
   return el("tr", {},
     el("td", { class: "agent" }, el("b", {}, written(consent.agent))), what(consent),
-    el("td", { class: "purpose" }, written(consent.person), el("small", {}, when(consent.at))),
-    el("td", { class: "risk-cell" }, ...until),
-    el("td", { class: "end" }, consent.withdrawn_at ? null : ends("Withdraw", `/api/v1/agents/${encodeURIComponent(consent.agent)}/consent/withdraw`)));
+    el("td", {}, written(consent.person), el("small", {}, when(consent.at))),
+    el("td", {}, ...until),
+    el("td", {}, consent.withdrawn_at ? null : ends("Withdraw", `/api/v1/agents/${encodeURIComponent(consent.agent)}/consent/withdraw`)));
 }
 
 // Ending makes things safer, so one press is enough; what did not end says so.

@@ -11,7 +11,7 @@ import { written } from "./values.js";
 
 const DELIVERED = {
   sent: ["sign", "send", "Sent"], accepted: ["ok", "check", "Accepted"], seen: ["ok", "check", "Seen"],
-  failed: ["stop", "cross", "Failed"], pending: ["", "clock", "Waiting"],
+  failed: ["stop", "cross", "Failed"], queued: ["", "clock", "Waiting"],
 };
 const problem = one("#problem");
 const page = { me: null };
@@ -24,7 +24,7 @@ async function part(selector, load) {
     state.hidden = true;
   } catch (error) {
     if (error.status === 401) return toLogin();
-    state.replaceChildren(icon("caution"), ` ${whyNotSigned(error)}`);
+    state.replaceChildren(...(error.status === 403 ? [] : [icon("caution"), " "]), whyNotSigned(error));
     state.hidden = false;
   }
 }
