@@ -22,6 +22,9 @@ SLOW = (
     "gateway/test_playground.py",
     "gateway/web",
 )
+DATABASES = frozenset({"world", "store", "house", "painting", "watching", "court"})
+"""Fixtures that open a database or listen on a socket for each test."""
+
 WHOLE = (
     "faults",
     "e2e",
@@ -47,7 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = _place(item.path)
         if place.startswith(WHOLE) or is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.whole)
-        if place.startswith(SLOW) or item.get_closest_marker("whole"):
+        opens = DATABASES.intersection(getattr(item, "fixturenames", ()))
+        if opens or place.startswith(SLOW) or item.get_closest_marker("whole"):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: _turn(item.path))
 
