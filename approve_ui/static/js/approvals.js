@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { ends } from "./bytes.js";
 import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
-import { copyButton, el, icon, one, say, tag } from "./dom.js";
+import { el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
@@ -156,24 +156,8 @@ function showWaiting(rows) {
   ]));
   one("#how-many").textContent = rows.length > 1 ? `${rows.length}, shortest time first` : "1";
   list.hidden = rows.length === 0;
-  showTour(rows.length);
+  import("./tour.js").then(({ showTour }) => showTour(rows.length, first), () => {});
   tick();
-}
-
-// Until something was decided the way there stands open, also while the first question waits.
-function showTour(waiting) {
-  const [empty, tour] = [one("#empty"), one("#tour")];
-  empty.hidden = waiting > 0 && !first;
-  one("#empty-title").textContent = waiting ? "Your first request is held" : "Nothing is waiting";
-  one("#held-yet").textContent = waiting ? "It stands above, and its time runs" : "Waiting for the first request";
-  if (tour.dataset.first !== String(first)) tour.open = first;
-  tour.dataset.first = first;
-  const done = waiting ? 3 : 0;
-  tour.querySelectorAll("li").forEach((step, at) => {
-    step.classList.toggle("done", at < done);
-    step.toggleAttribute("aria-current", false);
-    if (first && at === done) step.setAttribute("aria-current", "step");
-  });
 }
 
 // Like requests stand together, where the first of them stands.
@@ -292,6 +276,4 @@ list.addEventListener("focusout", () => setTimeout(release, 0));
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") soon(); });
 one("#stop").addEventListener("click", askToStop);
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
-copyButton(one("#copy-try"), () => one("#try").textContent);
-copyButton(one("#copy-connect"), () => one("#connect").textContent);
 start();

@@ -44,6 +44,17 @@ export function focusHeading(heading) {
   scrollTo({ top: 0 });
 }
 
+/** Once the style sheet `name` is in force, or cannot be had: without it a page is plain, not wrong. */
+export function styled(name) {
+  const href = `/static/${name}.css`;
+  if (one(`link[href="${href}"]`)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const link = el("link", { rel: "stylesheet", href });
+    for (const ended of ["load", "error"]) link.addEventListener(ended, resolve, { once: true });
+    document.head.append(link);
+  });
+}
+
 export function say(words) {
   one("#aloud").textContent = words;
 }
