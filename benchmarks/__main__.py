@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import allowed, author, match, policies, start, tap
+from benchmarks import allowed, author, match, notify, policies, start, tap
 
 ALL = {
     "start": start.main,
@@ -17,6 +17,7 @@ ALL = {
     "author": author.main,
     "policies": policies.main,
     "tap": tap.main,
+    "notify": notify.main,
     "allowed": allowed.main,
 }
 

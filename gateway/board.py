@@ -72,6 +72,11 @@ class Board:
             waiter.woken.set()
         self._announce(envelope.id, str(envelope.state))
 
+    def wake(self, envelope: str) -> None:
+        """Whoever waits for it looks again, though nothing of it changed."""
+        for waiter in self._waiting.get(envelope, ()):
+            waiter.woken.set()
+
     def configured(self) -> None:
         """The configuration changed, or a change of it was refused: pages show it."""
         self._announce(None, None)

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
+from gateway.channels import network, read_notifications
 from gateway.envelopes import MAX_TTL, Cap, Caps
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.model import Mode, ServiceMode
@@ -115,6 +115,7 @@ def _settings(document: Yaml, path: Path) -> Settings:
         "limits": lambda: _limits(fields.get("limits")),
         "judge": lambda: _judge(fields.get("judge")),
         "upstream": lambda: _upstream(fields.get("upstream"), base),
+        "notifications": lambda: read_notifications(fields.get("notifications")),
         "unknown_hosts": lambda: fields.word("unknown_hosts", ("refuse", "watch")) or "refuse",
         "trusted_hosts": lambda: _hosts(fields.get("trusted_hosts")),
         "ca_hosts": lambda: _hosts(fields.get("ca_hosts")),
@@ -384,19 +385,10 @@ def _upstream(node: Yaml | None, base: Path) -> Upstream:
         return Upstream(
             ca=base / ca if ca else None,
             connect_to={key.text.lower(): _address(item, key.text) for key, item in fixed},
-            allow=tuple(_network(item) for item in items(fields.get("allow"))),
+            allow=tuple(network(item) for item in items(fields.get("allow"))),
         )
 
     return _part(node, "upstream", Upstream(), build)
-
-
-def _network(node: Yaml) -> Any:
-    try:
-        return ip_network(scalar_text(node, "A network"), strict=False)
-    except ValueError:
-        raise ConfigError(
-            f"{node.text!r} is not a network.", node.place, "Write it as 10.0.0.0/8 or 127.0.0.1."
-        ) from None
 
 
 def _config_trust(node: Yaml | None) -> str:
@@ -420,7 +412,7 @@ def _overridden(document: Yaml, environment: Mapping[str, str]) -> Yaml:
     return document
 
 
-PARTS = ("listen", "pages_tls", "approvals", "limits", "upstream", "judge")
+PARTS = ("listen", "pages_tls", "approvals", "limits", "upstream", "judge", "notifications")
 
 
 def _override(document: Yaml, variable: str, value: str) -> Yaml:

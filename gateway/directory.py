@@ -13,6 +13,7 @@ from gateway.model import Caller
 from gateway.passkeys import Credential
 from gateway.settings import Settings
 from gateway.store.contract import Agent, Holder, Person, Program, Store, Token
+from gateway.subscriptions import Subscription
 
 TOKEN_PREFIX = "ssig_"  # noqa: S105  # what secret scanners look for, not a secret
 TOKEN_BYTES = 32
@@ -57,7 +58,7 @@ class Known:
 
 
 class Directory:
-    """Agents, their tokens, people and programs: what the store says, refreshed after every change."""
+    """Agents with tokens, people with browsers, programs: what the store says, also after every change."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -66,6 +67,7 @@ class Directory:
         self.delegations: tuple[Delegation, ...] = ()
         self.limits: dict[Holder, dict[str, int]] = {}
         self.programs: dict[str, Program] = {}
+        self.subscriptions: dict[str, tuple[Subscription, ...]] = {}
         self._tokens: dict[str, Token] = {}
 
     async def refresh(self) -> None:
@@ -86,6 +88,14 @@ class Directory:
         self.limits = await self._store.limits()
         self.agents, self._tokens, self.people, self.programs = agents, tokens, people, programs
         self.delegations = delegations
+        await self.refresh_subscriptions()
+
+    async def refresh_subscriptions(self) -> None:
+        """By person; whoever turned no browser on is left out."""
+        found: dict[str, tuple[Subscription, ...]] = {}
+        for each in await self._store.subscriptions():
+            found[each.person] = (*found.get(each.person, ()), each)
+        self.subscriptions = found
 
     def identify(self, proxy_authorization: tuple[str, ...], peer: str) -> Caller:
         """The agent whose token this is; anybody else is refused, whatever was wrong."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -49,6 +50,17 @@ def load_keys(folder: Path) -> Keys:
     )
 
 
+def load_push_key(folder: Path) -> ec.EllipticCurvePrivateKey:
+    """What signs messages to push services. Browsers are bound to it: another one reaches none of them."""
+    path = folder / "push.key"
+    fresh = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(KEY_BYTES)
+    data = _private(path, fresh)
+    try:
+        return ec.derive_private_key(int.from_bytes(_whole(path, data)), ec.SECP256R1())
+    except ValueError as error:
+        raise ConfigError("this key is damaged: it is no number of its curve.", Place(str(path))) from error
+
+
 def public_bytes(key: Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
@@ -88,7 +100,10 @@ def _private(path: Path, fresh: bytes) -> bytes:
 
 
 def _secret(path: Path) -> bytes:
-    data = _private(path, secrets.token_bytes(KEY_BYTES))
+    return _whole(path, _private(path, secrets.token_bytes(KEY_BYTES)))
+
+
+def _whole(path: Path, data: bytes) -> bytes:
     if len(data) != KEY_BYTES:
         raise ConfigError(f"this key is damaged: it should have {KEY_BYTES} bytes.", Place(str(path)))
     return data

@@ -13,6 +13,7 @@ from typing import Any
 from gateway.audit import Kind, Row, parse_filter
 from gateway.board import Board
 from gateway.canonical import sha256
+from gateway.desk.notifying import Tries
 from gateway.desk.views import consent_view, entry_view, grant_view, row_view
 from gateway.directory import MAX_NAME, Directory, how_to_connect, is_name, issue
 from gateway.endings import who_won
@@ -59,6 +60,7 @@ class Operating:
     pausing: Pausing
     granting: Granting
     trust: Trust | None = None
+    tries: Tries | None = None
     last_change: LastChange = field(default_factory=LastChange)
 
     async def agent_add(self, name: str, team: str | None = None, owner: str | None = None) -> dict[str, Any]:
@@ -240,6 +242,12 @@ class Operating:
         if await self.granting.revoke(grant, BY_OPERATOR) is None:
             raise UsageError(f"There is no live grant {grant}: secondsig grant list shows them.")
         return {"grant": grant, "revoked": True}
+
+    async def notify_test(self, channel: str) -> dict[str, Any]:
+        """One message over one channel; nobody is asked anything."""
+        if self.tries is None:
+            raise UsageError("This gateway sends no notifications.")
+        return await self.tries.test(channel)
 
     async def stop_all(self) -> dict[str, Any]:
         """The kill switch: every agent paused, everything that waits denied."""

@@ -36,7 +36,9 @@ from gateway.desk.batching import Batching
 from gateway.desk.changing import Act, Changing
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
+from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
@@ -49,9 +51,16 @@ from gateway.history import History
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.inside import Inside
 from gateway.keeping import Keeping
-from gateway.keys import load_keys, load_token, private_folder, write_private
+from gateway.keys import load_keys, load_push_key, load_token, private_folder, write_private
 from gateway.loading import files_in_force, load_rules, ui_folder
 from gateway.metrics import Metrics
+from gateway.notify.channel import Channel
+from gateway.notify.channels import channels_of, check
+from gateway.notify.encryption import public_point
+from gateway.notify.message import trial_message
+from gateway.notify.notifier import Notifier
+from gateway.notify.posting import Poster
+from gateway.notify.push import PUSH, Push, PushChannel
 from gateway.operating import Operating
 from gateway.operator_socket import OperatorSocket
 from gateway.pausing import Pausing
@@ -62,14 +71,17 @@ from gateway.playground_tls import server_context
 from gateway.proxy.certificates import CertificateAuthority, load_ca, make_ca
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import Engine
+from gateway.reach import Reach
 from gateway.releasing import Releaser
 from gateway.reloading import Reloader, stamp
 from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, RefusedChange, Rules, digest_with_limits, with_directory
 from gateway.sending import Sender
-from gateway.settings import LOOPBACK, Address, Listen, Settings
+from gateway.settings import LOOPBACK, Address, Listen, Notifications, Settings
 from gateway.store.contract import Configure, Store
 from gateway.store.sqlite import SqliteStore
+from gateway.subscriptions import Subscription
+from gateway.telling import Telling
 from gateway.templates import Loosened
 from gateway.timekeeper import Timekeeper, recover
 from gateway.trust import Candidate, Trust
@@ -155,6 +167,8 @@ class Service:
         self.board = Board()
         self.last_change = LastChange()
         self.playground = Playground()
+        self.reach = Reach()
+        self._listeners: list[tuple[str, int]] = []
         self._given_store = store
         self._tasks: list[asyncio.Task[None]] = []
         self._undo: list[Callable[[], object]] = []
@@ -173,12 +187,15 @@ class Service:
     async def _start(self) -> None:
         await self.open()
         await self._open_network()
-        timekeeper = Timekeeper(self.store, self.board, self._now_rules)
+        telling = Telling(self.store, self.keys, self.directory, self.reach, self._now_rules)
+        timekeeper = Timekeeper(self.store, self.board, self._now_rules, telling.again)
         self.sender = Sender(self.store, self.keys, self.directory, self.board, self.releaser, self.engine)
         self._tasks.append(asyncio.create_task(self.sender.run()))
         self._tasks.append(asyncio.create_task(timekeeper.run()))
         self._tasks.append(asyncio.create_task(self.reloader.watch()))
         self._tasks.append(asyncio.create_task(self.granting.run()))
+        self._tasks.append(asyncio.create_task(self.notifier.run()))
+        self._tasks.append(asyncio.create_task(check(self.notifier.channels())))
         log.info("gateway.started", proxy=str(self.settings.listen.proxy), pages=self.settings.origin)
 
     async def _begin_trust(self) -> None:
@@ -204,6 +221,7 @@ class Service:
         self._lock = _lock(self.paths.lock)
         self._undo.append(self._lock.close)
         self.keys = load_keys(self.paths.keys)
+        self.push_key = load_push_key(self.paths.keys)
         self.metrics = Metrics(load_token(self.paths.metrics_token))
         self.store = self._given_store or SqliteStore(
             self.paths.database, reserve=self.settings.limits.disk_reserve, beside=self.paths.epoch
@@ -261,6 +279,7 @@ class Service:
             self.gateway,
             rp_id,
             time.monotonic,
+            self.reach,
         )
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
         inside = Inside(self.store, self.board, keeping, self.ca.pem, self.gateway)
@@ -313,6 +332,8 @@ class Service:
             pausing,
             self.granting,
         )
+        self.notifier = Notifier(self.store, self.board, self._now_rules, self.reach, self._channels)
+        self.operating.tries = self.notifier
         self.operating.trust, self.operating.last_change = self.trust, self.last_change
         self.desk = GatewayDesk(
             self.store,
@@ -334,6 +355,9 @@ class Service:
             self.history,
             self.granting,
             Templates(self.store, self.directory, self._now_rules, self.last_change, explain_pasted),
+            self.reach,
+            Notifying(self.store, self.directory, self._now_rules, self.notifier),
+            self._devices(),
         )
         self.reloader = Reloader(
             self.store,
@@ -344,6 +368,37 @@ class Service:
             self._take,
             self._stamps,
         )
+
+    def _channels(self, settings: Notifications) -> dict[str, Channel]:
+        """A notification reaches the gateway's own listeners as little as an agent's request does."""
+        dialer = Dialer(allowed=settings.allow, denied=self._listeners)
+        poster = Poster(dialer, self.settings.upstream.ca)
+        self.browsers = self._browsers(settings, poster)
+        self.notifier.add_own(PUSH, self.browsers)
+        return channels_of(settings.channels, os.environ, poster, self.store.now)
+
+    def _browsers(self, settings: Notifications, poster: Poster) -> PushChannel:
+        origin = self.settings.origin
+        contact = origin if origin.startswith("https://") else None
+        push = Push(poster, self.push_key, contact, settings.push_services, self.store.now)
+        return PushChannel(push, self.store, self.directory)
+
+    def _devices(self) -> Devices:
+        key = public_point(self.push_key)
+        return Devices(
+            self.store,
+            self.directory,
+            key,
+            lambda: self._rules.settings.notifications.push_services,
+            self._try_browser,
+        )
+
+    async def _try_browser(self, browser: Subscription) -> str | None:
+        self.notifier.channels()
+        name, origin = self.settings.name, self.settings.origin
+        message = trial_message(name, origin=origin, now=self.store.now())
+        pushed = await self.browsers.one(browser, message)
+        return None if pushed.answer == "accepted" else pushed.why
 
     def _changing(self, rp_id: str, deciding: Deciding) -> Changing:
         known = self.directory, self._now_rules, self.refresh_directory
@@ -421,7 +476,7 @@ class Service:
     async def _open_network(self) -> None:
         proxy = _sockets(self.settings.listen.proxy)
         pages = _sockets(self.settings.listen.pages)
-        own = [sock.getsockname()[:2] for sock in (*proxy, *pages)]
+        self._listeners = own = [sock.getsockname()[:2] for sock in (*proxy, *pages)]
         self._use_ports(proxy[0].getsockname()[1], pages[0].getsockname()[1])
         connect_to = {
             _host_port(name): (to.host, to.port) for name, to in self.settings.upstream.connect_to.items()
@@ -500,6 +555,8 @@ class Service:
             log.error("gateway.close_failed", error=str(error))
 
     async def _close_store(self) -> None:
+        if hasattr(self, "notifier"):
+            await self.notifier.settle()
         if hasattr(self, "sender"):
             await self.sender.settle()
         if hasattr(self, "releaser"):

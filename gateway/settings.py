@@ -1,9 +1,11 @@
 """Every setting of secondsig.yaml as a value with its type and its default."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from gateway.envelopes import MAX_HELD_TTL, Cap, Caps
 from gateway.model import Mode, ServiceMode
@@ -108,6 +110,71 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
+class AppriseChannel:
+    """A service that Apprise reaches. `${NAME}` in its URL stands for a variable of the environment."""
+
+    url: str = field(repr=False)
+    kind = "apprise"
+
+    @property
+    def masked(self) -> str:
+        """What may be shown: in these URLs any part but the scheme may be the secret."""
+        scheme, mark, _ = self.url.partition("://")
+        return f"{scheme}{mark}…" if mark and "$" not in scheme else "…"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChannel:
+    """An endpoint that is told with a signature; the secret may stand for a variable, as `${NAME}`."""
+
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
+    kind = "webhook"
+
+    @property
+    def masked(self) -> str:
+        """Scheme and host: a path may be a secret."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}/…"
+
+
+type ChannelSetting = AppriseChannel | WebhookChannel
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Hours of the day, in minutes, in which other channels are used, or none."""
+
+    start: int
+    end: int
+    zone: str
+    on_call: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRule:
+    """Who is told of what, over which channels. What is None holds for everybody, or everything."""
+
+    channels: tuple[str, ...]
+    to: str | None = None
+    service: str | None = None
+    risk: str = "low"
+    group: str | None = None
+    quiet: Quiet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """How people are told that something waits; without a channel the pages alone show it."""
+
+    channels: Mapping[str, ChannelSetting] = field(default_factory=dict)
+    rules: tuple[NotificationRule, ...] = ()
+    values: bool = False
+    allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    push_services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One template as the operator uses it."""
 
@@ -135,6 +202,7 @@ class Settings:
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
     judge: Judge = Judge()
+    notifications: Notifications = Notifications()
     unknown_hosts: Literal["refuse", "watch"] = "refuse"
     trusted_hosts: tuple[str, ...] = ()
     ca_hosts: tuple[str, ...] = ()

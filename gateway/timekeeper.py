@@ -1,7 +1,7 @@
 """Deadlines, also after a restart: what nobody decided is refused, what nobody used lapses."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -26,6 +26,8 @@ class Timekeeper:
     store: Store
     board: Board
     rules: Callable[[], Rules]
+    tell: Callable[[Envelope], Awaitable[None]] | None = None
+    """Tells whoever an escalation brought."""
 
     async def run(self) -> None:
         """Until it is cancelled. A store that fails is tried again: time is never lost, only late."""
@@ -66,6 +68,8 @@ class Timekeeper:
                 )
                 change = Escalate(envelope.id, step.after, step.to, now)
                 if isinstance(await self.store.apply(change, [row]), Done):
+                    if self.tell is not None:
+                        await self.tell(envelope)
                     self.board.changed(envelope)
 
     async def _end_delegation(self, lent: Delegation) -> None:

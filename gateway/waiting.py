@@ -3,10 +3,11 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gateway import ucan
 from gateway.audit import Kind, Row
+from gateway.backing import stake_of
 from gateway.board import Board, Waiter
 from gateway.canonical import sha256
 from gateway.decoded import DecodedBody
@@ -35,9 +36,11 @@ from gateway.questions import (
     new_envelope,
     unnamed,
 )
+from gateway.reach import Reach
 from gateway.releasing import Releaser
 from gateway.rules import Rules, Stake, glass_breakers, reachable
 from gateway.store.contract import Done, Full, Joined, Lost, Open, Store
+from gateway.telling import may_be_told, to_tell
 
 PATIENCE = {"python-httpx": 4, "python-httpx2": 4, "got": 25, "okhttp": 9, "axios": 50}
 """Seconds after which a client with this User-Agent gives up by default, less a second to answer in."""
@@ -56,6 +59,7 @@ class Waiting:
     gateway: str
     rp_id: str
     monotonic: Callable[[], float]
+    reach: Reach = field(default_factory=Reach)
 
     async def step_up(
         self,
@@ -128,8 +132,10 @@ class Waiting:
         self._check_reachable(request, mapped, decision, rules, asking.risk[0])
         secret = secrets.token_urlsafe(24)
         envelope = self._new(request, mapped, decision, body, rules, secret, asking)
+        stake = stake_of(envelope, mapped, envelope.opened_at)
+        tell = to_tell(self.reach, rules, self.directory, envelope, stake)
         applied = await self.store.apply(
-            Open(envelope, rules.settings.limits.questions, asking.reserved),
+            Open(envelope, rules.settings.limits.questions, asking.reserved, tell),
             [_opened(envelope, request, decision, rules)],
         )
         match applied:
@@ -149,12 +155,18 @@ class Waiting:
         stake = Stake(request.caller.agent, mapped, decision.quorum, self.store.now(), risk)
         prefers_async = wanted_wait(request) is not None
         ttl = how_to_ask(mapped.units, rules.settings, prefers_async=prefers_async).ttl
-        enough_people = len(reachable(rules, self.directory, stake, ttl)) >= decision.quorum
-        if not enough_people and not self._glass_in_reach(request, stake, rules):
+        people = reachable(rules, self.directory, stake, ttl)
+        if len(people) < decision.quorum and not self._glass_in_reach(request, stake, rules):
             raise Refusal(
                 Reason.NO_APPROVER_REACHABLE,
                 "A person must approve this, and nobody who may is enrolled: ask your operator to enrol "
                 "an approver. Nothing was sent.",
+            )
+        if not may_be_told(self.reach, rules, self.directory, stake, people):
+            raise Refusal(
+                Reason.NO_APPROVER_REACHABLE,
+                "A person must approve this, and nobody who may can be told of it now: ask your operator "
+                "for a notification channel. Nothing was sent.",
             )
 
     def _glass_in_reach(self, request: Request, stake: Stake, rules: Rules) -> bool:
@@ -257,6 +269,8 @@ class Waiting:
         if self.board.stopping.is_set():
             raise stopping(envelope)
         if envelope.state is State.PENDING:
+            if self.reach.is_in_vain(envelope.id):
+                raise nobody_told(envelope)
             return None
         if envelope.state is not State.APPROVED:
             raise ended(envelope)
@@ -324,6 +338,16 @@ def ask_again(envelope: Envelope, secret: str | None) -> Refusal:
         retryable=True,
         retry_after=5,
         about=About(envelope.id, utc(envelope.expires_at), secret),
+    )
+
+
+def nobody_told(envelope: Envelope) -> Refusal:
+    """The question stays open, and the pages show it: what is over is only the wait."""
+    return Refusal(
+        Reason.NO_APPROVER_REACHABLE,
+        "A person must approve this, and no notification reached anybody who may; the question stays open "
+        "on the pages: tell a person, and send the same request again.",
+        about=About(envelope.id, utc(envelope.expires_at)),
     )
 
 

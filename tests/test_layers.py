@@ -24,11 +24,12 @@ LEVELS = (
             "payload",
             "batches",
             "passkeys",
+            "subscriptions",
             "problems",
             "units",
         ),
     ),
-    ("files and clocks", ("settings", "config", "keys", "store", "installation")),
+    ("files and clocks", ("settings", "channels", "config", "keys", "store", "installation")),
     (
         "the moment",
         (
@@ -49,6 +50,7 @@ LEVELS = (
             "history",
             "grants",
             "consents",
+            "reach",
         ),
     ),
     (
@@ -69,9 +71,10 @@ LEVELS = (
             "desk",
             "judge",
             "granting",
+            "telling",
         ),
     ),
-    ("sockets", ("proxy", "addons", "web", "playground", "playground_tls", "operator_socket")),
+    ("sockets", ("proxy", "addons", "web", "notify", "playground", "playground_tls", "operator_socket")),
     ("the author's bench", ("authoring",)),
     ("the whole", ("service", "demo", "cli")),
 )

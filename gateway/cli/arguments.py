@@ -22,6 +22,7 @@ def build_parser(version: str) -> argparse.ArgumentParser:
     _config(commands)
     _envelopes(commands)
     _grants(commands)
+    _notify(commands)
     _audit(commands)
     return parser
 
@@ -277,6 +278,18 @@ def _grants(commands: Any) -> None:
         "secondsig grant revoke grt_…",
     )
     revoke.add_argument("grant", metavar="GRANT")
+
+
+def _notify(commands: Any) -> None:
+    group = _group(commands, "notify", "Try how people are told.")
+    test = _add(
+        group,
+        "test",
+        "operator:notify_test",
+        "Send a test message over a channel of secondsig.yaml; 1 if it failed.",
+        "secondsig notify test team-mail",
+    )
+    test.add_argument("channel", metavar="CHANNEL")
 
 
 def _audit(commands: Any) -> None:

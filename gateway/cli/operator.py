@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,18 @@ def operate(arguments: argparse.Namespace, command: str, **given: Any) -> Any:
 async def _offline(path: Path, command: str, given: dict[str, Any]) -> Any:
     if command == "reload":
         raise UsageError("No gateway runs on this configuration: it is read at the next start.")
+    import structlog
+
     from gateway.service import Service
 
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     service = Service(load_settings(path))
     try:
         await service.open()
         return await getattr(service.operating, command)(**given)
     finally:
         await service.stop()
+        structlog.reset_defaults()
 
 
 def _show(arguments: argparse.Namespace, answer: Any, said: str) -> int:
@@ -214,6 +219,14 @@ def grant_list(arguments: argparse.Namespace) -> int:
 def grant_revoke(arguments: argparse.Namespace) -> int:
     answer = operate(arguments, "grant_revoke", grant=arguments.grant)
     return _show(arguments, answer, f"{arguments.grant} is revoked: people are asked again.")
+
+
+def notify_test(arguments: argparse.Namespace) -> int:
+    answer = operate(arguments, "notify_test", channel=arguments.channel)
+    failed = answer["state"] == "failed"
+    said = f"{arguments.channel}: {clean(answer['error'])}." if failed else f"{arguments.channel}: sent."
+    _show(arguments, answer, said)
+    return 1 if failed else 0
 
 
 def audit_list(arguments: argparse.Namespace) -> int:

@@ -191,6 +191,12 @@ class Desk(Protocol):
 
     async def programs(self, session: Session) -> JsonObject: ...
 
+    async def notifications(self, session: Session) -> JsonObject:
+        """The channels, and what went out over them lately."""
+        ...
+
+    async def test_notification(self, session: Session, channel: str) -> JsonObject: ...
+
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         """The bytes to sign for a change of the gateway itself."""
         ...
@@ -207,6 +213,24 @@ class Desk(Protocol):
 
     async def withdraw_consent(self, session: Session, agent: str) -> JsonObject:
         """From now on nothing of this agent's passes without a person."""
+        ...
+
+    async def push_key(self, session: Session) -> JsonObject:
+        """The public key that browsers bind their subscriptions to."""
+        ...
+
+    async def push_subscriptions(self, session: Session) -> JsonObject:
+        """The person's own browsers that are told."""
+        ...
+
+    async def add_push_subscription(
+        self, session: Session, *, endpoint: str, p256dh: str, auth: str, device: str
+    ) -> JsonObject: ...
+
+    async def remove_push_subscription(self, session: Session, subscription_id: str) -> JsonObject: ...
+
+    async def test_push_subscription(self, session: Session, subscription_id: str) -> JsonObject:
+        """Sends one message to one of the person's own browsers."""
         ...
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> JsonObject: ...

@@ -14,7 +14,9 @@ from gateway.desk.changing import Changing
 from gateway.desk.contract import NOBODY_SEEN, DeskError, Event, ProgramAnswer, Session, SignedIn, Visitor
 from gateway.desk.deciding import MAY_DENY, Deciding
 from gateway.desk.delegating import Delegating
+from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
+from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
 from gateway.desk.sessions import OwnSessions
@@ -31,6 +33,7 @@ from gateway.metrics import Metrics
 from gateway.operating import Operating
 from gateway.pausing import By
 from gateway.payload import utc
+from gateway.reach import Reach
 from gateway.rules import LastChange, Rules, Stake, approvers, brought_by, delegates, is_administrator
 from gateway.store.contract import Review, Store
 
@@ -62,6 +65,9 @@ class GatewayDesk:
     history: History
     granting: Granting
     templates_known: Templates
+    reach: Reach
+    notifying: Notifying
+    devices: Devices
 
     def __post_init__(self) -> None:
         self._delegating = Delegating(self.store, self.directory, self.board, self.rules)
@@ -172,6 +178,7 @@ class GatewayDesk:
 
     async def sign(self, session: Session, envelope_id: str) -> dict[str, Any]:
         asked: dict[str, Any] = await self._or_row(self.deciding.sign(session, envelope_id))
+        await self.notifying.saw(session, envelope_id)
         return asked
 
     async def approve(
@@ -278,6 +285,12 @@ class GatewayDesk:
         known = self.directory.programs.values()
         return {"programs": [program_view(program) for program in known]}
 
+    async def notifications(self, session: Session) -> dict[str, Any]:
+        return await self.notifying.view(session)
+
+    async def test_notification(self, session: Session, channel: str) -> dict[str, Any]:
+        return await self.notifying.test(session, channel)
+
     async def change_begin(self, session: Session, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
         return await self.changing.begin(session, kind, asked)
 
@@ -312,6 +325,23 @@ class GatewayDesk:
     def _by(self, session: Session) -> By:
         return By(session.person, "session", b64u(session.credential_id))
 
+    async def push_key(self, session: Session) -> dict[str, Any]:
+        return self.devices.push_key()
+
+    async def push_subscriptions(self, session: Session) -> dict[str, Any]:
+        return self.devices.view(session)
+
+    async def add_push_subscription(
+        self, session: Session, *, endpoint: str, p256dh: str, auth: str, device: str
+    ) -> dict[str, Any]:
+        return await self.devices.add(session, endpoint=endpoint, p256dh=p256dh, auth=auth, device=device)
+
+    async def remove_push_subscription(self, session: Session, subscription_id: str) -> dict[str, Any]:
+        return await self.devices.remove(session, subscription_id)
+
+    async def test_push_subscription(self, session: Session, subscription_id: str) -> dict[str, Any]:
+        return await self.devices.test(session, subscription_id)
+
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> dict[str, Any]:
         return dict(await self.deciding.reveal(session, envelope_id, selector))
 
@@ -343,11 +373,12 @@ class GatewayDesk:
             else self.board.last
         )
         yield Event(after, "hello", {"server_time": self._now()})
-        async for change in self.board.watch(after):
-            if change.envelope is None:
-                yield Event(change.id, "config", {})
-            else:
-                yield Event(change.id, "envelope", {"id": change.envelope, "state": change.state})
+        with self.reach.page_of(session.person):
+            async for change in self.board.watch(after):
+                if change.envelope is None:
+                    yield Event(change.id, "config", {})
+                else:
+                    yield Event(change.id, "envelope", {"id": change.envelope, "state": change.state})
 
     async def metrics(self, token: str) -> str:
         if not self.metrics_kept.admits(token):

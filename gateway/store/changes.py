@@ -11,6 +11,7 @@ from gateway.passkeys import Credential
 from gateway.store import contract as c
 from gateway.store import tallies
 from gateway.store.caps import reached
+from gateway.store.deliveries import queue
 from gateway.store.epoch import begin
 from gateway.store.records import ENVELOPE_COLUMNS, challenge_from, envelope_columns, envelope_from
 
@@ -60,6 +61,7 @@ def _open(change: c.Open, db: sqlite3.Connection) -> c.Applied:
         return c.Lost("limit", full=full)
     db.execute(INSERT_ENVELOPE, envelope_columns(new))
     tallies.reserve(db, change)
+    queue(db, change.tell)
     return c.Done(envelope=new)
 
 

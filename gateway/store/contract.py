@@ -17,6 +17,7 @@ from gateway.audit import Entry, Row
 from gateway.delegations import Delegation, EndedWhy
 from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
 from gateway.passkeys import Credential
+from gateway.subscriptions import Subscription
 
 type GrantKind = Literal["intent", "resource", "cedar"]
 type GrantEnd = Literal["revoked", "expired", "agent_removed", "signer", "meaning"]
@@ -300,6 +301,32 @@ class ProgramSignature:
     at: int
 
 
+type DeliveryKind = Literal["asked", "decided"]
+type DeliveryState = Literal["queued", "sent", "accepted", "failed", "seen"]
+
+OVER = "over"
+"""The error of what was not sent, because nothing was to be decided any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One person is told of one envelope over one channel; queued, it is tried from `next_at` on.
+
+    `seen` is what they were told of once they have opened its page.
+    """
+
+    envelope: str
+    kind: DeliveryKind
+    channel: str
+    person: str
+    queued_at: int
+    at: int
+    next_at: int
+    state: DeliveryState = "queued"
+    attempts: int = 0
+    error: str | None = None
+
+
 # What can change. Each is one conditional write.
 
 
@@ -313,6 +340,8 @@ class Open:
     envelope: Envelope
     caps: Caps
     reserved: Reserved | None = None
+    tell: tuple[Delivery, ...] = ()
+    """Who is to be told of it, queued with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,6 +508,46 @@ class TakeAnswer:
 
     envelope: str
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """More people are to be told; who was told, or is to be, is not told again over the same channel."""
+
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How one try went, for everybody whom it told; None in `next_at` where it was the last."""
+
+    tried: tuple[Delivery, ...]
+    state: DeliveryState
+    at: int
+    error: str | None = None
+    next_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SawPage:
+    """Somebody opened the page of an envelope."""
+
+    envelope: str
+    person: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """What is decided is not asked any more; whoever was told over one of these channels is told so, once.
+
+    Of these envelopes, or of all that were told of since a moment.
+    """
+
+    channels: tuple[str, ...]
+    at: int
+    envelopes: tuple[str, ...] | None = None
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -728,6 +797,25 @@ class WithdrawConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class AddSubscription:
+    """A browser is told from now on, and only for this person; `Lost` by `limit` where they have `most`.
+
+    `Lost` as `absent` once the passkey is revoked that the session was opened with.
+    """
+
+    subscription: Subscription
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSubscription:
+    """A browser is told no more; with a person only if it is theirs."""
+
+    id: str
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WithSignature:
     """A change that a passkey asked for: it happens with the signature on record, or not at all."""
 
@@ -761,6 +849,10 @@ type Change = (
     | Keep
     | Answered
     | TakeAnswer
+    | Tell
+    | Delivered
+    | SawPage
+    | Conclude
     | AddAgent
     | AddToken
     | RevokeTokens
@@ -793,6 +885,8 @@ type Change = (
     | FinishUse
     | SetConsent
     | WithdrawConsent
+    | AddSubscription
+    | RemoveSubscription
     | WithSignature
     | NewEpoch
     | Record
@@ -945,7 +1039,25 @@ class Store(Protocol):
         """Those that are open first, the oldest of them first; then those closed last."""
         ...
 
+    async def deliveries_due(
+        self, channel: str, now: int, limit: int, busy: Sequence[str] = ()
+    ) -> list[Delivery]:
+        """Queued for this channel, of so many messages, the longest due first, and of none that is busy."""
+        ...
+
+    async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[Delivery]:
+        """Of one envelope or of all, the last changed first."""
+        ...
+
+    async def last_deliveries(self) -> dict[str, Delivery]:
+        """Of each channel the one that went or failed last."""
+        ...
+
     async def programs(self) -> list[Program]: ...
+    async def subscriptions(self) -> list[Subscription]:
+        """Every browser that is to be told, the oldest first."""
+        ...
+
     async def program_signatures(self, envelope_id: str) -> tuple[ProgramSignature, ...]: ...
 
     async def rows(self, where: Mapping[str, str], before: int | None, limit: int) -> list[Entry]: ...

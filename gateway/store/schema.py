@@ -91,6 +91,21 @@ CREATE TABLE program_signatures (
 ) STRICT
 """
 
+PUSH_SUBSCRIPTIONS = """
+CREATE TABLE push_subscriptions (
+    id TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES people(name), endpoint TEXT NOT NULL UNIQUE,
+    p256dh BLOB NOT NULL, auth BLOB NOT NULL, device TEXT NOT NULL, credential_id BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT
+"""
+
+DELIVERIES = """
+CREATE TABLE deliveries (
+    envelope TEXT NOT NULL, kind TEXT NOT NULL, channel TEXT NOT NULL, person TEXT NOT NULL,
+    state TEXT NOT NULL, attempts INTEGER NOT NULL, error TEXT, queued_at INTEGER NOT NULL,
+    at INTEGER NOT NULL, next_at INTEGER NOT NULL, PRIMARY KEY (envelope, kind, channel, person)
+) STRICT
+"""
 
 EPOCH = """CREATE TABLE epoch (
     only_one INTEGER PRIMARY KEY CHECK (only_one = 1), lineage TEXT NOT NULL, count INTEGER NOT NULL
@@ -130,6 +145,13 @@ BEGIN UPDATE kept SET request = NULL, answer = NULL WHERE envelope = NEW.id; END
     REVIEWS,
     PROGRAMS,
     PROGRAM_SIGNATURES,
+    PUSH_SUBSCRIPTIONS,
+    """CREATE TRIGGER a_revoked_passkey_ends_its_browsers AFTER UPDATE OF revoked_at ON credentials
+WHEN NEW.revoked_at IS NOT NULL
+BEGIN DELETE FROM push_subscriptions WHERE credential_id = NEW.id; END""",
+    DELIVERIES,
+    "CREATE INDEX deliveries_queued ON deliveries(channel, next_at) WHERE state = 'queued'",
+    "CREATE INDEX deliveries_by_time ON deliveries(at)",
 )
 """Tables and indexes that the second version added, as a new database gets them too."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import queue
 import shutil
@@ -30,9 +31,13 @@ from gateway.store import limits as _limits
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
 from gateway.store import programs as _programs  # noqa: F401  # it registers its changes
 from gateway.store import records, schema, tallies
+from gateway.store import subscribing as _subscribing
+from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
+from gateway.store.deliveries import DUE, delivery_from
 from gateway.store.epoch import Epoch, Mark
+from gateway.subscriptions import Subscription
 
 NOTE_DELAY = 0.2
 """Seconds that the row of an allowed request may wait for company."""
@@ -494,6 +499,27 @@ class SqliteStore:
         )
         return [records.review_from(row) for row in rows]
 
+    async def deliveries_due(
+        self, channel: str, now: int, limit: int, busy: Sequence[str] = ()
+    ) -> list[c.Delivery]:
+        asked = {"channel": channel, "now": now, "limit": limit, "busy": json.dumps(busy)}
+        return [delivery_from(row) for row in await self._all(DUE, asked)]
+
+    async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[c.Delivery]:
+        rows = await self._all(
+            "SELECT * FROM deliveries WHERE (? IS NULL OR envelope = ?) ORDER BY at DESC, rowid DESC LIMIT ?",
+            (envelope_id, envelope_id, limit),
+        )
+        return [delivery_from(row) for row in rows]
+
+    async def last_deliveries(self) -> dict[str, c.Delivery]:
+        rows = await self._all(
+            "SELECT *, max(at) FROM deliveries WHERE state <> 'queued' AND coalesce(error, '') <> ? "
+            "GROUP BY channel",
+            (c.OVER,),
+        )
+        return {row["channel"]: delivery_from(row) for row in rows}
+
     async def programs(self) -> list[c.Program]:
         rows = await self._all("SELECT * FROM programs WHERE revoked_at IS NULL ORDER BY name")
         return [records.program_from(row) for row in rows]
@@ -507,6 +533,9 @@ class SqliteStore:
     async def key_times(self) -> dict[bytes, c.KeyTimes]:
         rows = await self._all("SELECT id, created_at, used_at FROM credentials")
         return {row["id"]: c.KeyTimes(row["created_at"], row["used_at"]) for row in rows}
+
+    async def subscriptions(self) -> list[Subscription]:
+        return [_subscribing.subscription_from(row) for row in await self._all(_subscribing.SELECT)]
 
     async def sessions(self) -> list[c.StoredSession]:
         return [records.session_from(row) for row in await self._all("SELECT * FROM sessions")]

@@ -17,8 +17,8 @@ UNAVAILABLE = DeskError(
 COMMON_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
+        "manifest-src 'self'; worker-src 'self'; form-action 'none'; base-uri 'none'; "
+        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types secondsig-worker"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -30,6 +30,11 @@ COMMON_HEADERS: Mapping[str, str] = {
         "camera=(), microphone=(), geolocation=()"
     ),
 }
+WORKER_POLICY = (
+    "default-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""What the service worker may do: it shows what it was sent, and loads nothing, not even another script."""
+
 HSTS = "max-age=63072000"
 
 
@@ -59,9 +64,15 @@ def error_answer(error: DeskError, *, as_json: bool) -> web.Response:
 
 
 def protect(response: web.StreamResponse, *, https: bool) -> None:
-    """Puts on what every answer carries; only a static file says for itself how it may be kept."""
+    """Puts on what every answer carries.
+
+    Only a file says for itself how it may be kept, and only the service worker has a policy of its own.
+    """
+    own = response.headers.get("Content-Security-Policy")
     for name, value in COMMON_HEADERS.items():
         response.headers[name] = value
+    if own == WORKER_POLICY:
+        response.headers["Content-Security-Policy"] = WORKER_POLICY
     if https:
         response.headers["Strict-Transport-Security"] = HSTS
     response.headers.setdefault("Cache-Control", "no-store")

@@ -88,6 +88,8 @@ class Api:
             web.post(f"{V1}/stop-all", own(self._stop_all)),
             web.get(f"{V1}/reviews", own(self._reviews)),
             web.get(f"{V1}/programs", own(self._programs)),
+            web.get(f"{V1}/notifications", own(self._notifications)),
+            web.post(f"{V1}/notifications/test", own(self._test_notification)),
             web.post(f"{V1}/changes/begin", own(self._change_begin)),
             web.post(f"{V1}/changes/finish", own(self._change_finish)),
             web.get(f"{V1}/rows", own(self._rows)),
@@ -267,6 +269,13 @@ class Api:
 
     async def _programs(self, _request: web.Request, session: Session) -> JsonObject:
         return await self._desk.programs(session)
+
+    async def _notifications(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.notifications(session)
+
+    async def _test_notification(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "channel")
+        return await self._desk.test_notification(session, body.text("channel", NAME))
 
     async def _glass_begin(self, request: web.Request, session: Session) -> JsonObject:
         body = await read_body(request, "reason")

@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.desk.contract import Desk
 from gateway.web.answers import protect, text_answer
 from gateway.web.api import Api
+from gateway.web.devices import DeviceRoutes
 from gateway.web.events import EventStreams
 from gateway.web.limits import RateLimit
 from gateway.web.pages import Pages as Shells
@@ -45,7 +46,8 @@ def build_app(
     limit = RateLimit(SIGN_IN_TRIES, time.monotonic)
     api = Api(desk, sessions, streams, limit, trusted_proxy=trusted_proxy)
     programs = ProgramRoutes(desk, api.not_too_often(RateLimit(PROGRAM_TRIES, time.monotonic)))
-    app.add_routes([*api.routes(), *programs.routes(), *Shells.read(ui).routes()])
+    devices = DeviceRoutes(desk, sessions)
+    app.add_routes([*api.routes(), *programs.routes(), *devices.routes(), *Shells.read(ui).routes()])
     app.on_response_prepare.append(protection(https=https))
 
     async def stop_streams(_app: web.Application) -> None:

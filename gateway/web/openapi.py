@@ -91,6 +91,7 @@ AUDIT_ROW = _object(
     detail=_maybe(TEXT),
 )
 PROGRAM_VERB: Schema = {"enum": ["deny", "route", "delegate"]}
+DELIVERY_STATE: Schema = {"enum": ["queued", "sent", "accepted", "failed", "seen"]}
 BROKEN = _object(person=TEXT, reason=TEXT, at=TIME)
 AWAY = _object(person=TEXT, until=TIME)
 REPEATS = _maybe(
@@ -209,6 +210,8 @@ def _paths() -> dict[str, Any]:
         "/api/v1/stop-all": {"post": _post("Pauses every agent, denies all that waits", _stopped())},
         "/api/v1/reviews": {"get": _get("What broken glass left to be reviewed, and what was", _reviews())},
         **_programs(),
+        **_notifications(),
+        **_devices(),
         "/api/v1/changes/begin": {
             "post": _post("The payload to sign for a change", CHALLENGE, kind=TEXT, asked=ANY_OBJECT)
         },
@@ -482,6 +485,28 @@ def _programs() -> dict[str, Any]:
     }
 
 
+def _devices() -> dict[str, Any]:
+    browser = _object(id=TEXT, device=TEXT, since=TIME, endpoint_sha256=TEXT)
+    told: dict[str, Schema] = {"endpoint": TEXT, "p256dh": BYTES, "auth": BYTES, "device": TEXT}
+    listed = _get("Your browsers that are told", _object(subscriptions=_list(browser), most=NUMBER))
+    named = {"name": "subscription", "in": "path", "required": True, "schema": TEXT}
+    return {
+        "/api/v1/push/key": {"get": _get("What a browser binds its subscription to", _object(key=BYTES))},
+        "/api/v1/push/subscriptions": {"get": listed},
+        "/api/v1/push/subscriptions/add": {
+            "post": _post("Tells a browser of yours from now on", _object(subscription=browser), **told)
+        },
+        "/api/v1/push/subscriptions/{subscription}/remove": {
+            "parameters": [named],
+            "post": _post("Tells a browser of yours no more", _object(id=TEXT)),
+        },
+        "/api/v1/push/subscriptions/{subscription}/test": {
+            "parameters": [named],
+            "post": _post("Sends a browser of yours a test", _object(accepted=BOOLEAN, why=_maybe(TEXT))),
+        },
+    }
+
+
 def _reviews() -> Schema:
     review = _object(
         row=_ref("Row"),
@@ -494,6 +519,29 @@ def _reviews() -> Schema:
         note=_maybe(TEXT),
     )
     return _object(reviews=_list(review), server_time=TIME)
+
+
+def _notifications() -> dict[str, Any]:
+    last = _object(state=DELIVERY_STATE, at=TIME, error=_maybe(TEXT))
+    channel = _object(
+        name=TEXT, kind={"enum": ["apprise", "webhook"]}, address_masked=TEXT, last=_maybe(last)
+    )
+    delivery = _object(
+        envelope=TEXT,
+        kind={"enum": ["asked", "decided"]},
+        channel=TEXT,
+        person=TEXT,
+        state=DELIVERY_STATE,
+        at=TIME,
+        attempts=NUMBER,
+        error=_maybe(TEXT),
+    )
+    listed = _object(channels=_list(channel), deliveries=_list(delivery), server_time=TIME)
+    tried = _object(channel=TEXT, state=DELIVERY_STATE, error=_maybe(TEXT))
+    return {
+        "/api/v1/notifications": {"get": _get("How people are told, and what went out lately", listed)},
+        "/api/v1/notifications/test": {"post": _post("Tries a channel", tried, channel=TEXT)},
+    }
 
 
 def _of_one(method: str, operation: Schema) -> Schema:

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.errors import UsageError
+from gateway.web.answers import WORKER_POLICY
 
 SHELLS = {
     "/login": "login",
@@ -49,32 +50,44 @@ class Asset:
 class Pages:
     shells: Mapping[str, bytes]
     assets: Mapping[str, Asset]
+    worker: Asset
 
     @classmethod
     def read(cls, ui: Path) -> "Pages":
         try:
             shells = {path: (ui / "pages" / f"{name}.html").read_bytes() for path, name in SHELLS.items()}
-            assets = _assets(ui / "static")
+            assets, worker = _assets(ui / "static"), _asset(ui / "sw.js")
         except OSError as error:
             raise UsageError(f"The pages cannot be read ({error}): install Secondsig again.") from error
-        return cls(shells, assets)
+        return cls(shells, assets, worker)
 
     def routes(self) -> list[web.RouteDef]:
         shells = [web.get(path, _shell(content)) for path, content in self.shells.items()]
-        return [*shells, web.get("/", _home), web.get("/static/{name:.+}", self._static)]
+        files = [web.get("/sw.js", self._worker), web.get("/static/{name:.+}", self._static)]
+        return [*shells, web.get("/", _home), *files]
+
+    async def _worker(self, request: web.Request) -> web.StreamResponse:
+        """At the root, since a worker is for what lies below it; asked for again whenever a browser looks."""
+        response = _file(self.worker, request)
+        response.headers["Content-Security-Policy"] = WORKER_POLICY
+        return response
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         asset = self.assets.get(request.match_info["name"])
         if asset is None:
             raise web.HTTPNotFound
-        headers = {"Cache-Control": "no-cache", "ETag": asset.etag, "Vary": "Accept-Encoding"}
-        if request.headers.get("If-None-Match") == asset.etag:
-            return web.Response(status=304, headers=headers)
-        text = None if asset.content_type.startswith("image/") else "utf-8"
-        body = asset.content
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            body, headers["Content-Encoding"] = asset.packed, "gzip"
-        return web.Response(body=body, content_type=asset.content_type, charset=text, headers=headers)
+        return _file(asset, request)
+
+
+def _file(asset: Asset, request: web.Request) -> web.Response:
+    headers = {"Cache-Control": "no-cache", "ETag": asset.etag, "Vary": "Accept-Encoding"}
+    if request.headers.get("If-None-Match") == asset.etag:
+        return web.Response(status=304, headers=headers)
+    text = None if asset.content_type.startswith("image/") else "utf-8"
+    body = asset.content
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        body, headers["Content-Encoding"] = asset.packed, "gzip"
+    return web.Response(body=body, content_type=asset.content_type, charset=text, headers=headers)
 
 
 def _assets(static: Path) -> dict[str, Asset]:

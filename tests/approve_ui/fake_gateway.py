@@ -18,10 +18,15 @@ from aiohttp import web
 UI = Path(__file__).resolve().parents[2] / "approve_ui"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'; "
+    "manifest-src 'self'; worker-src 'self'; require-trusted-types-for 'script'; "
+    "trusted-types secondsig-worker; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+WORKER_CSP = (
+    "default-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
 ENVELOPE = "env_01K9ZC7Q3V8M4T2N"
+PUSH_KEY = "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8"
 GRANT = "grt_0123456789ABCDEFGHJKMNPQRS"
 PAGES = {
     "/login": "login",
@@ -325,6 +330,12 @@ def people(*more: Json, **changes: Any) -> Json:
     }
 
 
+def a_browser(endpoint: str, **changes: Any) -> Json:
+    """One that is told of questions, as its person sees it."""
+    plain = {"id": "psh_1", "device": "Chrome on Linux", "since": "2026-11-01T09:00:00Z"}
+    return {**plain, "endpoint_sha256": digest_of(endpoint), **changes}
+
+
 @dataclass
 class FakeGateway:
     """One test's gateway. A test changes its members at any time; `posted` is what the page sent."""
@@ -353,6 +364,9 @@ class FakeGateway:
     signatures: list[Json] = field(default_factory=list)
     delegates: list[Json] = field(default_factory=list)
     lent: list[Json] = field(default_factory=list)
+    told: list[Json] = field(default_factory=list)
+    push_reply: Reply | None = None
+    unheard: str | None = None
     stand_ins: list[str] = field(default_factory=lambda: ["jonas", "priya"])
     escalation: list[Json] = field(default_factory=list)
     tamper_bytes: Callable[[bytes], bytes] = lambda raw: raw
@@ -554,6 +568,8 @@ class FakeGateway:
             "agents": self.agents,
             "config": self.config,
             "rows": self.rows,
+            "push/key": {"key": PUSH_KEY},
+            "push/subscriptions": {"subscriptions": self.told, "most": 10},
             "delegations": {
                 "delegations": self.lent,
                 "people": self.stand_ins,
@@ -600,6 +616,9 @@ class FakeGateway:
             "stop-all": lambda _: {"paused": ["ci-bot"], "denied": [ENVELOPE]},
             "agents/ci-bot/pause": self._pause,
             "delegations/del_1/withdraw": lambda _: {"id": "del_1"},
+            "push/subscriptions/add": self._push_on,
+            "push/subscriptions/psh_1/remove": self._push_off,
+            "push/subscriptions/psh_1/test": lambda _: {"accepted": not self.unheard, "why": self.unheard},
             "agents/ci-bot/consent/withdraw": self._withdraw_consent,
             f"grants/{GRANT}/revoke": self._revoke_grant,
         }
@@ -609,6 +628,16 @@ class FakeGateway:
         ended = [each["id"] for each in self.sessions if not each["this"]]
         self.sessions = [each for each in self.sessions if each["this"]]
         return {"ended": ended}
+
+    def _push_on(self, body: Json) -> Reply:
+        if self.push_reply is not None:
+            return self.push_reply
+        self.told = [*self.told, a_browser(body["endpoint"], device=body["device"])]
+        return {"subscription": self.told[-1]}
+
+    def _push_off(self, _: Json) -> Reply:
+        self.told = [each for each in self.told if each["id"] != "psh_1"]
+        return {"id": "psh_1"}
 
     def _glass(self, body: Json) -> Reply:
         if self.glass_reply is not None:
@@ -739,13 +768,14 @@ class Site:
         app.router.add_get("/api/v1/events", self._events)
         app.router.add_get("/api/v1/{tail:.*}", self._get)
         app.router.add_post("/api/v1/{tail:.*}", self._post)
+        app.router.add_get("/sw.js", self._worker)
         app.router.add_static("/static", UI / "static")
         app.on_response_prepare.append(self._headers)
         return app
 
     @staticmethod
     async def _headers(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Content-Security-Policy"] = CSP
+        response.headers["Content-Security-Policy"] = WORKER_CSP if request.path == "/sw.js" else CSP
         response.headers["Cache-Control"] = "no-store"
 
     def _page(self, name: str) -> Callable[[web.Request], Any]:
@@ -753,6 +783,10 @@ class Site:
             return web.FileResponse(UI / "pages" / f"{name}.html")
 
         return serve
+
+    @staticmethod
+    async def _worker(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(UI / "sw.js")
 
     @staticmethod
     def _reply(reply: Reply) -> web.Response:

@@ -7,6 +7,13 @@ from tests.approve_ui.fake_gateway import ENVELOPE
 APPROVE = "#approve"
 ADDRESS = f"/approve/{ENVELOPE}"
 
+REGISTER = """async () => {
+  const maker = trustedTypes.createPolicy("secondsig-worker", { createScriptURL: () => "/sw.js" });
+  await navigator.serviceWorker.register(maker.createScriptURL(""));
+  await navigator.serviceWorker.ready;
+}"""
+"""What the panel does when it is turned on, where nobody can subscribe."""
+
 
 async def open_ready(page: Page) -> None:
     """Opens the question and waits until the display is verified."""

@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.approve_ui.fake_gateway import (
     FakeGateway,
+    a_browser,
     a_key,
     a_member,
     a_service,
@@ -171,6 +172,16 @@ async def one_of_many(page: Page, gateway: FakeGateway) -> None:
 
 async def empty_queue(page: Page, gateway: FakeGateway) -> None:
     await page.goto("/app/approvals")
+
+
+async def told(page: Page, gateway: FakeGateway) -> None:
+    gateway.told = [a_browser("one", device="Safari on iPhone"), a_browser("two", device="x" * 64)]
+    await page.goto("/app/approvals")
+    await page.wait_for_selector("#push li")
+    await page.evaluate(
+        "() => { const offer = new Event('beforeinstallprompt'); dispatchEvent(offer);"
+        "document.querySelector('#push').scrollIntoView(); }"
+    )
 
 
 async def story(page: Page, gateway: FakeGateway) -> None:
@@ -344,6 +355,7 @@ SCENES: list[Scene] = [
     batch_signed,
     one_of_many,
     empty_queue,
+    told,
     story,
     log,
     members,

@@ -15,7 +15,17 @@ from gateway.audit import COLUMNS, FILTERABLE, Kind
 from gateway.cli.arguments import build_parser
 from gateway.config import NOT_SETTINGS, load_settings
 from gateway.errors import STATUS, Reason
-from gateway.settings import Approvals, Judge, Limits, Listen, PagesTls, Service, Settings, Upstream
+from gateway.settings import (
+    Approvals,
+    Judge,
+    Limits,
+    Listen,
+    Notifications,
+    PagesTls,
+    Service,
+    Settings,
+    Upstream,
+)
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -28,6 +38,7 @@ PARTS = {
     "limits": Limits,
     "upstream": Upstream,
     "judge": Judge,
+    "notifications": Notifications,
     "templates.NAME": Service,
 }
 EVERYWHERE = {"--help", "--json", "--config"}

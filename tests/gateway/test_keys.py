@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError, StoreError
-from gateway.keys import load_keys, load_token, private_folder, public_bytes, write_private
+from gateway.keys import load_keys, load_push_key, load_token, private_folder, public_bytes, write_private
 from tests.kit.things import KEYS, OTHER_KEYS
 
 NAMES = ("cosigner.key", "digest.key", "storage.key")
@@ -142,3 +142,22 @@ def test_a_token_for_other_programs_is_made_once_and_private(tmp_path: Path) -> 
     path.chmod(0o640)
     with pytest.raises(ConfigError, match="read by other accounts"):
         load_token(path)
+
+
+def test_the_key_for_push_services_is_made_once_private_and_of_its_curve(tmp_path: Path) -> None:
+    load_keys(tmp_path)
+    path = tmp_path / "push.key"
+    made = load_push_key(tmp_path).private_numbers().private_value
+    assert (len(path.read_bytes()), mode(path)) == (32, 0o600)
+    assert load_push_key(tmp_path).private_numbers().private_value == made
+    path.chmod(0o604)
+    with pytest.raises(ConfigError, match="read by other accounts"):
+        load_push_key(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 31, b"x" * 33, bytes(32), b"\xff" * 32])
+def test_a_damaged_key_for_push_services_is_refused_and_not_replaced(tmp_path: Path, data: bytes) -> None:
+    write_private(tmp_path / "push.key", data)
+    with pytest.raises(ConfigError, match="damaged"):
+        load_push_key(tmp_path)
+    assert (tmp_path / "push.key").read_bytes() == data

@@ -107,6 +107,7 @@ def test_the_commands_are_the_operators_and_none_approves() -> None:
         "config_show",
         "grant_list",
         "grant_revoke",
+        "notify_test",
         "config_diff",
         "agent_list",
         "agent_rotate",

@@ -2,6 +2,7 @@ import asyncio
 import socket
 import stat
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,20 @@ async def test_what_an_overlay_loosens_is_a_row_at_its_load(service: Service) ->
     assert row["action"] == "/playground/payment/create"
     assert "Only pretend money" in row["detail"]
     assert row["config_digest"] == service.rules.digest
+
+
+async def test_push_services_may_write_to_the_address_that_people_use_if_it_is_one(service: Service) -> None:
+    """A reload that changes notifications takes effect for browsers as well."""
+    assert service.browsers.push.contact is None
+    config = service.settings.file
+    listed = "notifications: {push_services: ['https://push.own.example']}\n"
+    config.write_text(config.read_text() + listed)
+    await service.reload()
+    service.settings = replace(service.settings, public_url="https://secondsig.example")
+    service.notifier.channels()
+    push = service.browsers.push
+    assert (push.contact, push.services) == ("https://secondsig.example", ("https://push.own.example",))
+    assert service.reach.personal["push"]("Mika") is False
 
 
 async def test_metrics_are_for_whoever_has_the_token(service: Service) -> None:

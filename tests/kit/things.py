@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.audit import Kind, Row
@@ -33,6 +34,7 @@ ORIGIN = "http://localhost:8081"
 HOST = "api.shop.test"
 ADDRESS = "127.0.0.1"
 KEYS = Keys(Ed25519PrivateKey.from_private_bytes(b"\x01" * 32), b"\x02" * 32, b"\x03" * 32)
+PUSH_KEY = ec.derive_private_key(7, ec.SECP256R1())
 OTHER_KEYS = Keys(Ed25519PrivateKey.from_private_bytes(b"\x04" * 32), b"\x05" * 32, b"\x06" * 32)
 ENVELOPE = "env_" + "0" * 26
 RISK = ("high", ("Moves money",))

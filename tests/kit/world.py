@@ -21,7 +21,9 @@ from gateway.desk.changing import Act, Changing
 from gateway.desk.contract import Session
 from gateway.desk.deciding import Deciding
 from gateway.desk.desk import GatewayDesk
+from gateway.desk.devices import Devices
 from gateway.desk.glass import BreakingGlass
+from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
@@ -37,11 +39,15 @@ from gateway.inside import Inside
 from gateway.keeping import Keeping
 from gateway.metrics import Metrics
 from gateway.model import Decision, Effect, Mapped, PolicyReason, Request
+from gateway.notify.channel import Channel
+from gateway.notify.encryption import public_point
+from gateway.notify.notifier import Notifier
 from gateway.operating import Operating
 from gateway.pausing import Pausing
 from gateway.payload import utc
 from gateway.pipeline import Pipeline
 from gateway.policy import Fragment, NoFragment, Signing
+from gateway.reach import Reach
 from gateway.releasing import Releaser
 from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, Rules
@@ -59,10 +65,22 @@ from gateway.store.contract import (
     Token,
 )
 from gateway.store.sqlite import SqliteStore
+from gateway.subscriptions import Subscription
 from gateway.timekeeper import recover
 from gateway.waiting import Waiting
 from tests.kit.clocks import START, FakeTime
-from tests.kit.things import GATEWAY, HOST, KEYS, ORIGIN, RP_ID, a_mapped, a_request, body_of, with_header
+from tests.kit.things import (
+    GATEWAY,
+    HOST,
+    KEYS,
+    ORIGIN,
+    PUSH_KEY,
+    RP_ID,
+    a_mapped,
+    a_request,
+    body_of,
+    with_header,
+)
 
 ASK = Decision(Effect.STEP_UP, (PolicyReason("a-person", "A person signs this."),), 1)
 ALLOW = Decision(Effect.ALLOW, (PolicyReason("reads-pass"),))
@@ -197,6 +215,7 @@ class World:
         self.courier = PlayedCourier()
         self.passkeys: dict[str, SoftPasskey] = {}
         self.tokens: dict[str, str] = {}
+        self.channels: dict[str, Channel] = {}
         self.wire(self.sqlite)
 
     def _database(self) -> SqliteStore:
@@ -220,6 +239,8 @@ class World:
         self.releaser = Releaser(store, KEYS, self.directory, self.board, self.rules, RP_ID, self.history)
         self.sender = Sender(store, KEYS, self.directory, self.board, self.releaser, self.courier)
         self.keeping = Keeping(store, KEYS, self.board, GATEWAY)
+        self.reach = Reach()
+        self.notifier = Notifier(store, self.board, self.rules, self.reach, lambda _settings: self.channels)
         self.waiting = Waiting(
             store,
             KEYS,
@@ -230,6 +251,7 @@ class World:
             GATEWAY,
             RP_ID,
             asyncio.get_running_loop().time,
+            self.reach,
         )
         self.inside = Inside(store, self.board, self.keeping, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()
@@ -263,6 +285,13 @@ class World:
         self.operating = Operating(
             store, self.directory, self.board, self.rules, self.directory.refresh, self.pausing, self.granting
         )
+        self.devices = Devices(
+            store,
+            self.directory,
+            public_point(PUSH_KEY),
+            lambda: self.settings.notifications.push_services,
+            self.try_browser,
+        )
         self.desk = GatewayDesk(
             store,
             self.directory,
@@ -283,7 +312,14 @@ class World:
             self.history,
             self.granting,
             Templates(store, self.directory, self.rules, self.last_change, played_explanation),
+            self.reach,
+            Notifying(store, self.directory, self.rules, self.notifier),
+            self.devices,
         )
+
+    async def try_browser(self, browser: Subscription) -> str | None:
+        """A push service that takes messages for phones alone."""
+        return None if browser.device == "Phone" else "the push service answered 400"
 
     def rules(self) -> Rules:
         return Rules(self.settings, cast("Any", self.library), cast("Any", self.policy), self.config)

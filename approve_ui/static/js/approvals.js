@@ -5,6 +5,7 @@ import { ends } from "./bytes.js";
 import { secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
+import { mountInstall, mountPush } from "./push.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
 import { concerns, written } from "./values.js";
@@ -267,6 +268,8 @@ async function start() {
   }
   startClock({ onEnd: (element) => { end(element.closest("tr")); soon(); } });
   await refresh();
+  // Below everything: rows do not move when it comes.
+  mountPush(one("#push")).catch(() => {});
   listen({ onEvent: soon, onLive, onSignedOut: toLogin });
 }
 
@@ -276,4 +279,5 @@ list.addEventListener("focusout", () => setTimeout(release, 0));
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") soon(); });
 one("#stop").addEventListener("click", askToStop);
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
+mountInstall(one("#install"));
 start();

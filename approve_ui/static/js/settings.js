@@ -168,6 +168,7 @@ async function start() {
     return;
   }
   await Promise.all([part("#passkeys", passkeys), part("#sessions", sessions), part("#notifications", notifications)]);
+  import("./push.js").then(({ mountPush }) => mountPush(one("#push"))).catch(() => {});
   document.getElementById(location.hash.slice(1))?.scrollIntoView();
   listen({ onEvent: (name) => { if (name === "config") part("#passkeys", passkeys); }, onLive: () => {}, onSignedOut: toLogin });
 }

@@ -192,3 +192,21 @@ def test_a_revoked_approvers_name_is_printed_clean(
 ) -> None:
     played(monkeypatch, {"approver": "x", "revoked": True})
     assert secondsig("approver", "revoke", "a\x1b")[1] == "aU+001B is revoked.\n"
+
+
+def test_a_channel_is_tried_also_while_no_gateway_runs(secondsig: Command, config: Path) -> None:
+    text = config.read_text(encoding="utf-8")
+    hook = '{webhook: {url: "http://127.0.0.1:9/", secret: "${SECRET_OF_NOBODY}"}}'
+    config.write_text(f"{text}\nnotifications: {{channels: {{ops: {hook}}}}}\n", encoding="utf-8")
+    code, out, _ = secondsig("notify", "test", "ops")
+    assert (code, out) == (1, "ops: variable SECRET_OF_NOBODY is not set.\n")
+    told = json.loads(secondsig("notify", "test", "ops", "--json")[1])
+    assert (told["channel"], told["state"]) == ("ops", "failed")
+    code, _, said = secondsig("notify", "test", "opps")
+    assert code != 0
+    assert "There is no channel opps" in said
+
+
+def test_a_channel_that_works_is_told(monkeypatch: pytest.MonkeyPatch, secondsig: Command) -> None:
+    monkeypatch.setattr(module, "operate", lambda *_words, **_given: {"state": "accepted", "error": None})
+    assert secondsig("notify", "test", "ops")[:2] == (0, "ops: sent.\n")

@@ -29,6 +29,7 @@ COOKIE, TAB = "cookie-of-mika-000000", "tab-of-mika-000000000"
 SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
 
 SIGNED: JsonObject = {"program": "fraud", "challenge_id": "ch_1", "signature": "AQ"}
+PUSHED = "psh_" + "0" * 26
 LENT = "del_" + "0" * 26
 SIGNED_IN = "ses_" + "0" * 32
 BODIES: dict[str, JsonObject] = {
@@ -47,6 +48,14 @@ BODIES: dict[str, JsonObject] = {
     f"/api/v1/envelopes/{ENVELOPE}/break-glass/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/withdraw": {},
     f"/api/v1/delegations/{LENT}/withdraw": {},
+    "/api/v1/push/subscriptions/add": {
+        "endpoint": "https://x",
+        "p256dh": "AQ",
+        "auth": "AQ",
+        "device": "Phone",
+    },
+    f"/api/v1/push/subscriptions/{PUSHED}/remove": {},
+    f"/api/v1/push/subscriptions/{PUSHED}/test": {},
     "/api/v1/batches/begin": {"envelopes": [ENVELOPE]},
     "/api/v1/batches/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     "/api/v1/batches/deny": {"envelopes": [ENVELOPE], "note": "not today"},
@@ -57,6 +66,7 @@ BODIES: dict[str, JsonObject] = {
     "/api/v1/people/revoke": {"person": "tomo"},
     "/api/v1/people/cancel-recovery": {"person": "tomo"},
     "/api/v1/keys/revoke": {"credential": "AQ"},
+    "/api/v1/notifications/test": {"channel": "team-mail"},
     "/api/v1/changes/begin": {"kind": "agent/resume", "asked": {"agent": "ci-bot"}},
     "/api/v1/changes/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/reveal": {"selector": "json:/secret"},
@@ -82,7 +92,10 @@ OWN_GETS = [
     "/api/v1/grants",
     "/api/v1/delegations",
     "/api/v1/reviews",
+    "/api/v1/notifications",
     "/api/v1/programs",
+    "/api/v1/push/key",
+    "/api/v1/push/subscriptions",
 ]
 OPEN_GETS = ["/api/v1/state", f"/api/v1/envelopes/{ENVELOPE}/clock", "/api/v1/openapi.json"]
 PAGES = [
@@ -267,6 +280,12 @@ class FakeDesk:
     async def programs(self, session: Session) -> JsonObject:
         return self._asked("programs", session)
 
+    async def notifications(self, session: Session) -> JsonObject:
+        return self._asked("notifications", session)
+
+    async def test_notification(self, session: Session, channel: str) -> JsonObject:
+        return self._asked("test_notification", session, channel)
+
     async def change_begin(self, session: Session, kind: str, asked: JsonObject) -> JsonObject:
         return self._asked("change_begin", session, kind, asked)
 
@@ -275,6 +294,23 @@ class FakeDesk:
 
     async def withdraw(self, session: Session, envelope_id: str) -> JsonObject:
         return self._asked("withdraw", session, envelope_id)
+
+    async def push_key(self, session: Session) -> JsonObject:
+        return self._asked("push_key", session)
+
+    async def push_subscriptions(self, session: Session) -> JsonObject:
+        return self._asked("push_subscriptions", session)
+
+    async def add_push_subscription(
+        self, session: Session, *, endpoint: str, p256dh: str, auth: str, device: str
+    ) -> JsonObject:
+        return self._asked("add_push_subscription", session, endpoint, p256dh, auth, device)
+
+    async def remove_push_subscription(self, session: Session, subscription_id: str) -> JsonObject:
+        return self._asked("remove_push_subscription", session, subscription_id)
+
+    async def test_push_subscription(self, session: Session, subscription_id: str) -> JsonObject:
+        return self._asked("test_push_subscription", session, subscription_id)
 
     async def reveal(self, session: Session, envelope_id: str, selector: str) -> JsonObject:
         return self._asked("reveal", session, envelope_id, selector)
@@ -370,6 +406,7 @@ def write_ui(folder: Path) -> Path:
     (folder / "static" / "js" / "main.js").write_text("export {}")
     (folder / "static" / "icons.svg").write_text("<svg/>")
     (folder / "static" / "notes.txt").write_text("not for the web")
+    (folder / "sw.js").write_text("addEventListener('push', () => {})")
     (folder / "outside.js").write_text("secret")
     (folder / "static" / "link.js").symlink_to(folder / "outside.js")
     return folder

@@ -6,7 +6,16 @@ import pytest
 from gateway import __version__
 from gateway.web.app import build_app
 from gateway.web.openapi import describe
-from tests.gateway.web.fake_desk import BODIES, ENVELOPE, GRANT, LENT, SIGNED_IN, Browser, FakeDesk
+from tests.gateway.web.fake_desk import (
+    BODIES,
+    ENVELOPE,
+    GRANT,
+    LENT,
+    PUSHED,
+    SIGNED_IN,
+    Browser,
+    FakeDesk,
+)
 
 OPERATIONS = [
     (method, path, operation)
@@ -18,8 +27,14 @@ OPERATIONS = [
 
 def filled(path: str) -> str:
     """With names in the places of its parameters."""
-    names = {"{id}": ENVELOPE, "{name}": "ci-bot", "{grant}": GRANT, "{delegation}": LENT}
-    names["{session}"] = SIGNED_IN
+    names = {
+        "{id}": ENVELOPE,
+        "{name}": "ci-bot",
+        "{grant}": GRANT,
+        "{delegation}": LENT,
+        "{subscription}": PUSHED,
+        "{session}": SIGNED_IN,
+    }
     for parameter, name in names.items():
         path = path.replace(parameter, name)
     return path

@@ -80,6 +80,20 @@ def test_every_file_that_the_pages_name_is_served():
         assert set(named) <= set(pages.assets)
 
 
+async def test_the_worker_is_served_at_the_root_and_may_load_nothing(browser: Browser, desk: FakeDesk):
+    reply = await browser.get("/sw.js", Sec_Fetch_Dest="serviceworker", Cookie=None, Secondsig_Tab=None)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert reply.headers["Content-Security-Policy"] == (
+        "default-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    assert reply.headers["Cache-Control"] == "no-cache"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Service-Worker-Allowed" not in reply.headers
+    again = await browser.get("/sw.js", If_None_Match=reply.headers["ETag"])
+    assert (again.status, again.body) == (304, b"")
+    assert desk.calls == []
+
+
 def test_missing_page_stops_the_start_with_a_sentence(ui: Path):
     (ui / "pages" / "approve.html").unlink()
     with pytest.raises(UsageError, match=r"approve\.html.*install Secondsig again"):

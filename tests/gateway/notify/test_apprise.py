@@ -1,0 +1,167 @@
+"""Through Apprise itself, to a real SMTP server and real HTTP servers."""
+
+import asyncio
+import email
+import time
+from collections.abc import AsyncIterator
+from email import policy
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from gateway.notify import apprise as apprise_channel
+from gateway.notify.apprise import AppriseService, Unusable, _as_html, _limit
+from gateway.notify.channel import Failed, Sent
+from gateway.notify.message import Limit, Message, message_of, trial_message
+from tests.faults.killing import free_port
+from tests.gateway.notify.conftest import Receiver, says
+from tests.kit.clocks import START
+from tests.kit.things import an_envelope
+
+ORIGIN = "https://sign.example"
+
+
+def asked(**changes: Any) -> Message:
+    return message_of(an_envelope(**changes), "asked", origin=ORIGIN, now=START, values=True)
+
+
+class Mailbox:
+    """What an SMTP server does with mail."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+        self.answer = "250 Message accepted for delivery"
+        self.wait = 0.0
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
+        await asyncio.sleep(self.wait)
+        self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
+        return self.answer
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[tuple[Mailbox, str]]:
+    box = Mailbox()
+    port = free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield box, f"mailto://127.0.0.1:{port}/?from=gateway@sign.example&to=mika@sign.example&mode=insecure"
+    await asyncio.to_thread(controller.stop)
+
+
+async def test_a_mail_arrives_with_sentence_and_link(mailbox: tuple[Mailbox, str]) -> None:
+    box, url = mailbox
+    assert await AppriseService(url).send(asked(), "Mika") == Sent()
+    (mail,) = box.mails
+    assert mail["Subject"] == "ci-bot asks for approval"
+    assert mail["To"] == "mika@sign.example"
+    body = mail.get_body(("html", "plain")).get_content()
+    assert "Pay 600 (shop, risk high; 60 s left)" in body
+    assert asked().link in body
+
+
+async def test_hostile_values_stay_text_in_a_mail(mailbox: tuple[Mailbox, str]) -> None:
+    box, url = mailbox
+    link = "<a href='http://evil.example'>Approve</a>"
+    hostile = ({"value": f"<script>alert(1)</script> {link}\r\nBcc: x@y.z"},)
+    await AppriseService(url).send(asked(list_summary=hostile), "Mika")
+    (mail,) = box.mails
+    body = mail.get_body(("html", "plain")).get_content()
+    assert "<script>" not in body
+    assert "evil.example" not in body
+    assert mail["Bcc"] is None
+
+
+async def test_a_mail_server_that_refuses_is_a_failure(mailbox: tuple[Mailbox, str]) -> None:
+    box, url = mailbox
+    box.answer = "550 no"
+    assert await AppriseService(url).send(asked(), "Mika") == Failed("not taken", again=True)
+
+
+async def test_a_mail_server_that_is_slow_holds_nobody_and_has_a_bound(
+    mailbox: tuple[Mailbox, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apprise_channel, "THREADS", 4)
+    box, url = mailbox
+    box.wait = 1.0
+    service = AppriseService(url, seconds=0.2)
+    began = time.monotonic()
+    outcomes = await asyncio.gather(*(service.send(asked(), "Mika") for _ in range(6)))
+    assert time.monotonic() - began < 1.0
+    assert sorted({outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}) == [
+        "busy",
+        "no answer in time",
+    ]
+    await asyncio.sleep(1.2)
+    box.wait = 0
+    service.seconds = 10
+    assert await service.send(asked(), "Mika") == Sent()
+
+
+async def test_nobody_there_is_a_failure() -> None:
+    service = AppriseService("mailto://127.0.0.1:9/?from=a@b.example&to=c@d.example&mode=insecure")
+    assert await service.send(asked(), "Mika") == Failed("not taken", again=True)
+
+
+async def test_a_chat_gets_one_post(receiver: Receiver) -> None:
+    url = receiver.url.replace("http://", "json://")
+    receiver.answer = says(200)
+    trial = trial_message("gateway", origin=ORIGIN, now=START)
+    assert await AppriseService(url).send(trial, "Mika") == Sent()
+    assert b"Test of gateway" in receiver.bodies[0]
+    receiver.answer = says(500)
+    assert await AppriseService(url).send(asked(), "Mika") == Failed("not taken", again=True)
+
+
+@pytest.mark.parametrize("url", ["nosuch://x", "mailtos://", "json://", "gibberish"])
+async def test_an_address_that_apprise_does_not_know_fails_for_good(url: str) -> None:
+    service = AppriseService(url)
+    assert await service.send(asked(), "Mika") == Failed("address not understood", again=False)
+    with pytest.raises(Unusable):
+        await service.check()
+
+
+async def test_a_service_that_raises_has_failed_without_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = AppriseService("json://localhost")
+
+    def breaks(_message: Message) -> bool:
+        raise RuntimeError("json://hunter2@localhost")
+
+    monkeypatch.setattr(service, "_notify", breaks)
+    assert await service.send(asked(), "Mika") == Failed("failed", again=True)
+
+
+def test_a_service_without_a_title_has_room_for_both() -> None:
+    assert _limit(250, 1000) == Limit(250, 1000)
+    short = _limit(0, 160)
+    assert short.title + short.text + 2 <= 160
+
+
+def test_html_is_measured_as_it_will_be_escaped() -> None:
+    assert _as_html("<&>") == len("&lt;&amp;&gt;")
+
+
+async def test_a_short_message_fits_with_its_link_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """160 characters, as an SMS has them."""
+    from apprise.plugins.custom_json import NotifyJSON
+
+    monkeypatch.setattr(NotifyJSON, "body_maxlen", 160)
+    monkeypatch.setattr(NotifyJSON, "title_maxlen", 0)
+    sent: list[str] = []
+
+    def send(_self: object, body: str, **_rest: object) -> bool:
+        sent.append(body)
+        return True
+
+    monkeypatch.setattr(NotifyJSON, "send", send)
+    long = asked(list_summary=({"text": "word " * 100},))
+    assert await AppriseService("json://localhost").send(long, "Mika") == Sent()
+    assert len(sent) == 1
+    assert len(sent[0]) <= 160
+    assert asked().link in sent[0]
+
+
+def test_a_text_that_went_out_stays_as_it_is() -> None:
+    service = AppriseService("json://localhost")
+    assert (service.personal, service.withdraws, service.has("Mika")) == (False, False, True)

@@ -1,0 +1,107 @@
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import AppriseChannel, Escalation, NotificationRule, Notifications
+from gateway.telling import Telling
+from gateway.timekeeper import Timekeeper
+from tests.kit.away import lend
+from tests.kit.things import KEYS
+from tests.kit.world import World
+
+MAIL = {"mail": AppriseChannel("mailto://a")}
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = await World(tmp_path).open()
+    await made.enrol("Tomo")
+    made.settings = replace(made.settings, notifications=Notifications(MAIL))
+    yield made
+    await made.close()
+
+
+async def told(world: World) -> list[str]:
+    return sorted(one.person for one in await world.sqlite.deliveries())
+
+
+def telling(world: World) -> Telling:
+    return Telling(world.store, KEYS, world.directory, world.reach, world.rules)
+
+
+async def test_only_who_may_sign_is_told(world: World) -> None:
+    world.policy.approvers = frozenset({"Tomo"})
+    await world.opened()
+    assert await told(world) == ["Tomo"]
+
+
+async def test_who_signs_for_somebody_who_is_away_is_told(world: World) -> None:
+    world.policy.approvers = frozenset({"Mika"})
+    await lend(world)
+    await world.opened()
+    assert await told(world) == ["Mika", "Tomo"]
+
+
+async def test_who_can_only_break_glass_is_told_where_nobody_else_is_left(world: World) -> None:
+    world.policy.approvers, world.policy.breakers = frozenset(), frozenset({"Mika"})
+    world.policy.broken_by = 1
+    await world.opened()
+    assert await told(world) == ["Mika"]
+
+
+async def test_who_can_break_glass_is_not_rung_where_somebody_may_sign(world: World) -> None:
+    world.policy.approvers, world.policy.breakers = frozenset({"Tomo"}), frozenset({"Mika"})
+    await world.opened()
+    assert await told(world) == ["Tomo"]
+
+
+async def test_an_escalation_tells_whom_it_brings_and_nobody_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.set(escalate=(Escalation(30, "oncall"),))
+    late = {"Tomo"}
+    monkeypatch.setattr(
+        world.policy,
+        "may_approve",
+        lambda person, *, signing, **_rest: person not in late or signing.waited >= 30,
+    )
+    await world.opened()
+    assert await told(world) == ["Mika"]
+    world.time.advance(31)
+    keeper = Timekeeper(world.store, world.board, world.rules, telling(world).again)
+    await keeper.tick()
+    await keeper.tick()
+    assert await told(world) == ["Mika", "Tomo"]
+
+
+async def test_who_comes_with_a_later_step_counts_as_somebody_to_reach(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = (NotificationRule(("mail",), to="Tomo"),)
+    world.settings = replace(world.settings, notifications=Notifications(MAIL, rules))
+    world.set(escalate=(Escalation(30, "oncall"),))
+    monkeypatch.setattr(
+        world.policy,
+        "may_approve",
+        lambda person, *, signing, **_rest: person == "Mika" or signing.waited >= 30,
+    )
+    await world.opened()
+    assert await told(world) == []
+
+
+async def test_nobody_is_told_of_what_is_over(world: World) -> None:
+    world.settings = replace(world.settings, notifications=Notifications())
+    envelope = await world.opened()
+    await world.operating.envelope_cancel(envelope.id)
+    world.settings = replace(world.settings, notifications=Notifications(MAIL))
+    await telling(world).again(await world.now(envelope))
+    assert await told(world) == []
+
+
+async def test_nothing_is_worked_out_where_nobody_has_a_channel(world: World) -> None:
+    world.settings = replace(world.settings, notifications=Notifications())
+    envelope = await world.opened()
+    await telling(world).again(await world.now(envelope))
+    assert await told(world) == []
