@@ -18,6 +18,7 @@ import certifi
 import structlog
 
 from gateway.audit import Kind, Row
+from gateway.authoring.pasted import explain_pasted
 from gateway.board import Board
 from gateway.desk.acts.agents import AddAgent, ResumeAgent, RotateToken
 from gateway.desk.acts.agents import Known as KnownAgents
@@ -26,7 +27,7 @@ from gateway.desk.acts.consents import ChangeConsent
 from gateway.desk.acts.delegations import SetAway
 from gateway.desk.acts.grants import GrantFromCedar, GrantFromEnvelope
 from gateway.desk.acts.limits import LimitsAct
-from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, RecoverPerson
+from gateway.desk.acts.people import AddKey, ConfirmPerson, InvitePerson, NameKey, RecoverPerson
 from gateway.desk.acts.people import Known as KnownPeople
 from gateway.desk.acts.programs import RegisterProgram, RevokeOne
 from gateway.desk.acts.reviews import CloseOne
@@ -41,6 +42,7 @@ from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
+from gateway.desk.templates import Templates
 from gateway.directory import Directory
 from gateway.errors import ConfigError, ConfigErrors, Place, StoreError, UsageError
 from gateway.granting import Granting, recover_uses
@@ -352,6 +354,7 @@ class Service:
             self.operating,
             self.history,
             self.granting,
+            Templates(self.store, self.directory, self._now_rules, self.last_change, explain_pasted),
             self.reach,
             Notifying(self.store, self.directory, self._now_rules, self.notifier),
             self._devices(),
@@ -414,6 +417,7 @@ class Service:
             "person/confirm": ConfirmPerson(people),
             "person/recover": RecoverPerson(people),
             "key/add": AddKey(people),
+            "key/rename": NameKey(people),
             "agent/consent": ChangeConsent(*known),
             "delegation/set": SetAway(self.directory, self._now_rules, self.board, self.store.now),
             "grant/envelope": GrantFromEnvelope(*granting),

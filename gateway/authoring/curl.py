@@ -68,8 +68,8 @@ class _Command:
         self.data = more if self.data is None else self.data + joint + more
 
 
-def read_curl(arguments: Sequence[str], caller: Caller, folder: Path) -> Asked:
-    """The one request of the command. `@file` is read in this folder; standard input is refused."""
+def read_curl(arguments: Sequence[str], caller: Caller, folder: Path | None) -> Asked:
+    """The one request of the command. `@file` is read in this folder, or refused; so is standard input."""
     command = _Command(lambda name: _file(name, folder))
     _read_options(command, list(arguments[1:] if arguments[:1] == ["curl"] else arguments))
     if len(command.urls) != 1:
@@ -79,7 +79,9 @@ def read_curl(arguments: Sequence[str], caller: Caller, folder: Path) -> Asked:
     return _asked(command, caller)
 
 
-def _file(name: str, folder: Path) -> bytes:
+def _file(name: str, folder: Path | None) -> bytes:
+    if folder is None:
+        raise UsageError("curl would read a file there, and none is read here: write its content instead.")
     if name == "-":
         raise UsageError("curl would read its standard input there: write the data into a file and name it.")
     return read_bytes(folder / name)

@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.errors import Place, Refusal, UsageError
 from gateway.loading import read_rules, shipped_templates
 from gateway.model import Request, ServiceMode
 from gateway.policy import AgentFacts, PersonFacts, Policy
+from gateway.rules import Rules, agent_facts
 from gateway.settings import Settings
 from gateway.templates import Library
 from gateway.templates.cedar_schema import cedar_schema
 from gateway.templates.compiled import Compiled
+
+if TYPE_CHECKING:  # it costs every command that only names the type a start that is slower
+    from gateway.directory import Directory
 
 MADE_UP = "an-agent"
 
@@ -50,15 +55,29 @@ class Scene:
         return known.mode if known else ServiceMode.ENFORCE
 
 
+def known_in(directory: "Directory") -> Known:
+    """Those of a gateway's directory; of its people, whoever has a passkey."""
+    agents = directory.agents.values()
+    return Known(
+        tuple(agent_facts(each, directory.limits) for each in agents),
+        frozenset(each.name for each in agents if each.paused),
+        tuple(PersonFacts(name, p.person.groups) for name, p in directory.people.items() if p.credentials),
+    )
+
+
 def configured_scene(settings: Settings, agent: str | None, known: Known | None, now: int) -> Scene:
     """What a gateway with these settings would do, for one of its agents or a made-up one."""
-    rules = read_rules(settings)
+    return scene_in_force(read_rules(settings), agent, known, now)
+
+
+def scene_in_force(rules: Rules, agent: str | None, known: Known | None, now: int) -> Scene:
+    """What these rules would do. The policy is one of its own, as it remembers what it was asked."""
     caller, made_up = _caller(agent, known)
-    people = known.people if known is not None else None
+    people, settings = known.people if known is not None else None, rules.settings
     return Scene(
         library=rules.library,
         policy=rules.policy.with_directory(_all_agents(caller, known), people or ()),
-        policy_places=places_of(settings.policy.read_text(encoding="utf-8"), str(settings.policy)),
+        policy_places=_places_in(settings.policy),
         settings=settings,
         agent=caller,
         now=now,
@@ -120,6 +139,14 @@ def _caller(agent: str | None, known: Known | None) -> tuple[AgentFacts, bool]:
 def _all_agents(caller: AgentFacts, known: Known | None) -> list[AgentFacts]:
     others = known.agents if known is not None else ()
     return [caller, *(each for each in others if each.name != caller.name)]
+
+
+def _places_in(policy: Path) -> dict[str, Place]:
+    """None where the file went away: what was read from it is in force all the same."""
+    try:
+        return places_of(policy.read_text(encoding="utf-8"), str(policy))
+    except (OSError, UnicodeDecodeError):
+        return {}
 
 
 def places_of(policy_text: str, file: str) -> dict[str, Place]:

@@ -13,7 +13,7 @@ from gateway.authoring.curl import read_curl
 from gateway.authoring.explaining import Explanation, explain
 from gateway.authoring.har import read_har
 from gateway.authoring.raw_http import read_raw
-from gateway.authoring.scenes import MADE_UP, Known, configured_scene, shipped_scene
+from gateway.authoring.scenes import MADE_UP, Known, configured_scene, known_in, shipped_scene
 from gateway.authoring.shell import words
 from gateway.cli.output import clean, print_json
 from gateway.config import config_path, load_settings
@@ -120,7 +120,6 @@ def _known(settings: Settings) -> Known | None:
 
 async def _known_of_files(database: Path) -> Known:
     from gateway.directory import Directory
-    from gateway.rules import agent_facts
     from gateway.store.sqlite import SqliteStore
 
     store = SqliteStore(database)
@@ -129,12 +128,7 @@ async def _known_of_files(database: Path) -> Known:
         await directory.refresh()
     finally:
         await store.close()
-    agents = directory.agents.values()
-    return Known(
-        tuple(agent_facts(each, directory.limits) for each in agents),
-        frozenset(each.name for each in agents if each.paused),
-        tuple(PersonFacts(name, p.person.groups) for name, p in directory.people.items() if p.credentials),
-    )
+    return known_in(directory)
 
 
 def _print(explained: Explanation) -> None:

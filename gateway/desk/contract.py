@@ -24,6 +24,17 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where somebody signs in from, as the pages' server sees it; `browser` is what it calls itself."""
+
+    address: str | None = None
+    browser: str | None = None
+
+
+NOBODY_SEEN = Visitor()
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """`body` holds the tab's token and goes to the page; `cookie` is a new token, never one seen before."""
 
@@ -62,12 +73,14 @@ class Desk(Protocol):
 
     async def login_begin(self) -> JsonObject: ...
 
-    async def login_finish(self, challenge_id: str, credential: JsonObject) -> SignedIn: ...
+    async def login_finish(
+        self, challenge_id: str, credential: JsonObject, visitor: Visitor = NOBODY_SEEN
+    ) -> SignedIn: ...
 
     async def enrol_begin(self, token: str, name: str) -> JsonObject: ...
 
     async def enrol_finish(
-        self, challenge_id: str, credential: JsonObject, token: str
+        self, challenge_id: str, credential: JsonObject, token: str, visitor: Visitor = NOBODY_SEEN
     ) -> SignedIn | JsonObject:
         """Signed in, or told for whose confirmation the new key waits."""
         ...
@@ -79,6 +92,22 @@ class Desk(Protocol):
     async def logout(self, session: Session) -> JsonObject: ...
 
     async def me(self, session: Session) -> JsonObject: ...
+
+    async def own_sessions(self, session: Session) -> JsonObject:
+        """Where this person is signed in."""
+        ...
+
+    async def revoke_session(self, session: Session, session_id: str) -> JsonObject: ...
+
+    async def revoke_other_sessions(self, session: Session) -> JsonObject: ...
+
+    async def templates(self, session: Session) -> JsonObject:
+        """What is loaded, what of the files was refused, and what no template names."""
+        ...
+
+    async def explain(self, session: Session, request: str, agent: str | None) -> JsonObject:
+        """What the gateway would make of a request that somebody wrote down. Nothing is sent."""
+        ...
 
     async def envelopes(self, session: Session) -> JsonObject: ...
 

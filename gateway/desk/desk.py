@@ -11,7 +11,7 @@ from gateway.delegations import Delegation
 from gateway.desk.agents import Agents
 from gateway.desk.batching import Batching, Decided
 from gateway.desk.changing import Changing
-from gateway.desk.contract import DeskError, Event, ProgramAnswer, Session, SignedIn
+from gateway.desk.contract import NOBODY_SEEN, DeskError, Event, ProgramAnswer, Session, SignedIn, Visitor
 from gateway.desk.deciding import MAY_DENY, Deciding
 from gateway.desk.delegating import Delegating
 from gateway.desk.devices import Devices
@@ -19,7 +19,9 @@ from gateway.desk.glass import BreakingGlass
 from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
+from gateway.desk.sessions import OwnSessions
 from gateway.desk.signing_in import SigningIn
+from gateway.desk.templates import Templates
 from gateway.desk.views import consent_view, entry_view, grant_view, program_view, review_view, row_view
 from gateway.directory import Directory
 from gateway.encoding import b64u
@@ -62,12 +64,14 @@ class GatewayDesk:
     operating: Operating
     history: History
     granting: Granting
+    templates_known: Templates
     reach: Reach
     notifying: Notifying
     devices: Devices
 
     def __post_init__(self) -> None:
         self._delegating = Delegating(self.store, self.directory, self.board, self.rules)
+        self._own_sessions = OwnSessions(self.signing_in)
 
     async def state(self) -> dict[str, Any]:
         return {
@@ -80,16 +84,18 @@ class GatewayDesk:
     async def login_begin(self) -> dict[str, Any]:
         return await self.signing_in.login_begin()
 
-    async def login_finish(self, challenge_id: str, credential: dict[str, Any]) -> SignedIn:
-        return await self.signing_in.login_finish(challenge_id, credential)
+    async def login_finish(
+        self, challenge_id: str, credential: dict[str, Any], visitor: Visitor = NOBODY_SEEN
+    ) -> SignedIn:
+        return await self.signing_in.login_finish(challenge_id, credential, visitor)
 
     async def enrol_begin(self, token: str, name: str) -> dict[str, Any]:
         return await self.signing_in.enrol_begin(token, name)
 
     async def enrol_finish(
-        self, challenge_id: str, credential: dict[str, Any], token: str
+        self, challenge_id: str, credential: dict[str, Any], token: str, visitor: Visitor = NOBODY_SEEN
     ) -> SignedIn | dict[str, Any]:
-        return await self.signing_in.enrol_finish(challenge_id, credential, token)
+        return await self.signing_in.enrol_finish(challenge_id, credential, token, visitor)
 
     def session(self, cookie_token: str, tab_token: str) -> Session | None:
         return self.signing_in.session(cookie_token, tab_token)
@@ -107,6 +113,21 @@ class GatewayDesk:
             "credential": {"name": names[0] if names else ""},
             "server_time": self._now(),
         }
+
+    async def own_sessions(self, session: Session) -> dict[str, Any]:
+        return self._own_sessions.listed(session)
+
+    async def revoke_session(self, session: Session, session_id: str) -> dict[str, Any]:
+        return await self._own_sessions.revoke(session, session_id)
+
+    async def revoke_other_sessions(self, session: Session) -> dict[str, Any]:
+        return await self._own_sessions.revoke_others(session)
+
+    async def templates(self, session: Session) -> dict[str, Any]:
+        return await self.templates_known.view(session)
+
+    async def explain(self, session: Session, request: str, agent: str | None) -> dict[str, Any]:
+        return await self.templates_known.tried(session, request, agent)
 
     async def envelopes(self, session: Session) -> dict[str, Any]:
         waiting = await self.store.envelopes([State.PENDING])

@@ -1,6 +1,6 @@
 """People as the pages show them, and what a session may do about them: only what makes things safer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from gateway.encoding import b64u
 from gateway.passkeys import Credential
 from gateway.payload import utc
 from gateway.rules import Rules, administrators, is_administrator
-from gateway.store.contract import CancelRecovery, Change, Done, RevokeKey, RevokePerson, Store
+from gateway.store.contract import CancelRecovery, Change, Done, KeyTimes, RevokeKey, RevokePerson, Store
 
 
 @dataclass
@@ -22,25 +22,27 @@ class People:
     refreshed: Callable[[], Awaitable[None]]
 
     async def view(self, session: Session) -> dict[str, Any]:
-        rules = self.rules()
+        rules, times = self.rules(), await self.store.key_times()
         return {
             "me": session.person,
             "administrator": is_administrator(rules, self.directory, session.person),
             "groups": sorted(rules.policy.groups()),
-            "people": [self._person(name, known) for name, known in sorted(self.directory.people.items())],
+            "people": [
+                self._person(name, known, times) for name, known in sorted(self.directory.people.items())
+            ],
             "recoveries": [
                 {"person": each.person, "started_by": each.started_by, "started_at": utc(each.started_at)}
                 for each in await self.store.recoveries()
             ],
         }
 
-    def _person(self, name: str, known: Known) -> dict[str, Any]:
+    def _person(self, name: str, known: Known, times: Mapping[bytes, KeyTimes]) -> dict[str, Any]:
         return {
             "name": name,
             "groups": list(known.person.groups),
             "administrator": is_administrator(self.rules(), self.directory, name),
             "enrolled_at": utc(known.person.created_at),
-            "keys": [_key(key) for key in (*known.credentials, *known.waiting)],
+            "keys": [_key(key, times.get(key.id)) for key in (*known.credentials, *known.waiting)],
         }
 
     async def revoke_person(self, session: Session, name: str) -> dict[str, Any]:
@@ -106,11 +108,13 @@ class People:
         await self.refreshed()
 
 
-def _key(key: Credential) -> dict[str, Any]:
+def _key(key: Credential, times: KeyTimes | None) -> dict[str, Any]:
     return {
         "id": b64u(key.id),
         "name": key.name,
         "fingerprint": key.fingerprint,
         "device_bound": key.device_type == "single_device",
         "waits_for": key.waits_for,
+        "since": utc(times.created_at) if times else None,
+        "last_used_at": utc(times.used_at) if times and times.used_at else None,
     }

@@ -11,7 +11,7 @@ from typing import Any
 from gateway import passkeys
 from gateway.audit import Kind, Row
 from gateway.canonical import jcs, sha256
-from gateway.desk.contract import DeskError, Session, SignedIn
+from gateway.desk.contract import NOBODY_SEEN, DeskError, Session, SignedIn, Visitor
 from gateway.directory import Directory
 from gateway.encoding import b64u, from_b64u
 from gateway.ids import ENTROPY_BYTES, make_id
@@ -65,9 +65,24 @@ class SigningIn:
         return Session(known.token_hash, known.person, known.credential_id, utc(known.created_at))
 
     async def logout(self, session: Session) -> None:
-        self._sessions.pop(session.id, None)
         row = Row(Kind.SESSION, decision="signed_out", person=session.person)
-        await self.store.apply(SignOut(session.id), [row])
+        await self.end(session.id, row)
+
+    async def end(self, token_hash: str, row: Row) -> None:
+        """It opens nothing from here on, also if the log should fail."""
+        self._sessions.pop(token_hash, None)
+        await self.store.apply(SignOut(token_hash), [row])
+
+    def sessions_of(self, person: str) -> list[StoredSession]:
+        """Those that still open something, the newest first."""
+        known = self.directory.people.get(person)
+        keys = {key.id for key in known.credentials} if known else set()
+        live = [
+            session
+            for session in self._sessions.values()
+            if session.credential_id in keys and session.expires_at > self.store.now()
+        ]
+        return sorted(live, key=lambda session: session.created_at, reverse=True)
 
     async def login_begin(self) -> dict[str, Any]:
         payload = jcs({"type": "secondsig/login", "version": 1, "gateway": self.gateway, "rp_id": self.rp_id})
@@ -75,11 +90,13 @@ class SigningIn:
         options = passkeys.assertion_options(rp_id=self.rp_id, challenge=asked.challenge, allow=())
         return {"challenge_id": asked.id, "options": options, "payload": b64u(payload)}
 
-    async def login_finish(self, challenge_id: str, response: dict[str, Any]) -> SignedIn:
+    async def login_finish(
+        self, challenge_id: str, response: dict[str, Any], visitor: Visitor = NOBODY_SEEN
+    ) -> SignedIn:
         asked = await self._answered(challenge_id, "login")
         credential = await self.credential_of(response)
         verified = self.verify(response, asked, credential)
-        return await self._sign_in(verified, asserted=True)
+        return await self._sign_in(verified, visitor, asserted=True)
 
     async def enrol_begin(self, token: str, name: str) -> dict[str, Any]:
         invitation = await self._invitation(token)
@@ -109,7 +126,7 @@ class SigningIn:
         return {"challenge_id": asked.id, "options": options, "person": person, "payload": b64u(payload)}
 
     async def enrol_finish(
-        self, challenge_id: str, response: dict[str, Any], token: str
+        self, challenge_id: str, response: dict[str, Any], token: str, visitor: Visitor = NOBODY_SEEN
     ) -> SignedIn | dict[str, Any]:
         """Signed in at once only by the first link; every other new key waits for its inviter."""
         invitation = await self._invitation(token)
@@ -146,7 +163,7 @@ class SigningIn:
         }
         if invitation.inviter is not None:
             return {"waiting": {"person": name, "for": invitation.inviter}, "credential": told}
-        signed_in = await self._sign_in(credential, asserted=False)
+        signed_in = await self._sign_in(credential, visitor, asserted=False)
         signed_in.body["credential"] = told
         return signed_in
 
@@ -187,7 +204,9 @@ class SigningIn:
         """What a passkey keeps of its owner: tells nobody else who that is."""
         return hashlib.sha256(f"{self.gateway} {person}".encode()).digest()
 
-    async def _sign_in(self, credential: passkeys.Credential, *, asserted: bool) -> SignedIn:
+    async def _sign_in(
+        self, credential: passkeys.Credential, visitor: Visitor = NOBODY_SEEN, *, asserted: bool
+    ) -> SignedIn:
         """New tokens at every sign-in: nobody can prepare a session for somebody else."""
         cookie, tab, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self.store.now()
         session = StoredSession(
@@ -197,6 +216,8 @@ class SigningIn:
             credential.id,
             now,
             now + self.rules().settings.approvals.session,
+            visitor.address,
+            visitor.browser,
         )
         row = Row(
             Kind.SESSION,

@@ -58,11 +58,14 @@ class Schemas:
         return any(": Money" in self._contexts.get(name, ": Money") for name in names)
 
     def _part(self, action: str | None) -> Schema:
-        if action not in self._parts:
+        """Another thread may forget meanwhile: what is answered is never looked up again."""
+        found = self._parts.get(action)
+        if found is None:
+            found = self._parsed(action)
             if len(self._parts) >= _REMEMBERED:
                 self._parts.clear()
-            self._parts[action] = self._parsed(action)
-        return self._parts[action]
+            self._parts[action] = found
+        return found
 
     def _parsed(self, action: str | None) -> Schema:
         """The whole, where it was not written one declaration a line, as ours is."""

@@ -101,7 +101,7 @@ def _sign(change: c.Sign, db: sqlite3.Connection) -> c.Applied:
     current = _signable(change, db)
     if isinstance(current, c.Lost):
         return current
-    if not _advance_credential(db, change.credential):
+    if not _advance_credential(db, change.credential, change.signature.at):
         return c.Lost("used", current)
     return _add_signature(change, current, db)
 
@@ -117,7 +117,7 @@ def _sign_batch(change: c.SignBatch, db: sqlite3.Connection) -> c.Applied:
         wanted.append((sign, current))
     if len({sign.credential for sign in change.signs}) != 1:
         raise ValueError("a batch is signed once, by one credential")
-    if not _advance_credential(db, change.signs[0].credential):
+    if not _advance_credential(db, change.signs[0].credential, change.signs[0].signature.at):
         return c.Lost("used")
     signed = []
     for sign, current in wanted:
@@ -315,15 +315,16 @@ def _use_challenge(change: c.UseChallenge, db: sqlite3.Connection) -> c.Applied:
     return c.Done(challenge=challenge) if challenge.expires_at > change.at else c.Lost("expired")
 
 
-def _advance_credential(db: sqlite3.Connection, credential: Credential) -> bool:
+def _advance_credential(db: sqlite3.Connection, credential: Credential, at: int) -> bool:
     """The counter goes forward only; a credential revoked in the meantime counts for nothing."""
     moved = db.execute(
-        "UPDATE credentials SET sign_count = ?, backed_up = ? "
+        "UPDATE credentials SET sign_count = ?, backed_up = ?, used_at = ? "
         "WHERE id = ? AND revoked_at IS NULL AND waits_for IS NULL "
         "AND (sign_count < ? OR (sign_count = 0 AND ? = 0))",
         (
             credential.sign_count,
             credential.backed_up,
+            at,
             credential.id,
             credential.sign_count,
             credential.sign_count,
@@ -334,13 +335,13 @@ def _advance_credential(db: sqlite3.Connection, credential: Credential) -> bool:
 
 @make.register
 def _sign_in(change: c.SignIn, db: sqlite3.Connection) -> c.Applied:
-    if change.asserted is not None and not _advance_credential(db, change.asserted):
+    session, asserted = change.session, change.asserted
+    if asserted is not None and not _advance_credential(db, asserted, session.created_at):
         return c.Lost("used")
-    session = change.session
     db.execute("DELETE FROM sessions WHERE expires_at <= ?", (session.created_at,))
     return once(
         db,
-        "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             session.token_hash,
             session.tab_hash,
@@ -348,6 +349,8 @@ def _sign_in(change: c.SignIn, db: sqlite3.Connection) -> c.Applied:
             session.credential_id,
             session.created_at,
             session.expires_at,
+            session.address,
+            session.browser,
         ),
     )
 
@@ -379,7 +382,7 @@ def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
 @make.register
 def _with_signature(change: c.WithSignature, db: sqlite3.Connection) -> c.Applied:
     """Whatever is lost takes everything with it: the caller rolls back what a lost change began."""
-    if not _advance_credential(db, change.credential):
+    if not _advance_credential(db, change.credential, change.evidence.at):
         return c.Lost("used")
     given = change.evidence
     kept = once(

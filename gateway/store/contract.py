@@ -112,6 +112,31 @@ class StoredSession:
     credential_id: bytes
     created_at: int
     expires_at: int
+    address: str | None = None
+    browser: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTimes:
+    """When a passkey was enrolled, and when it signed last."""
+
+    created_at: int
+    used_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """Requests of one kind that no action names; `agent`, `resource` and `detail` are those of the last."""
+
+    host: str | None
+    method: str | None
+    action: str | None
+    reason: str | None
+    count: int
+    last_ms: int
+    agent: str | None
+    resource: str | None
+    detail: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -625,6 +650,15 @@ class RevokeKey:
 
 
 @dataclass(frozen=True, slots=True)
+class RenameKey:
+    """Its owner calls it something else; what it signed before keeps the name that it had in the rows."""
+
+    credential_id: bytes
+    person: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartRecovery:
     recovery: Recovery
 
@@ -832,6 +866,7 @@ type Change = (
     | Escalate
     | ConfirmKey
     | RevokeKey
+    | RenameKey
     | StartRecovery
     | CancelRecovery
     | FinishRecovery
@@ -958,6 +993,7 @@ class Store(Protocol):
     async def limits(self) -> dict[Holder, dict[str, int]]: ...
     async def invitation(self, token_hash: str) -> Invitation | None: ...
     async def challenge(self, challenge_id: str) -> Challenge | None: ...
+    async def key_times(self) -> dict[bytes, KeyTimes]: ...
     async def sessions(self) -> list[StoredSession]: ...
     async def delegations(self) -> list[Delegation]:
         """Those that nobody ended and no clock has ended yet, the oldest first."""
@@ -1026,6 +1062,10 @@ class Store(Protocol):
 
     async def rows(self, where: Mapping[str, str], before: int | None, limit: int) -> list[Entry]: ...
     async def rows_of(self, envelope_ids: Sequence[str]) -> list[Entry]: ...
+    async def unmatched(self, lately: int, limit: int) -> list[Unmatched]:
+        """What no action names, grouped, of the last so many rows of the log; the latest first."""
+        ...
+
     async def meta(self, key: str, default: str | None = None) -> str | None: ...
     async def close(self) -> None: ...
 

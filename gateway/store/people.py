@@ -44,7 +44,7 @@ def _enrol(change: c.Enrol, db: sqlite3.Connection) -> c.Applied:
         db.execute("UPDATE agents SET owner = ? WHERE owner IS NULL", (person.name,))
     return once(
         db,
-        "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
+        "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL)",
         (
             credential.id,
             person.name,
@@ -120,6 +120,15 @@ def _revoke_key(change: c.RevokeKey, db: sqlite3.Connection) -> c.Applied:
         db,
         "UPDATE credentials SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
         (change.at, change.credential_id),
+    )
+
+
+@make.register
+def _rename_key(change: c.RenameKey, db: sqlite3.Connection) -> c.Applied:
+    return touched(
+        db,
+        "UPDATE credentials SET name = ? WHERE id = ? AND person = ? AND revoked_at IS NULL",
+        (change.name, change.credential_id, change.person),
     )
 
 

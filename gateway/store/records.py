@@ -26,6 +26,7 @@ from gateway.store.contract import (
     SignedChange,
     StoredSession,
     Token,
+    Unmatched,
 )
 
 ENVELOPE_COLUMNS = tuple(field.name for field in fields(Envelope))
@@ -164,7 +165,13 @@ def session_from(row: sqlite3.Row) -> StoredSession:
         row["credential_id"],
         row["created_at"],
         row["expires_at"],
+        row["address"],
+        row["browser"],
     )
+
+
+def unmatched_from(row: sqlite3.Row) -> Unmatched:
+    return Unmatched(**{field.name: row[field.name] for field in fields(Unmatched)})
 
 
 def entry_from(row: sqlite3.Row) -> Entry:

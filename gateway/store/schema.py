@@ -169,6 +169,9 @@ CHANGES = {
         "ALTER TABLE envelopes ADD COLUMN batch_key TEXT",
         "ALTER TABLE signatures ADD COLUMN sealed_batch BLOB",
         "ALTER TABLE envelopes ADD COLUMN routed_to TEXT",
+        "ALTER TABLE credentials ADD COLUMN used_at INTEGER",
+        "ALTER TABLE sessions ADD COLUMN address TEXT",
+        "ALTER TABLE sessions ADD COLUMN browser TEXT",
         *ADDED_IN_2,
     )
 }
@@ -195,7 +198,7 @@ CREATE TABLE credentials (
     id BLOB PRIMARY KEY, person TEXT NOT NULL REFERENCES people(name), public_key BLOB NOT NULL,
     sign_count INTEGER NOT NULL, transports TEXT NOT NULL, device_type TEXT NOT NULL,
     backed_up INTEGER NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER,
-    waits_for TEXT
+    waits_for TEXT, used_at INTEGER
 ) STRICT;
 
 CREATE TABLE invitations (
@@ -210,7 +213,7 @@ CREATE TABLE challenges (
 
 CREATE TABLE sessions (
     token_hash TEXT PRIMARY KEY, tab_hash TEXT NOT NULL, person TEXT NOT NULL, credential_id BLOB NOT NULL,
-    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, address TEXT, browser TEXT
 ) STRICT;
 
 CREATE TABLE envelopes (

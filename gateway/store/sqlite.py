@@ -45,6 +45,15 @@ NOTE_DELAY = 0.2
 RESERVE = 64 * 1024 * 1024
 """Bytes that stay free on the disk: below it nothing new is let through."""
 
+UNMATCHED = """
+SELECT host, method, action, reason, count(*) AS count, max(seq) AS last, at_ms AS last_ms, agent, resource,
+detail FROM log
+WHERE seq > (SELECT coalesce(max(seq), 0) FROM log) - :lately AND kind IN ('decision', 'refused')
+AND (action LIKE '%/unmatched/%' OR (action IS NULL AND reason IN ('unmapped', 'destination_refused')))
+GROUP BY host, method, action, reason ORDER BY last DESC LIMIT :limit
+"""
+"""With max() the columns that are not grouped are those of the row that has it."""
+
 log = structlog.get_logger()
 
 
@@ -521,6 +530,10 @@ class SqliteStore:
         )
         return tuple(records.program_signature_from(row) for row in rows)
 
+    async def key_times(self) -> dict[bytes, c.KeyTimes]:
+        rows = await self._all("SELECT id, created_at, used_at FROM credentials")
+        return {row["id"]: c.KeyTimes(row["created_at"], row["used_at"]) for row in rows}
+
     async def subscriptions(self) -> list[Subscription]:
         return [_subscribing.subscription_from(row) for row in await self._all(_subscribing.SELECT)]
 
@@ -542,6 +555,10 @@ class SqliteStore:
             tuple(envelope_ids),
         )
         return [records.entry_from(row) for row in rows]
+
+    async def unmatched(self, lately: int, limit: int) -> list[c.Unmatched]:
+        rows = await self._all(UNMATCHED, {"lately": lately, "limit": limit})
+        return [records.unmatched_from(row) for row in rows]
 
     async def meta(self, key: str, default: str | None = None) -> str | None:
         """What is kept under this key; a default is kept if there was nothing."""

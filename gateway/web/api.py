@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 
 from gateway import __version__
 from gateway.batches import MOST
-from gateway.desk.contract import Desk, DeskError, JsonObject, Session, SignedIn
+from gateway.desk.contract import Desk, DeskError, JsonObject, Session, SignedIn, Visitor
 from gateway.web.answers import json_answer, metrics_answer, text_answer
 from gateway.web.events import EventStreams
 from gateway.web.incoming import bad, query, read_body, whole_number
@@ -22,10 +22,12 @@ ENVELOPE = V1 + "/envelopes/{id:env_[0-9A-Za-z]{16,40}}"
 DELEGATION = V1 + "/delegations/{delegation:del_[0-9A-Za-z]{16,40}}"
 AGENT = V1 + "/agents/{name:[0-9A-Za-z._-]{1,64}}"
 
+SESSION = V1 + "/sessions/{session:ses_[0-9a-f]{32}}"
+
 GRANT = V1 + "/grants/{grant:grt_[0-9A-Z]{26}}"
 
 CHALLENGE_ID, TOKEN, NAME, NOTE, SELECTOR, FILTER, SHOWN = 128, 256, 64, 280, 512, 200, 100_000
-KIND, CREDENTIAL, REASON = 64, 2_000, 1000
+KIND, CREDENTIAL, REASON, WRITTEN, BROWSER = 64, 2_000, 1000, 65_536, 200
 ROWS, MOST_ROWS = 50, 200
 
 type SignedInHandler = Callable[[web.Request, Session], Awaitable[JsonObject]]
@@ -52,6 +54,11 @@ class Api:
             web.post(f"{V1}/enrol/finish", self._enrol_finish),
             web.post(f"{V1}/logout", self._logout),
             web.get(f"{V1}/me", own(self._me)),
+            web.get(f"{V1}/sessions", own(self._own_sessions)),
+            web.post(f"{V1}/sessions/revoke-others", own(self._revoke_other_sessions)),
+            web.post(SESSION + "/revoke", own(self._revoke_session)),
+            web.get(f"{V1}/templates", own(self._templates)),
+            web.post(f"{V1}/templates/explain", own(self._explain)),
             web.get(f"{V1}/envelopes", own(self._envelopes)),
             web.get(f"{ENVELOPE}/clock", self._clock),
             web.get(ENVELOPE, own(self._envelope)),
@@ -122,7 +129,7 @@ class Api:
         self._not_too_often(request)
         body = await read_body(request, "challenge_id", "credential")
         signed_in = await self._desk.login_finish(
-            body.text("challenge_id", CHALLENGE_ID), body.object("credential")
+            body.text("challenge_id", CHALLENGE_ID), body.object("credential"), self._visitor(request)
         )
         return self._sessions.begin(signed_in)
 
@@ -134,8 +141,9 @@ class Api:
     async def _enrol_finish(self, request: web.Request) -> web.StreamResponse:
         self._not_too_often(request)
         body = await read_body(request, "challenge_id", "credential", "token")
+        challenge_id, credential = body.text("challenge_id", CHALLENGE_ID), body.object("credential")
         enrolled = await self._desk.enrol_finish(
-            body.text("challenge_id", CHALLENGE_ID), body.object("credential"), body.text("token", TOKEN)
+            challenge_id, credential, body.text("token", TOKEN), self._visitor(request)
         )
         return self._sessions.begin(enrolled) if isinstance(enrolled, SignedIn) else json_answer(enrolled)
 
@@ -151,6 +159,26 @@ class Api:
 
     async def _me(self, _request: web.Request, session: Session) -> JsonObject:
         return await self._desk.me(session)
+
+    async def _own_sessions(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.own_sessions(session)
+
+    async def _revoke_session(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.revoke_session(session, request.match_info["session"])
+
+    async def _revoke_other_sessions(self, request: web.Request, session: Session) -> JsonObject:
+        await read_body(request)
+        return await self._desk.revoke_other_sessions(session)
+
+    async def _templates(self, _request: web.Request, session: Session) -> JsonObject:
+        return await self._desk.templates(session)
+
+    async def _explain(self, request: web.Request, session: Session) -> JsonObject:
+        body = await read_body(request, "request", optional=["agent"])
+        return await self._desk.explain(
+            session, body.text("request", WRITTEN), body.text_or_none("agent", NAME)
+        )
 
     async def _envelopes(self, _request: web.Request, session: Session) -> JsonObject:
         return await self._desk.envelopes(session)
@@ -308,6 +336,11 @@ class Api:
                 f"Too many tries from this address: try again in {seconds} s.",
                 {"retry_after": seconds},
             )
+
+    def _visitor(self, request: web.Request) -> Visitor:
+        """Bytes that are no text must not keep anybody from signing in."""
+        browser = (sole(request, "User-Agent") or "").encode(errors="replace").decode()
+        return Visitor(self._address(request), browser[:BROWSER] or None)
 
     def _address(self, request: web.Request) -> str | None:
         """Behind a proxy that the operator named, the address that proxy saw: the last it wrote down."""

@@ -193,6 +193,8 @@ def _paths() -> dict[str, Any]:
         "/api/v1/state": {"get": _open(_get("Whether somebody is enrolled", _state()))},
         **_signing_in(),
         "/api/v1/me": {"get": _get("Who is signed in", _me())},
+        **_sessions(),
+        **_templates(),
         "/api/v1/rows": {"get": {**_get("The log, newest first", _rows()), "parameters": _row_query()}},
         "/api/v1/events": {"get": _events()},
         **_envelopes(),
@@ -306,6 +308,70 @@ def _me() -> Schema:
     return _object(person=_ref("Person"), signed_in_at=TIME, credential=_object(name=TEXT), server_time=TIME)
 
 
+def _sessions() -> dict[str, Any]:
+    one = _object(
+        id=TEXT,
+        this=BOOLEAN,
+        signed_in_at=TIME,
+        expires_at=TIME,
+        address=_maybe(TEXT),
+        browser=_maybe(TEXT),
+        passkey=TEXT,
+    )
+    ended = _object(ended=_list(TEXT))
+    named = {"name": "session", "in": "path", "required": True, "schema": TEXT}
+    return {
+        "/api/v1/sessions": {
+            "get": _get("Where one is signed in", _object(sessions=_list(one), server_time=TIME))
+        },
+        "/api/v1/sessions/revoke-others": {"post": _post("Ends one's other sessions", ended)},
+        "/api/v1/sessions/{session}/revoke": {
+            "parameters": [named],
+            "post": _post("Ends one of one's sessions", ended),
+        },
+    }
+
+
+def _templates() -> dict[str, Any]:
+    service = _object(
+        **dict.fromkeys(("name", "title", "version", "digest"), TEXT),
+        mode={"enum": ["enforce", "watch", "off"]},
+        hosts=_list(TEXT),
+        actions=_object(low=NUMBER, step_up=NUMBER, forbid=NUMBER),
+        unmatched={"type": "object", "additionalProperties": TEXT},
+        own=BOOLEAN,
+        overlays=NUMBER,
+        loosened=NUMBER,
+    )
+    kind = dict.fromkeys(("host", "method", "action", "reason", "agent", "resource", "detail"), _maybe(TEXT))
+    loaded = _object(
+        administrator=BOOLEAN,
+        agents=_list(TEXT),
+        config=TEXT,
+        unknown_hosts=TEXT,
+        services=_list(service),
+        refused=_maybe(_object(at=TIME, why=_list(TEXT))),
+        unmatched=_list(_object(**kind, count=NUMBER, last_at=TIME)),
+        looked_through=NUMBER,
+        server_time=TIME,
+    )
+    step = _object(step=TEXT, title=TEXT, says=_list(TEXT), data=ANY_OBJECT)
+    told = _object(outcome=TEXT, request=_object(method=TEXT, url=TEXT), steps=_list(step))
+    written = {"type": "string", "maxLength": 65_536}
+    explain = _post(
+        "What the gateway would make of a request, step by step; nothing is sent",
+        told,
+        optional={"agent": _maybe(TEXT)},
+        request=written,
+    )
+    return {
+        "/api/v1/templates": {
+            "get": _get("What is loaded, what was refused, and what no action names", loaded)
+        },
+        "/api/v1/templates/explain": {"post": explain},
+    }
+
+
 def _rows() -> Schema:
     rows = _object(rows=_list(_ref("AuditRow")), next=_maybe(NUMBER))
     rows["properties"]["chains"] = _list(_list(_ref("AuditRow")))
@@ -359,6 +425,7 @@ def _agents() -> Schema:
 
 def _people() -> dict[str, Any]:
     key = _object(id=BYTES, name=TEXT, fingerprint=TEXT, device_bound=BOOLEAN, waits_for=_maybe(TEXT))
+    key["properties"].update({"since": _maybe(TIME), "last_used_at": _maybe(TIME)})
     one = _object(name=TEXT, groups=_list(TEXT), administrator=BOOLEAN, enrolled_at=TIME, keys=_list(key))
     recovery = _object(person=TEXT, started_by=TEXT, started_at=TIME)
     everybody = _object(

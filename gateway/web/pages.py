@@ -25,6 +25,8 @@ SHELLS = {
     "/app/config": "config",
     "/app/away": "away",
     "/app/reviews": "reviews",
+    "/app/templates": "templates",
+    "/app/settings": "settings",
 }
 TYPES = {
     ".css": "text/css",

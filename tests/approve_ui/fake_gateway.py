@@ -42,6 +42,8 @@ PAGES = {
     "/app/config": "config",
     "/app/away": "away",
     "/app/reviews": "reviews",
+    "/app/templates": "templates",
+    "/app/settings": "settings",
 }
 TTL = 101
 SITE = "\n".join(
@@ -239,7 +241,62 @@ def consent_of(**changes: Any) -> Json:
 
 def a_key(name: str, fingerprint: str, **changes: Any) -> Json:
     plain = {"id": b64u(name.encode()), "name": name, "fingerprint": fingerprint, "device_bound": True}
-    return {**plain, "waits_for": None, **changes}
+    times = {"since": "2026-11-01T09:00:00Z", "last_used_at": "2026-11-20T10:41:02Z"}
+    return {**plain, **times, "waits_for": None, **changes}
+
+
+CHROME = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari"
+
+
+def a_session(number: int, **changes: Any) -> Json:
+    plain: Json = {"id": f"ses_{number:032x}", "this": False, "signed_in_at": "2026-11-20T09:00:00Z"}
+    came: Json = {"address": "10.4.2.17", "browser": CHROME, "passkey": "Pixel 9"}
+    return {**plain, "expires_at": "2026-11-20T17:00:00Z", **came, **changes}
+
+
+def a_service(name: str, **changes: Any) -> Json:
+    plain: Json = {"name": name, "title": name.title(), "version": "1.0.0", "digest": digest_of(name)}
+    actions = {"low": 12, "step_up": 5, "forbid": 1}
+    used: Json = {"mode": "enforce", "hosts": [f"api.{name}.com"], "actions": actions, "own": False}
+    unmatched = {"read": "low", "write": "step_up"}
+    return {**plain, **used, "unmatched": unmatched, "overlays": 0, "loosened": 0, **changes}
+
+
+def unmatched(**changes: Any) -> Json:
+    plain: Json = {"host": "api.github.com", "method": "PUT", "action": "/github/unmatched/write"}
+    last: Json = {"reason": None, "count": 3, "last_at": "2026-11-20T10:41:02Z", "agent": "ci-bot"}
+    return {**plain, **last, "resource": 'GitHub::Repo::"acme/site"', "detail": None, **changes}
+
+
+def templates(*services: Json, **changes: Any) -> Json:
+    plain: Json = {"administrator": True, "agents": ["ci-bot"], "config": digest_of("config")}
+    lists: Json = {"services": list(services), "refused": None, "unmatched": [], "looked_through": 20_000}
+    return {**plain, **lists, "unknown_hosts": "refuse", **changes}
+
+
+def a_step(step: str, title: str, *says: str, **data: Any) -> Json:
+    return {"step": step, "title": title, "says": list(says), "data": data}
+
+
+def an_explanation(**changes: Any) -> Json:
+    """What is said of a payment to the playground."""
+    reason = {"id": "payments-need-a-person", "reason": "A person signs.", "place": "policy.cedar:12"}
+    unit: Json = {"action": "/playground/payments/create", "resource": 'Playground::Account::"acct_tea"'}
+    context = {"money": {"currency": "jpy", "minor": 600}, "to": "acct_tea"}
+    steps = [
+        a_step("request", "Request", "POST https://playground.secondsig.internal/v1/payments"),
+        a_step("service", "Template", "playground.secondsig.internal:443 is served by playground 1.0.0",
+               service="playground", version="1.0.0", place="templates_yaml/playground.yaml:3:10"),
+        a_step("candidates", "Candidates", "/playground/payments/create fits: /v1/payments",
+               "    json:/amount present: true"),
+        a_step("unit", "Meaning", "Action     /playground/payments/create: Pay", **unit, context=context,
+               risk="low"),
+        a_step("policy", "Policy", "without a signature: step up: people are asked", effect="step_up",
+               quorum=1, reasons=[reason]),
+        a_step("outcome", "The agent gets", "The connection is held, for up to 60 s."),
+    ]  # fmt: skip
+    request = {"method": "POST", "url": "https://playground.secondsig.internal/v1/payments"}
+    return {"outcome": "step_up", "request": request, "steps": steps, **changes}
 
 
 def a_member(name: str, *keys: Json, **changes: Any) -> Json:
@@ -333,6 +390,12 @@ class FakeGateway:
     revoke_reply: Reply | None = None
     agents: Json = field(default_factory=lambda: agents(an_agent("ci-bot")))
     people: Json = field(default_factory=people)
+    sessions: list[Json] = field(default_factory=lambda: [a_session(1, this=True), a_session(2)])
+    templates: Json = field(default_factory=lambda: templates(a_service("github")))
+    explanation: Reply = field(default_factory=an_explanation)
+    notifications: Reply = (404, {"error": "not_found", "detail": "There is nothing at this address."})
+    test_reply: Reply = field(default_factory=dict)
+    fails: dict[str, Reply] = field(default_factory=dict)
     change: Json = field(default_factory=dict)
     change_says: str = "Do this."
     change_type: str = "secondsig/administration"
@@ -495,7 +558,11 @@ class FakeGateway:
                 "open_reviews": len([each for each in self.reviews if not each["closed_at"]]),
                 "server_time": now,
             }
-        lists = {
+        name = path.removeprefix("/api/v1/")
+        lists: dict[str, Reply] = {
+            "sessions": {"sessions": self.sessions, "server_time": now},
+            "templates": {**self.templates, "server_time": now},
+            "notifications": self.notifications,
             "grants": {**self.grants, "server_time": now},
             "reviews": {"reviews": self.reviews, "server_time": now},
             "people": self.people,
@@ -512,8 +579,8 @@ class FakeGateway:
                 "server_time": now,
             },
         }
-        if path.removeprefix("/api/v1/") in lists:
-            return lists[path.removeprefix("/api/v1/")]
+        if name in lists:
+            return self.fails.get(name, lists[name])
         if path == f"/api/v1/envelopes/{ENVELOPE}":
             return self.view()
         return 404, {"error": "unknown_envelope", "detail": "There is no such question."}
@@ -529,6 +596,10 @@ class FakeGateway:
             "enrol/finish": lambda body: self.enrol_reply or self._login(body),
             "changes/begin": self._change,
             "changes/finish": self._changed,
+            f"sessions/{a_session(2)['id']}/revoke": lambda _: self._end_others(),
+            "sessions/revoke-others": lambda _: self._end_others(),
+            "templates/explain": lambda _: self.explanation,
+            "notifications/test": lambda _: self.test_reply,
             "people/revoke": lambda _: {},
             "people/cancel-recovery": lambda _: {},
             "keys/revoke": lambda _: {},
@@ -553,6 +624,11 @@ class FakeGateway:
             f"grants/{GRANT}/revoke": self._revoke_grant,
         }
         return handlers[name](body)
+
+    def _end_others(self) -> Reply:
+        ended = [each["id"] for each in self.sessions if not each["this"]]
+        self.sessions = [each for each in self.sessions if each["this"]]
+        return {"ended": ended}
 
     def _push_on(self, body: Json) -> Reply:
         if self.push_reply is not None:

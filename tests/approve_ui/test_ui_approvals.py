@@ -26,6 +26,30 @@ async def test_the_empty_queue_teaches(page: Page, gateway: FakeGateway) -> None
     assert command.startswith("secondsig run -- curl https://playground.secondsig.internal/v1/payments")
     assert '\'{"amount":600,"currency":"jpy","to":"acct_tea"}\'' in command
     await expect(page.locator("#live")).to_have_text("Live")
+    steps = page.locator("#tour li")
+    await expect(steps.first).to_have_attribute("aria-current", "step")
+    assert "secondsig run --" in await steps.first.inner_text()
+    await listening(gateway)
+    gateway.waiting = [waiting(1)]
+    gateway.announce(41, "env_1", "pending")
+    await expect(page.get_by_role("heading", name="Your first request is held")).to_be_visible()
+    await expect(steps.nth(3)).to_have_attribute("aria-current", "step")
+    gateway.waiting, gateway.recent = [], [waiting(1, state="completed", status=200)]
+    gateway.announce(42, "env_1", "completed")
+    await expect(page.get_by_role("heading", name="Nothing is waiting")).to_be_visible()
+    await expect(page.locator("#try")).to_be_hidden()
+
+
+async def test_the_way_to_the_kill_switch_asks_once_and_stops_nothing_by_itself(
+    page: Page, gateway: FakeGateway
+) -> None:
+    await page.goto("/app/approvals#stop")
+    await expect(page.locator("#stop-ask")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.reload()
+    await expect(page.locator("#live")).to_have_text("Live")
+    await expect(page.locator("#stop-ask")).to_be_hidden()
+    assert "stop-all" not in gateway.posted
 
 
 async def test_a_request_appears_by_itself_and_leads_to_its_page(page: Page, gateway: FakeGateway) -> None:

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.approve_ui.fake_gateway import ENVELOPE, GRANT, SAYS, FakeGateway, consent_of, grant_of
+from tests.approve_ui.fake_gateway import (
+    ENVELOPE,
+    GRANT,
+    SAYS,
+    FakeGateway,
+    agents,
+    an_agent,
+    consent_of,
+    grant_of,
+)
 from tests.approve_ui.steps import approve, heading, open_ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -188,3 +197,57 @@ async def test_whoever_is_signed_out_is_taken_to_the_login(page: Page, gateway: 
     gateway.signed_in = False
     await page.goto("/app/grants")
     await page.wait_for_url("**/login?next=%2Fapp%2Fgrants")
+
+
+async def test_a_consent_is_made_as_the_form_says_and_only_by_a_signature(
+    page: Page, gateway: FakeGateway
+) -> None:
+    gateway.change_says = "ci-bot is meant for this, for 24 hours: every read on anything. All else is asked."
+    gateway.change_reply = {"agent": "ci-bot", "says": "x"}
+    await page.goto("/app/grants")
+    await page.click("#make-consent summary")
+    form = page.locator("#make-consent form")
+    await expect(form.locator("#consent-resource")).to_be_hidden()
+    await page.select_option("#consent-form", "project")
+    await form.get_by_role("button").click()
+    assert "changes/begin" not in gateway.posted
+    await page.fill("#consent-resource", ' Shop::Repo::"acme/site" ')
+    await page.select_option("#consent-time", "86400")
+    await form.get_by_role("button").click()
+    await expect(page.locator(SAYS_IT)).to_have_text(gateway.change_says)
+    assert "changes/finish" not in gateway.posted
+    gateway.grants["consents"] = [consent_of()]
+    await page.click(SIGN)
+    await expect(page.locator("#consents tbody tr")).to_have_count(1)
+    asked = {"agent": "ci-bot", "form": "project", "resource": 'Shop::Repo::"acme/site"', "seconds": 86400}
+    assert gateway.posted["changes/begin"] == [{"kind": "agent/consent", "asked": asked}]
+
+
+async def test_a_grant_in_cedar_is_read_back_and_what_is_wrong_in_it_is_told(
+    page: Page, gateway: FakeGateway
+) -> None:
+    cedar = 'permit (principal == Agent::"ci-bot",\n  action, resource);'
+    await page.goto("/app/grants")
+    await page.click("#make-grant summary")
+    await page.fill("#grant-cedar", cedar)
+    await page.locator("#make-grant form").get_by_role("button").click()
+    await expect(page.locator(SAYS_IT)).to_have_text(SAYS)
+    assert gateway.posted["changes/begin"] == [
+        {"kind": "grant/cedar", "asked": {"cedar": cedar, "seconds": 900}}
+    ]
+    await page.locator("dialog.change").get_by_role("button", name="Back").click()
+    await expect(page.locator("#grant-cedar")).to_have_value(cedar)
+    gateway.change_reply = (400, {"error": "bad_cedar", "detail": "Name the actions that it is for."})
+    await page.locator("#make-grant form").get_by_role("button").click()
+    await page.click(SIGN)
+    await expect(page.locator("dialog.change .caution")).to_contain_text("Name the actions")
+
+
+async def test_who_owns_no_agent_and_is_no_administrator_makes_nothing(
+    page: Page, gateway: FakeGateway
+) -> None:
+    gateway.agents = agents(an_agent("ci-bot", owner="jonas"), administrator=False)
+    await page.goto("/app/grants")
+    await expect(page.locator("#none")).to_be_visible()
+    await expect(page.locator("#make-consent")).to_be_hidden()
+    await expect(page.locator("#make-grant")).to_be_hidden()

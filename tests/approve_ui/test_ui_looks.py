@@ -15,12 +15,18 @@ from tests.approve_ui.fake_gateway import (
     a_browser,
     a_key,
     a_member,
+    a_service,
+    a_session,
     agents,
     an_agent,
+    consent_of,
+    grant_of,
     payload,
     people,
     row_of,
+    templates,
     text,
+    unmatched,
     with_field,
 )
 from tests.approve_ui.steps import ADDRESS, approve, arm, open_ready
@@ -254,6 +260,98 @@ async def enrolled_and_waiting(page: Page, gateway: FakeGateway) -> None:
     await page.wait_for_selector("#fingerprint:visible")
 
 
+async def first_held(page: Page, gateway: FakeGateway) -> None:
+    gateway.waiting = [row_of(payload())]
+    await page.goto("/app/approvals")
+
+
+async def settled(page: Page, gateway: FakeGateway) -> None:
+    """A full page of settings, as long as it may become."""
+    gateway.people = people()
+    gateway.people["people"][0]["keys"].append(
+        a_key("A name of a key that goes on", "1111 2222 3333 4444", waits_for="mika", last_used_at=None)
+    )
+    odd = {"browser": "<b>" + "x" * 190, "address": None}
+    gateway.sessions = [a_session(1, this=True), a_session(2), a_session(3, **odd)]
+    gateway.notifications = receipts()
+    await page.goto("/app/settings")
+    await page.wait_for_selector("#channels li")
+    await page.click("#receipts summary")
+    await page.evaluate("scrollTo(0, 0)")
+
+
+def receipts() -> dict[str, object]:
+    """Channels and deliveries, with what goes wrong in them."""
+    at = "2026-11-20T10:41:02Z"
+    why = "connect to hooks.example.test:443 timed out after 10 s" * 2
+    plain = {"envelope": "env_01K9ZC7Q3V8M4T2N", "channel": "phone", "person": "mika", "at": at}
+    last = {"state": "accepted", "at": at, "error": None}
+    return {
+        "channels": [
+            {"name": "phone", "kind": "webpush", "address_masked": "fcm.googleapis.com/…a9f2", "last": last},
+            {"name": "team <b>\u202ehook", "kind": "webhook", "address_masked": "https://hooks.example.test/…",
+             "last": {"state": "failed", "at": at, "error": why}},
+            {"name": "mail", "kind": "email", "address_masked": "m…@acme.example", "last": None},
+        ],
+        "deliveries": [
+            {**plain, "state": "seen", "attempts": 1, "error": None},
+            {**plain, "state": "failed", "attempts": 5, "error": why, "envelope": None, "person": None},
+            {**plain, "state": "constructor", "attempts": 1, "error": None},
+        ],
+    }  # fmt: skip
+
+
+async def settings_of_a_newcomer(page: Page, gateway: FakeGateway) -> None:
+    gateway.fails["sessions"] = (503, {"error": "unavailable", "detail": "Something in the gateway failed."})
+    await page.goto("/app/settings")
+    await page.wait_for_selector("#no-channels:visible")
+
+
+async def loaded(page: Page, gateway: FakeGateway) -> None:
+    hosts = [f"service-{n}.eu-central-1.amazonaws.com" for n in range(12)]
+    gateway.templates = templates(
+        a_service("github", own=True, overlays=2, loosened=1),
+        a_service("aws", mode="watch", hosts=hosts, title="Amazon Web Services, all that we read of it"),
+        a_service("old", mode="off", actions={"low": 0, "step_up": 0, "forbid": 1}),
+        refused={
+            "at": "2026-11-20T10:41:02Z",
+            "why": [
+                "/etc/secondsig/github.yaml:14:9: no action is called \u201cpya\u201d. Did you mean pay?"
+            ],
+        },
+        unmatched=[
+            unmatched(),
+            unmatched(host="new." + "x" * 60, method="CONNECT", action=None, detail="No template covers it."),
+        ],
+    )
+    await page.goto("/app/templates")
+    await page.wait_for_selector("#loaded:visible")
+
+
+async def explained(page: Page, gateway: FakeGateway) -> None:
+    await page.goto("/app/templates")
+    await page.fill("#request", "curl https://playground.secondsig.internal/v1/payments")
+    await page.click("#explain")
+    await page.wait_for_selector("#told:visible")
+    await page.evaluate("document.querySelector('#told').scrollIntoView()")
+
+
+async def nothing_loaded(page: Page, gateway: FakeGateway) -> None:
+    gateway.templates = templates(administrator=False)
+    await page.goto("/app/templates")
+    await page.wait_for_selector("#none:visible")
+
+
+async def making(page: Page, gateway: FakeGateway) -> None:
+    gateway.grants["consents"] = [consent_of()]
+    gateway.grants["grants"] = [grant_of(uses=3, last_used_at="2026-11-20T10:41:02Z")]
+    await page.goto("/app/grants")
+    await page.click("#make-consent summary")
+    await page.select_option("#consent-form", "project")
+    await page.click("#make-grant summary")
+    await page.evaluate("scrollTo(0, 0)")
+
+
 async def log(page: Page, gateway: FakeGateway) -> None:
     refused = entry(9, "refused", 1, reason="unmapped", method="GET", action=None, resource=None)
     gateway.rows = {"rows": [*chain()[::-1], refused], "next": 9}
@@ -291,6 +389,13 @@ SCENES: list[Scene] = [
     change_dialog,
     new_link,
     enrolled_and_waiting,
+    first_held,
+    settled,
+    settings_of_a_newcomer,
+    loaded,
+    explained,
+    nothing_loaded,
+    making,
 ]
 
 

@@ -52,7 +52,9 @@ def modules(entry: Path) -> set[Path]:
         if module in found:
             continue
         found.add(module)
-        waiting += [module.parent / name for name in re.findall(r'from "\./(.+?)"', module.read_text())]
+        waiting += [
+            module.parent / name for name in re.findall(r'(?:from|import) "\./(.+?)"', module.read_text())
+        ]
     return found
 
 
@@ -98,6 +100,11 @@ def test_no_inline_script_style_or_handler(page: Path) -> None:
         if tag == "script":
             assert str(attributes["src"]).startswith("/static/js/")
             assert attributes["type"] == "module"
+
+
+def test_the_navigation_stands_in_one_place_for_all_pages(page: Path) -> None:
+    places = re.findall(r"<nav[^>]*>(.*?)</nav>", page.read_text(), re.DOTALL)
+    assert places in ([], [""])
 
 
 def test_nothing_comes_from_another_site(page: Path) -> None:

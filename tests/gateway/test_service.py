@@ -99,6 +99,24 @@ async def test_the_whole_loop_from_the_agent_to_the_upstream_once(service: Servi
         await person.close()
 
 
+async def test_an_administrator_tries_the_test_action_and_nothing_is_sent(service: Service) -> None:
+    person = SoftPerson(service.settings.origin, "Mika")
+    try:
+        await person.enrol((await service.operating.approver_invite())["url"])
+        loaded = await person.call("GET", "templates")
+        playground = next(each for each in loaded["services"] if HOST in each["hosts"])
+        assert (playground["mode"], loaded["administrator"]) == ("enforce", True)
+        command = f"curl {BASE}/v1/payments -H 'content-type: application/json' -d '{BODY.decode()}'"
+        told = await person.call("POST", "templates/explain", {"request": command})
+        assert told["outcome"] == "step_up"
+        (session,) = (await person.call("GET", "sessions"))["sessions"]
+        assert (session["this"], session["address"] in {"127.0.0.1", "::1"}) == (True, True)
+        assert not service.playground.calls
+        assert await person.waiting() == []
+    finally:
+        await person.close()
+
+
 async def test_a_stranger_at_the_proxy_gets_407_and_nothing_goes_on(service: Service) -> None:
     proxy = f"http://ci-bot:wrong@{service.settings.listen.proxy}"
     with pytest.raises(OSError, match="407"):

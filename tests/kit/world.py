@@ -27,6 +27,7 @@ from gateway.desk.notifying import Notifying
 from gateway.desk.people import People
 from gateway.desk.programs import Programs
 from gateway.desk.signing_in import SigningIn
+from gateway.desk.templates import Templates
 from gateway.directory import Directory, token_hash
 from gateway.encoding import b64u
 from gateway.envelopes import Envelope, State
@@ -99,6 +100,9 @@ class PlayedLibrary:
 
     def body(self, request: Request) -> DecodedBody:
         return body_of(request, self.kind)
+
+    def loosened(self) -> tuple[()]:
+        return ()
 
     def serves(self, scheme: str, host: str, port: int) -> str | None:
         return self.served.get(host) if (scheme, port) == ("https", 443) else None
@@ -190,6 +194,10 @@ class PlayedCourier:
             raise self.fault
         release.done(self.outcome, self.answer.status if self.answer else None, "")
         return self.answer
+
+
+def played_explanation(written: str, agent: str | None, *_: Any) -> dict[str, Any]:
+    return {"outcome": "allow", "written": written, "agent": agent}
 
 
 class World:
@@ -303,6 +311,7 @@ class World:
             self.operating,
             self.history,
             self.granting,
+            Templates(store, self.directory, self.rules, self.last_change, played_explanation),
             self.reach,
             Notifying(store, self.directory, self.rules, self.notifier),
             self.devices,
@@ -365,7 +374,7 @@ class World:
         values = (made.id, name, made.public_key, made.sign_count, "[]", made.device_type, 0, "Second", START)
         await self.sqlite._ask(
             lambda db: db.execute(
-                "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)", values
+                "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", values
             ),
             writes=True,
         )

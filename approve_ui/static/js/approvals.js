@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { ends } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
-import { copyButton, el, icon, one, say, tag } from "./dom.js";
+import { el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
@@ -27,6 +27,7 @@ const shown = new Map();
 let held = null;
 let config = null;
 let reviews = 0;
+let first = true;
 let timer = 0;
 
 const busy = () => list.matches(":hover") || list.contains(document.activeElement);
@@ -45,6 +46,7 @@ async function refresh() {
   count.hidden = answer.waiting.length === 0;
   document.title = `${answer.waiting.length ? `(${answer.waiting.length}) ` : ""}Approvals · Secondsig`;
   showRecent(answer.recent);
+  first = answer.recent.length === 0;
   config = answer.config;
   reviews = answer.open_reviews;
   if (shown.size && busy()) return hold(answer.waiting);
@@ -156,7 +158,7 @@ function showWaiting(rows) {
   ]));
   one("#how-many").textContent = rows.length > 1 ? `${rows.length}, shortest time first` : "1";
   list.hidden = rows.length === 0;
-  one("#empty").hidden = rows.length > 0;
+  import("./tour.js").then(({ showTour }) => showTour(rows.length, first), () => {});
   tick();
 }
 
@@ -261,6 +263,10 @@ async function start() {
     if (error.status === 401) return toLogin();
     onLive(false);
   }
+  if (location.hash === "#stop") {
+    history.replaceState(null, "", location.pathname);
+    askToStop();
+  }
   startClock({ onEnd: (element) => { end(element.closest("tr")); soon(); } });
   await refresh();
   // Below everything: rows do not move when it comes.
@@ -275,5 +281,4 @@ document.addEventListener("visibilitychange", () => { if (document.visibilitySta
 one("#stop").addEventListener("click", askToStop);
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
 push.then(({ mountInstall }) => mountInstall(one("#install"))).catch(() => {});
-copyButton(one("#copy-try"), () => one("#try").textContent);
 start();

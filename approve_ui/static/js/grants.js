@@ -1,8 +1,10 @@
 // What people answered in advance, and what agents are meant for: listed, and ended with one press.
 
 import { get, post } from "./api.js";
+import { signChange } from "./change.js";
 import { moment, setServerTime } from "./clock.js";
 import { all, el, one, say } from "./dom.js";
+import { whyNotSigned } from "./passkey.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { written } from "./values.js";
 
@@ -81,6 +83,60 @@ function ends(words, path) {
   return button;
 }
 
+// Making one: the gateway says what it would allow, and the passkey signs just that.
+
+const page = { me: null };
+const [consent, grant] = [one("#make-consent"), one("#make-grant")];
+
+/** Consents are for an agent's owner and for administrators, grants in Cedar for administrators. */
+async function offer() {
+  const { agents, administrator } = await get("/api/v1/agents");
+  const own = agents.filter(({ owner }) => administrator || owner === page.me.name);
+  one("#consent-agent").replaceChildren(...own.map(({ name }) => el("option", { value: name }, name)));
+  consent.hidden = own.length === 0;
+  grant.hidden = !administrator;
+}
+
+/** Only the fields that this form of consent has. */
+function fit() {
+  const form = one("#consent-form").value;
+  for (const label of all("[data-form]", consent)) label.hidden = !label.dataset.form.split(" ").includes(form);
+  one("#consent-resource").required = form === "project";
+  one("#consent-cedar").required = form === "cedar";
+  one("#consent-time").required = form === "until";
+}
+
+function consentAsked() {
+  const form = one("#consent-form").value;
+  return {
+    agent: one("#consent-agent").value, form,
+    ...(form === "project" && { resource: one("#consent-resource").value.trim() }),
+    ...(form === "cedar" && { cedar: one("#consent-cedar").value.trim() }),
+    ...(form !== "none" && time("#consent-time")),
+  };
+}
+
+const grantAsked = () => ({ cedar: one("#grant-cedar").value.trim(), ...time("#grant-time") });
+const time = (select) => (one(select).value ? { seconds: Number(one(select).value) } : {});
+
+const makes = (section, kind, asked) => one("form", section).addEventListener("submit", async (event) => {
+  event.preventDefault();
+  tell("");
+  try {
+    if (await signChange(kind, asked(), page.me.name) === null) return;
+  } catch (error) {
+    if (error.status === 401) return toLogin();
+    tell(whyNotSigned(error));
+    one("#problem").scrollIntoView({ block: "center" });
+    return;
+  }
+  one("form", section).reset();
+  one("details", section).open = false;
+  fit();
+  say("Signed.");
+  await refresh();
+});
+
 function tell(words) {
   const problem = one("#problem");
   one("span", problem).textContent = words;
@@ -89,14 +145,19 @@ function tell(words) {
 
 async function start() {
   try {
-    await whoAmI();
+    page.me = await whoAmI();
   } catch (error) {
     if (error.status === 401) return toLogin();
-    tell(error.message);
+    return tell(error.message);
   }
   await refresh();
+  await offer().catch((error) => tell(error.message));
 }
 
+fit();
+one("#consent-form").addEventListener("change", fit);
+makes(consent, "agent/consent", consentAsked);
+makes(grant, "grant/cedar", grantAsked);
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible" && all("tbody").length) refresh(); });
 start();

@@ -19,6 +19,7 @@ from gateway.store.contract import (
     Invitation,
     Invite,
     Recovery,
+    RenameKey,
     StartRecovery,
     Store,
 )
@@ -137,6 +138,36 @@ class AddKey:
         row = signed.row(Kind.PERSON, "invited", detail="a further passkey of their own")
         done(await signed.apply(Invite(invitation), [row]))
         return told
+
+
+@dataclass
+class NameKey:
+    """A passkey of one's own under another name: on pages and receipts several are told apart by it."""
+
+    known: Known
+
+    async def plan(self, person: str, asked: JsonObject) -> Plan:
+        only(asked, "credential", "name")
+        key = self._own(person, text_of(asked, "credential", 2000))
+        name = clean_name(text_of(asked, "name", 64))
+        change = {"passkey": key.fingerprint, "name": {"from": key.name, "to": name}}
+        return Plan(f"Call your passkey {key.fingerprint} {name}.", change)
+
+    def _own(self, person: str, wanted: str) -> Credential:
+        known = self.known.directory.people[person]
+        for key in (*known.credentials, *known.waiting):
+            if b64u(key.id) == wanted:
+                return key
+        raise DeskError(404, "absent", "You have no such passkey.")
+
+    async def perform(self, plan: Plan, signed: Signed) -> JsonObject:
+        mark, name = plan.change["passkey"], plan.change["name"]["to"]
+        known = self.known.directory.people[signed.person]
+        key = next(key for key in (*known.credentials, *known.waiting) if key.fingerprint == mark)
+        row = signed.row(Kind.PERSON, "key_named", detail=f"passkey {mark}: {key.name} → {name}")
+        done(await signed.apply(RenameKey(key.id, signed.person, name), [row]))
+        await self.known.refreshed()
+        return {"name": name}
 
 
 @dataclass

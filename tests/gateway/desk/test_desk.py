@@ -324,6 +324,21 @@ async def test_signing_in_and_out_go_through_the_desk(world: World) -> None:
     assert world.desk.session(done.cookie, done.body["tab"]) is None
 
 
+async def test_sessions_and_templates_are_told_by_the_desk(world: World) -> None:
+    world.policy.administrators = frozenset({"Mika"})
+    begun = await world.desk.login_begin()
+    done = await world.desk.login_finish(begun["challenge_id"], world.passkeys["Mika"].sign(begun["options"]))
+    session = world.desk.session(done.cookie, done.body["tab"])
+    assert session is not None
+    (mine,) = (await world.desk.own_sessions(session))["sessions"]
+    assert (await world.desk.templates(session))["services"] == []
+    explained = await world.desk.explain(session, "curl x", "ci-bot")
+    assert explained == {"outcome": "allow", "written": "curl x", "agent": "ci-bot"}
+    assert await world.desk.revoke_other_sessions(session) == {"ended": []}
+    assert await world.desk.revoke_session(session, mine["id"]) == {"ended": [mine["id"]]}
+    assert world.desk.session(done.cookie, done.body["tab"]) is None
+
+
 async def test_a_change_that_was_refused_is_told_with_what_is_in_force(world: World) -> None:
     told = await world.desk.envelopes(world.session("Mika"))
     assert told["config"] == {"digest": "config-1", "refused": None}

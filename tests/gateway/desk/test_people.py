@@ -5,6 +5,7 @@ import pytest
 
 from gateway.desk.contract import DeskError
 from gateway.encoding import b64u
+from gateway.payload import utc
 from gateway.store.contract import Recovery, StartRecovery, StoredSession
 from tests.kit.clocks import START
 from tests.kit.world import World
@@ -30,6 +31,7 @@ async def test_everybody_is_shown_with_their_keys(world: World) -> None:
     assert (mika["name"], mika["administrator"], noor["administrator"]) == ("Mika", True, False)
     (key,) = noor["keys"]
     assert (key["id"], key["waits_for"]) == (b64u(world.passkeys["Noor"].id), None)
+    assert (key["since"], key["last_used_at"]) == (utc(START), None)
     assert "public_key" not in key
 
 
@@ -37,7 +39,7 @@ async def test_a_revoked_person_is_gone_with_every_session(world: World) -> None
     tab = StoredSession("c", "t", "Noor", world.passkeys["Noor"].id, START, START + 999)
     await world.sqlite._ask(
         lambda db: db.execute(
-            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)",
             (tab.token_hash, tab.tab_hash, tab.person, tab.credential_id, tab.created_at, tab.expires_at),
         ),
         writes=True,
@@ -50,6 +52,14 @@ async def test_a_revoked_person_is_gone_with_every_session(world: World) -> None
     assert await world.store.sessions() == []
     (row,) = await world.said(kind="person", decision="revoked")
     assert (row["person"], row["decision_method"], row["detail"]) == ("Mika", "session", "Noor")
+
+
+async def test_a_key_says_when_it_signed_last(world: World) -> None:
+    world.time.advance(60)
+    begun = await world.signing_in.login_begin()
+    await world.signing_in.login_finish(begun["challenge_id"], world.passkeys["Noor"].sign(begun["options"]))
+    _, noor = (await world.people.view(world.session("Mika")))["people"]
+    assert noor["keys"][0]["last_used_at"] == utc(START + 60)
 
 
 async def test_what_a_revoked_person_signed_lets_nothing_go(world: World) -> None:

@@ -735,6 +735,8 @@ async def test_signing_in_moves_the_counter_and_sweeps_old_sessions(store: Timed
     assert await store.apply(c.SignIn(new, a_credential(sign_count=1))) == c.Lost("used")
     assert isinstance(await store.apply(c.SignIn(new, a_credential(sign_count=2))), c.Done)
     assert await store.sessions() == [new]
+    (times,) = (await store.key_times()).values()
+    assert times.used_at == NOW
     assert isinstance(await store.apply(c.SignOut("new")), c.Done)
     assert await store.apply(c.SignOut("new")) == c.Lost("absent")
     assert await store.sessions() == []

@@ -72,6 +72,15 @@ async def test_a_revoked_key_is_not_confirmed(store: TimedStore) -> None:
     assert await store.apply(c.RevokeKey(b"n" * 16, NOW)) == c.Lost("absent")
 
 
+async def test_only_its_owner_gives_a_key_another_name(store: TimedStore) -> None:
+    (key,) = await store.credentials("Mika")
+    assert await store.apply(c.RenameKey(key.id, "Tomo", "Evil")) == c.Lost("absent")
+    assert await store.apply(c.RenameKey(key.id, "Mika", "Pixel 9")) == c.Done()
+    assert await store.credentials("Mika") == [replace(key, name="Pixel 9")]
+    await store.apply(c.RevokeKey(key.id, NOW))
+    assert await store.apply(c.RenameKey(key.id, "Mika", "Late")) == c.Lost("absent")
+
+
 async def test_a_recovery_of_nobody_is_not_started(store: TimedStore) -> None:
     assert await store.apply(c.StartRecovery(Recovery("Ghost", "Mika", NOW))) == c.Lost("absent")
 

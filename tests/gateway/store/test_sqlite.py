@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.audit import Kind
+from gateway.audit import Kind, Row
 from gateway.envelopes import State, Step
 from gateway.errors import StoreError
 from gateway.store import contract as c
@@ -388,6 +388,27 @@ def test_a_damaged_database_is_not_used(tmp_path: Path, damage: str) -> None:
     path.write_bytes(data)
     with pytest.raises(StoreError, match="restore it from a backup"):
         open_database(path)
+
+
+async def test_what_no_action_names_is_grouped_and_only_looked_for_lately(store: TimedStore) -> None:
+    def odd(**more: Any) -> Row:
+        return Row(Kind.DECISION, method="PUT", host="a.test", action="/shop/unmatched/write", **more)
+
+    others = [
+        Row(Kind.DECISION, "allow", method="PUT", host="a.test", action="/shop/put"),
+        Row(Kind.REFUSED, "deny", "policy_denied", method="PUT", host="a.test"),
+        Row(Kind.OUTCOME, method="PUT", host="a.test", action="/shop/unmatched/write"),
+    ]
+    await store.apply(c.Record(), [odd(agent="old"), *others])
+    store.time.advance(60)
+    gone = Row(Kind.REFUSED, "deny", "destination_refused", method="CONNECT", host="b.test")
+    await store.apply(c.Record(), [odd(agent="new", detail="last"), gone])
+    found = {each.host: each for each in await store.unmatched(100, 10)}
+    assert set(found) == {"a.test", "b.test"}
+    assert (found["a.test"].count, found["a.test"].agent, found["a.test"].detail) == (2, "new", "last")
+    assert found["a.test"].last_ms // 1000 == START + 60
+    assert len(await store.unmatched(100, 1)) == 1
+    assert [each.host for each in await store.unmatched(1, 10)] == ["b.test"]
 
 
 def test_a_folder_where_the_database_should_be_is_a_sentence(tmp_path: Path) -> None:

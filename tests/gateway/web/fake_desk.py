@@ -9,7 +9,16 @@ from typing import Any
 import aiohttp
 from multidict import CIMultiDictProxy
 
-from gateway.desk.contract import DeskError, Event, JsonObject, ProgramAnswer, Session, SignedIn
+from gateway.desk.contract import (
+    NOBODY_SEEN,
+    DeskError,
+    Event,
+    JsonObject,
+    ProgramAnswer,
+    Session,
+    SignedIn,
+    Visitor,
+)
 from gateway.web.app import Pages, build_app
 from gateway.web.pages import SHELLS
 from gateway.web.sockets import loopback_sockets
@@ -22,12 +31,16 @@ SESSION = Session("ses_1", "mika", b"\x01", "2026-11-20T01:41:02Z")
 SIGNED: JsonObject = {"program": "fraud", "challenge_id": "ch_1", "signature": "AQ"}
 PUSHED = "psh_" + "0" * 26
 LENT = "del_" + "0" * 26
+SIGNED_IN = "ses_" + "0" * 32
 BODIES: dict[str, JsonObject] = {
     "/api/v1/login/begin": {},
     "/api/v1/login/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     "/api/v1/enrol/begin": {"token": "t", "name": "phone"},
     "/api/v1/enrol/finish": {"challenge_id": "ch_1", "credential": {"id": "AQ"}, "token": "t"},
     "/api/v1/logout": {},
+    "/api/v1/sessions/revoke-others": {},
+    f"/api/v1/sessions/{SIGNED_IN}/revoke": {},
+    "/api/v1/templates/explain": {"request": "curl https://api.github.com/", "agent": "ci-bot"},
     f"/api/v1/envelopes/{ENVELOPE}/sign": {},
     f"/api/v1/envelopes/{ENVELOPE}/approve": {"challenge_id": "ch_1", "credential": {"id": "AQ"}},
     f"/api/v1/envelopes/{ENVELOPE}/deny": {"note": "not today"},
@@ -68,6 +81,8 @@ PROGRAM_POSTS = [path for path in BODIES if "/programs/" in path]
 OWN_POSTS = [path for path in BODIES if path not in {*OPEN_POSTS, *PROGRAM_POSTS}]
 OWN_GETS = [
     "/api/v1/me",
+    "/api/v1/sessions",
+    "/api/v1/templates",
     "/api/v1/config",
     "/api/v1/agents",
     "/api/v1/people",
@@ -96,6 +111,8 @@ PAGES = [
     "/app/grants",
     "/app/away",
     "/app/reviews",
+    "/app/templates",
+    "/app/settings",
 ]
 
 
@@ -109,6 +126,7 @@ class FakeDesk:
     flood: bool = False
     subscribers: int = 0
     signed_in: int = 0
+    visitors: list[Visitor] = field(default_factory=list)
 
     def _asked(self, *call: object) -> JsonObject:
         self.calls.append(call)
@@ -132,13 +150,19 @@ class FakeDesk:
     async def login_begin(self) -> JsonObject:
         return self._asked("login_begin")
 
-    async def login_finish(self, challenge_id: str, credential: JsonObject) -> SignedIn:
+    async def login_finish(
+        self, challenge_id: str, credential: JsonObject, visitor: Visitor = NOBODY_SEEN
+    ) -> SignedIn:
+        self.visitors.append(visitor)
         return self._sign_in("login_finish", challenge_id, credential)
 
     async def enrol_begin(self, token: str, name: str) -> JsonObject:
         return self._asked("enrol_begin", token, name)
 
-    async def enrol_finish(self, challenge_id: str, credential: JsonObject, token: str) -> SignedIn:
+    async def enrol_finish(
+        self, challenge_id: str, credential: JsonObject, token: str, visitor: Visitor = NOBODY_SEEN
+    ) -> SignedIn:
+        self.visitors.append(visitor)
         return self._sign_in("enrol_finish", challenge_id, credential, token)
 
     async def logout(self, session: Session) -> JsonObject:
@@ -147,6 +171,21 @@ class FakeDesk:
 
     async def me(self, session: Session) -> JsonObject:
         return self._asked("me", session)
+
+    async def own_sessions(self, session: Session) -> JsonObject:
+        return self._asked("own_sessions", session)
+
+    async def revoke_session(self, session: Session, session_id: str) -> JsonObject:
+        return self._asked("revoke_session", session, session_id)
+
+    async def revoke_other_sessions(self, session: Session) -> JsonObject:
+        return self._asked("revoke_other_sessions", session)
+
+    async def templates(self, session: Session) -> JsonObject:
+        return self._asked("templates", session)
+
+    async def explain(self, session: Session, request: str, agent: str | None) -> JsonObject:
+        return self._asked("explain", session, request, agent)
 
     async def envelopes(self, session: Session) -> JsonObject:
         return self._asked("envelopes", session)

@@ -3,7 +3,20 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.gateway.web.fake_desk import BODIES, ENVELOPE, LENT, OPEN_POSTS, SESSION, Browser, FakeDesk, serve
+from gateway.desk.contract import Visitor
+from tests.gateway.web.fake_desk import (
+    BODIES,
+    ENVELOPE,
+    LENT,
+    OPEN_POSTS,
+    SESSION,
+    SIGNED_IN,
+    Browser,
+    FakeDesk,
+    Server,
+    raw,
+    serve,
+)
 
 ONE = f"/api/v1/envelopes/{ENVELOPE}"
 
@@ -13,6 +26,8 @@ ONE = f"/api/v1/envelopes/{ENVELOPE}"
     [
         ("/api/v1/state", ("state",)),
         ("/api/v1/me", ("me", SESSION)),
+        ("/api/v1/sessions", ("own_sessions", SESSION)),
+        ("/api/v1/templates", ("templates", SESSION)),
         ("/api/v1/envelopes", ("envelopes", SESSION)),
         (f"{ONE}/clock", ("clock", ENVELOPE)),
         (ONE, ("envelope", SESSION, ENVELOPE)),
@@ -42,6 +57,9 @@ async def test_reading_asks_the_desk_once(
         ("/api/v1/enrol/begin", ("enrol_begin", "t", "phone")),
         ("/api/v1/enrol/finish", ("enrol_finish", "ch_1", {"id": "AQ"}, "t")),
         ("/api/v1/logout", ("logout", SESSION)),
+        (f"/api/v1/sessions/{SIGNED_IN}/revoke", ("revoke_session", SESSION, SIGNED_IN)),
+        ("/api/v1/sessions/revoke-others", ("revoke_other_sessions", SESSION)),
+        ("/api/v1/templates/explain", ("explain", SESSION, "curl https://api.github.com/", "ci-bot")),
         (f"{ONE}/sign", ("sign", SESSION, ENVELOPE)),
         (f"{ONE}/approve", ("approve", SESSION, ENVELOPE, "ch_1", {"id": "AQ"})),
         (f"{ONE}/deny", ("deny", SESSION, ENVELOPE, "not today")),
@@ -73,6 +91,38 @@ async def test_member_nobody_knows_is_refused(path: str, browser: Browser, desk:
     reply = await browser.post(path, {**BODIES[path], "approver": "root"})
     assert (reply.status, reply.json["error"]) == (400, "bad_request")
     assert desk.calls == []
+
+
+async def test_a_request_to_be_explained_has_a_size_and_needs_no_agent(browser: Browser, desk: FakeDesk):
+    path = "/api/v1/templates/explain"
+    assert (await browser.post(path, {"request": "x" * 65_537})).status == 400
+    assert (await browser.post(path, {"request": "x" * 65_536})).status == 200
+    assert desk.calls == [("explain", SESSION, "x" * 65_536, None)]
+
+
+@pytest.mark.parametrize("session", ["ses_1", "ses_" + "0" * 31, "ses_" + "0" * 33, "ses_" + "g" * 32])
+async def test_what_cannot_be_a_session_is_not_looked_for(session: str, browser: Browser, desk: FakeDesk):
+    assert (await browser.post(f"/api/v1/sessions/{session}/revoke", {})).status == 404
+    assert desk.calls == []
+
+
+async def test_a_sign_in_tells_where_it_comes_from_and_no_novel(browser: Browser, desk: FakeDesk):
+    for path in ("/api/v1/login/finish", "/api/v1/enrol/finish"):
+        await browser.post(path, User_Agent="Firefox " + "x" * 500)
+    address = desk.visitors[0].address
+    assert address in {"127.0.0.1", "::1"}
+    assert desk.visitors == [Visitor(address, "Firefox " + "x" * 192)] * 2
+
+
+async def test_a_browser_that_calls_itself_no_text_signs_in_all_the_same(server: Server, desk: FakeDesk):
+    body = b'{"challenge_id":"ch_1","credential":{"id":"AQ"}}'
+    head = (
+        f"POST /api/v1/login/finish HTTP/1.1\r\nHost: {server.origin[7:]}\r\nOrigin: {server.origin}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\nUser-Agent: "
+    )
+    reply = await raw(server.port, head.encode() + b"Fire\xfffox\r\n\r\n" + body)
+    assert reply.startswith(b"HTTP/1.1 200")
+    assert desk.visitors[0].browser == "Fire?fox"
 
 
 @pytest.mark.parametrize("path", [path for path, body in BODIES.items() if body and "note" not in body])

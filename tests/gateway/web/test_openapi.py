@@ -6,7 +6,16 @@ import pytest
 from gateway import __version__
 from gateway.web.app import build_app
 from gateway.web.openapi import describe
-from tests.gateway.web.fake_desk import BODIES, ENVELOPE, GRANT, LENT, PUSHED, Browser, FakeDesk
+from tests.gateway.web.fake_desk import (
+    BODIES,
+    ENVELOPE,
+    GRANT,
+    LENT,
+    PUSHED,
+    SIGNED_IN,
+    Browser,
+    FakeDesk,
+)
 
 OPERATIONS = [
     (method, path, operation)
@@ -24,6 +33,7 @@ def filled(path: str) -> str:
         "{grant}": GRANT,
         "{delegation}": LENT,
         "{subscription}": PUSHED,
+        "{session}": SIGNED_IN,
     }
     for parameter, name in names.items():
         path = path.replace(parameter, name)
@@ -56,7 +66,7 @@ def test_described_bodies_are_the_bodies_taken(method: str, path: str, operation
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == set(BODIES[filled(path)])
-    assert set(schema["required"]) == set(schema["properties"]) - {"note"}
+    assert set(schema["required"]) == set(schema["properties"]) - {"note", "agent"}
 
 
 def test_every_reference_leads_somewhere():

@@ -12,6 +12,7 @@ from gateway.desk.acts.people import (
     ConfirmPerson,
     InvitePerson,
     Known,
+    NameKey,
     RecoverPerson,
 )
 from gateway.desk.contract import DeskError, SignedIn
@@ -289,3 +290,31 @@ async def test_the_recovery_of_a_revoked_starter_is_gone(world: World) -> None:
 async def test_nobody_recovers_themself_or_a_stranger(world: World, name: str) -> None:
     with pytest.raises(DeskError, match="somebody else"):
         await recover(world, name)
+
+
+# Names of keys. ------------------------------------------------------------------------------------------
+
+
+async def test_a_key_gets_another_name_by_its_owners_signature_and_a_row_says_so(world: World) -> None:
+    (key,) = world.directory.people["Mika"].credentials
+    asked = {"credential": b64u(key.id), "name": "  Pixel   9 "}
+    assert await world.change("key/rename", NameKey(known(world)), asked, "Mika") == {"name": "Pixel 9"}
+    (named,) = world.directory.people["Mika"].credentials
+    assert (named.name, named.public_key) == ("Pixel 9", key.public_key)
+    (row,) = await world.said(kind="person", decision="key_named")
+    assert row["detail"] == f"passkey {key.fingerprint}: Mika's phone \u2192 Pixel 9"
+    assert row["decision_method"] == "passkey"
+
+
+@pytest.mark.parametrize("name", ["", "<b>", "a\u202eb", "x" * 65])
+async def test_a_name_that_would_trick_its_readers_is_refused(world: World, name: str) -> None:
+    (key,) = world.directory.people["Mika"].credentials
+    with pytest.raises(DeskError):
+        await NameKey(known(world)).plan("Mika", {"credential": b64u(key.id), "name": name})
+
+
+async def test_nobody_names_the_key_of_somebody_else(world: World) -> None:
+    await world.enrol("Noor")
+    (key,) = world.directory.people["Mika"].credentials
+    with pytest.raises(DeskError, match="no such passkey"):
+        await NameKey(known(world)).plan("Noor", {"credential": b64u(key.id), "name": "Mine"})
