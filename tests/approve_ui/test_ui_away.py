@@ -101,6 +101,7 @@ async def test_a_challenge_over_other_bytes_gets_no_signature(page: Page, gatewa
 
 async def test_a_page_that_shows_something_else_signs_nothing(page: Page, gateway: FakeGateway) -> None:
     await look(page, gateway)
+    await expect(page.locator("dialog.change h2")).to_be_visible()
     await page.evaluate("document.querySelector('dialog.change h2').textContent = 'Nothing much.'")
     await page.click(SIGN)
     await expect(page.locator("dialog.change [role=alert]")).to_contain_text("Nothing was changed")
