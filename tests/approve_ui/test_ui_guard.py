@@ -17,13 +17,13 @@ ENABLED_FOR = """() => new Promise((resolve) => {
   watch();
 })"""
 SHUT_FOR = """() => {
-  const button = document.querySelector('#approve');
   let since = null;
   window.shutFor = null;
   new MutationObserver(() => {
-    if (button.getAttribute('aria-disabled') === 'true') since ??= performance.now();
+    const shut = document.querySelector('#approve').getAttribute('aria-disabled') === 'true';
+    if (shut) since ??= performance.now();
     else if (since !== null) window.shutFor ??= performance.now() - since;
-  }).observe(button, {attributes: true});
+  }).observe(document.body, {subtree: true, childList: true, attributes: true});
 }"""
 READY_THEN_ARMED = """
   addEventListener('DOMContentLoaded', () => {
@@ -85,6 +85,7 @@ async def test_a_new_signature_shuts_approve_for_a_second(page: Page, gateway: F
     ]
     await page.evaluate(SHUT_FOR)
     gateway.announce(41, ENVELOPE, "pending")
+    await expect(page.locator(APPROVE)).to_have_attribute("aria-disabled", "true")
     await expect(page.locator("#signatures")).to_contain_text("jonas")
     await arm(page)
     assert await page.evaluate("window.shutFor") > 950
