@@ -87,6 +87,7 @@ async def test_a_refusal_says_why_and_leaves_the_approval_as_it_was(page: Page, 
     await ask(page)
     await expect(page.locator("#glass-problem")).to_contain_text("3 times within a day")
     await approve(page)
+    await heading(page, "Approved and sent")
     assert len(gateway.posted["approve"]) == 1
 
 
