@@ -11,7 +11,7 @@ from benchmarks.figures import cpu_seconds, median, verdict
 from gateway.installation import install
 from gateway.playground_tls import server_context
 from gateway.proxy.certificates import make_ca
-from tests.faults.killing import free_port
+from tests.kit.ports import free_port
 from tests.kit.process import Gateway, clean_environment
 
 ROUNDS, REQUESTS, CLIENTS = 7, 2400, 8

@@ -18,7 +18,8 @@ from aiohttp import web
 from benchmarks.figures import median, quantile, verdict
 from gateway.demo.person import SoftPerson
 from gateway.installation import install
-from tests.faults.killing import TEMPLATE, free_port
+from tests.faults.killing import TEMPLATE
+from tests.kit.ports import free_port
 from tests.kit.process import Gateway
 from tests.kit.upstream import Upstream
 

@@ -12,8 +12,9 @@ from playwright.async_api import expect
 from benchmarks.figures import median, verdict
 from gateway.demo.client import Agent
 from gateway.installation import install
-from tests.faults.killing import TEMPLATE, free_port
+from tests.faults.killing import TEMPLATE
 from tests.kit.browser import BrowserPerson, Chromium
+from tests.kit.ports import free_port
 from tests.kit.process import Gateway
 
 LOADS = 5

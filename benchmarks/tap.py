@@ -11,7 +11,8 @@ from benchmarks.figures import median, quantile, verdict
 from gateway.demo.client import Agent
 from gateway.demo.person import SoftPerson
 from gateway.installation import install
-from tests.faults.killing import TEMPLATE, free_port, many_questions
+from tests.faults.killing import TEMPLATE, many_questions
+from tests.kit.ports import free_port
 from tests.kit.process import Gateway
 from tests.kit.upstream import Upstream
 

@@ -25,11 +25,6 @@ async def arm(page: Page) -> None:
     await expect(page.locator(APPROVE)).to_have_attribute("aria-disabled", "false")
 
 
-async def approve(page: Page) -> None:
-    await arm(page)
-    await page.click(APPROVE)
-
-
 async def heading(page: Page, text: str) -> None:
     await expect(page.locator(".outcome h1:visible")).to_contain_text(text)
 

@@ -8,7 +8,8 @@ import rfc8785
 from playwright.async_api import Page, expect
 
 from tests.approve_ui.fake_gateway import ENVELOPE, FakeGateway, payload, text, unb64u, utc
-from tests.approve_ui.steps import ADDRESS, APPROVE, approve, arm, focused_heading, heading, open_ready
+from tests.approve_ui.steps import ADDRESS, APPROVE, arm, focused_heading, heading, open_ready
+from tests.kit.browser import press_approve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -23,7 +24,7 @@ NEVER_ANSWERS = """() => {
 
 async def test_approving_signs_the_challenge_of_this_payload(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved and sent. api.github.com answered 200")
     sent = gateway.posted["approve"][0]
     client = json.loads(unb64u(sent["credential"]["response"]["clientDataJSON"]))
@@ -62,7 +63,7 @@ async def test_what_became_of_it_is_told(
 ) -> None:
     gateway.after_approve = after
     await open_ready(page)
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, title)
 
 
@@ -72,7 +73,7 @@ async def test_an_unknown_outcome_says_with_which_key_it_left(
 ) -> None:
     gateway.sent_key, gateway.after_approve = key, {"state": "unknown", "outcome": "unknown"}
     await open_ready(page)
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Sent, but the answer never came")
     line = page.locator("[data-key-place]")
     await expect(line).to_be_visible(visible=shown)
@@ -93,7 +94,7 @@ async def test_what_repeats_an_unknown_outcome_names_the_key_to_use_again(
 async def test_an_approval_that_nobody_waits_for_can_be_withdrawn(page: Page, gateway: FakeGateway) -> None:
     gateway.after_approve = {"state": "approved"}
     await open_ready(page)
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved. Waiting for ci-bot to ask again")
     await page.get_by_role("button", name="Withdraw my approval").click()
     await focused_heading(page, "The approval was withdrawn")
@@ -175,7 +176,7 @@ async def test_who_comes_second_is_told_who_was_first(page: Page, gateway: FakeG
     await open_ready(page)
     gateway.changes = {"state": "denied", "decided_by": "jonas", "note": "Release freeze until Monday."}
     gateway.approve_reply = (409, {"error": "decided", "detail": "jonas was first.", "row": gateway.row()})
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "jonas denied this first")
     await expect(page.locator(".outcome .claim:visible")).to_contain_text("Release freeze until Monday.")
 
@@ -183,11 +184,11 @@ async def test_who_comes_second_is_told_who_was_first(page: Page, gateway: FakeG
 async def test_a_refused_signature_leads_to_a_new_challenge(page: Page, gateway: FakeGateway) -> None:
     gateway.approve_reply = (400, {"error": "passkey", "detail": "The sign count went backwards."})
     await open_ready(page)
-    await approve(page)
+    await press_approve(page)
     await expect(page.get_by_text("The sign count went backwards. Nothing was approved.")).to_be_visible()
     assert len(gateway.posted["sign"]) == 2
     gateway.approve_reply = None
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved and sent")
 
 
@@ -224,7 +225,7 @@ async def test_offline_nothing_can_be_pressed_and_coming_back_heals(page: Page, 
     assert await page.locator(APPROVE).get_attribute("aria-disabled") == "true"
     assert await page.locator("#deny-it").get_attribute("aria-disabled") == "true"
     await page.context.set_offline(False)
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved and sent")
 
 
@@ -234,7 +235,7 @@ async def test_a_lost_answer_is_not_called_nothing_sent(page: Page, gateway: Fak
     await page.route(
         "**/approve", lambda route: route.abort() if route.request.method == "POST" else route.continue_()
     )
-    await approve(page)
+    await press_approve(page)
     await expect(page.get_by_text("whether your signature arrived is not known")).to_be_visible()
     await expect(page.get_by_text("Nothing was sent.", exact=False).locator("visible=true")).to_have_count(0)
 
@@ -320,7 +321,7 @@ async def test_after_signing_in_the_page_goes_on_in_place(page: Page, gateway: F
     await expect(page.locator("details.verified > summary")).to_be_visible()
     assert page.url.endswith(ADDRESS)
     assert await page.evaluate("document.activeElement.id") == "what"
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved and sent")
 
 
@@ -377,7 +378,7 @@ async def test_a_repeated_question_says_so_first(page: Page, gateway: FakeGatewa
     await open_ready(page)
     await expect(page.locator("#marked")).to_contain_text("The same was asked before: denied by jonas")
     await expect(page.locator("#marked")).to_contain_text("“Not <b>today</b>.”")
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved and sent")
 
 
@@ -401,7 +402,7 @@ async def test_a_question_from_before_a_change_says_so_and_can_still_be_signed(
         await gateway.listened.wait()
     gateway.configured(41)
     await expect(line).to_contain_text("Opened under an earlier configuration")
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved and sent")
     await expect(line).to_be_hidden()
 

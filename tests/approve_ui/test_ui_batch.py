@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 
 from tests.approve_ui.fake_gateway import ENVELOPE, FakeGateway, Json, digest_of, payload, text, unb64u, utc
 from tests.approve_ui.steps import APPROVE, arm, focused_heading, heading
+from tests.kit.browser import press_approve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -152,8 +153,7 @@ async def test_an_unticked_request_is_not_in_what_is_signed(page: Page, gateway:
     await page.locator(ITEMS).nth(1).locator("input").uncheck()
     assert await page.locator(APPROVE).get_attribute("aria-disabled") == "true"
     await expect(page.locator("#says")).to_have_text("One signature, 4 requests, 2,280 JPY")
-    await arm(page)
-    await page.click(APPROVE)
+    await press_approve(page)
     await focused_heading(page, "Signed by you: 4 requests")
     left = [one for one in ids(gateway) if one != gateway.others[0]["envelope"]]
     assert gateway.posted["batches/begin"][-1] == {"envelopes": left}
@@ -304,8 +304,7 @@ async def test_what_is_redacted_in_each_is_revealed_for_each_before_approving(
     await expect(page.locator("#says")).to_have_text("Reveal 1 hidden field before you approve")
     await reveal.click()
     await page.locator(ITEMS).nth(1).locator("[data-must-see]").scroll_into_view_if_needed()
-    await arm(page)
-    await page.click(APPROVE)
+    await press_approve(page)
     await focused_heading(page, "Signed by you: 2 requests")
 
 
@@ -387,14 +386,12 @@ async def test_a_signature_that_was_refused_can_be_tried_again(page: Page, gatew
     refunds(gateway)
     gateway.batch_reply = (403, {"error": "passkey_refused", "detail": "The passkey was not verified."})
     await open_batch(page)
-    await arm(page)
-    await page.click(APPROVE)
+    await press_approve(page)
     await expect(page.locator(".says.bad:visible")).to_contain_text(
         "Nothing was approved. Try again or deny."
     )
     gateway.batch_reply = None
-    await arm(page)
-    await page.click(APPROVE)
+    await press_approve(page)
     await focused_heading(page, "Signed by you: 5 requests")
     assert [sent["challenge_id"] for sent in gateway.posted["batches/approve"]] == ["ch_1", "ch_2"]
 

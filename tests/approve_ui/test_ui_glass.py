@@ -5,7 +5,8 @@ import rfc8785
 from playwright.async_api import Page, expect
 
 from tests.approve_ui.fake_gateway import FakeGateway, payload, unb64u
-from tests.approve_ui.steps import ADDRESS, APPROVE, approve, arm, expect_alarm, heading, open_ready
+from tests.approve_ui.steps import ADDRESS, APPROVE, arm, expect_alarm, heading, open_ready
+from tests.kit.browser import press_approve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 WHY = "The pager rang and nobody answers"
@@ -30,7 +31,7 @@ async def test_glass_is_broken_over_a_payload_that_says_so_and_why(page: Page, g
     await expect(page.locator("#glass-follows")).to_contain_text("Everybody is told")
     await expect(page.locator("#sheet")).to_contain_text(WHY)
     await expect(page.locator(APPROVE)).to_contain_text("Break glass")
-    await approve(page)
+    await press_approve(page)
     await heading(page, "Approved and sent")
     assert "approve" not in gateway.posted
     (sent,) = gateway.posted["break-glass/finish"]
@@ -55,7 +56,7 @@ async def test_somebody_whom_policy_does_not_let_approve_breaks_glass_from_the_s
     await page.goto(ADDRESS)
     await heading(page, "You can read this, not decide it")
     await ask(page)
-    await approve(page)
+    await press_approve(page)
     await heading(page, "Approved and sent")
 
 
@@ -86,7 +87,7 @@ async def test_a_refusal_says_why_and_leaves_the_approval_as_it_was(page: Page, 
     await open_ready(page)
     await ask(page)
     await expect(page.locator("#glass-problem")).to_contain_text("3 times within a day")
-    await approve(page)
+    await press_approve(page)
     await heading(page, "Approved and sent")
     assert len(gateway.posted["approve"]) == 1
 
@@ -98,7 +99,7 @@ async def test_one_may_go_back_to_approving_and_then_signs_an_approval(
     await ask(page)
     await page.click("#leave-glass")
     await expect(page.locator(APPROVE)).to_contain_text("Approve")
-    await approve(page)
+    await press_approve(page)
     await heading(page, "Approved and sent")
     assert "break-glass/finish" not in gateway.posted
 

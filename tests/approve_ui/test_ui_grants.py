@@ -15,7 +15,8 @@ from tests.approve_ui.fake_gateway import (
     consent_of,
     grant_of,
 )
-from tests.approve_ui.steps import approve, heading, open_ready
+from tests.approve_ui.steps import heading, open_ready
+from tests.kit.browser import press_approve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -34,7 +35,7 @@ def grants(gateway: FakeGateway) -> None:
 
 async def approved(page: Page) -> None:
     await open_ready(page)
-    await approve(page)
+    await press_approve(page)
     await heading(page, "Approved and sent")
 
 
@@ -45,7 +46,7 @@ async def ask(page: Page, name: str = "For 15 minutes") -> None:
 async def test_after_an_approval_the_page_offers_not_to_ask_again(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
     await expect(page.locator("#again")).to_be_hidden()
-    await approve(page)
+    await press_approve(page)
     await heading(page, "Approved and sent")
     await ask(page)
     await expect(page.locator(SAYS_IT)).to_have_text(SAYS)

@@ -4,26 +4,24 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.approve_ui.fake_gateway import ENVELOPE, FakeGateway, text, with_field
-from tests.approve_ui.steps import ADDRESS, APPROVE, approve, arm, expect_alarm, focused_heading, open_ready
+from tests.approve_ui.steps import ADDRESS, APPROVE, arm, expect_alarm, focused_heading, open_ready
+from tests.kit.browser import press_approve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SALT = "00" * 16
-ENABLED_FOR = """() => new Promise((resolve) => {
+NOTES_HOW_LONG_SHUT = """() => {
   const button = document.querySelector('#approve');
-  const shut = () => button.getAttribute('aria-disabled') === 'true';
-  const started = performance.now();
-  const watch = () => (shut() ? requestAnimationFrame(watch) : resolve(performance.now() - started));
-  watch();
-})"""
-SHUT_FOR = """() => {
+  const set = button.setAttribute;
   let since = null;
   window.shutFor = null;
-  new MutationObserver(() => {
-    const shut = document.querySelector('#approve').getAttribute('aria-disabled') === 'true';
-    if (shut) since ??= performance.now();
-    else if (since !== null) window.shutFor ??= performance.now() - since;
-  }).observe(document.body, {subtree: true, childList: true, attributes: true});
+  button.setAttribute = (name, value) => {
+    const now = performance.now();
+    set.call(button, name, value);
+    if (name !== 'aria-disabled') return;
+    if (value === 'true') since ??= now;
+    else if (since !== null) window.shutFor ??= now - since;
+  };
 }"""
 READY_THEN_ARMED = """
   addEventListener('DOMContentLoaded', () => {
@@ -58,9 +56,10 @@ async def test_approve_cannot_be_pressed_before_700_ms(page: Page, gateway: Fake
 async def test_coming_back_to_the_front_shuts_approve_for_a_second(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
     await arm(page)
-    assert (
-        await page.evaluate(f"() => {{ dispatchEvent(new Event('focus')); return ({ENABLED_FOR})() }}") > 950
-    )
+    await page.evaluate(NOTES_HOW_LONG_SHUT)
+    await page.evaluate("dispatchEvent(new Event('focus'))")
+    await arm(page)
+    assert await page.evaluate("window.shutFor") > 950
 
 
 @pytest.mark.own_page
@@ -83,7 +82,7 @@ async def test_a_new_signature_shuts_approve_for_a_second(page: Page, gateway: F
     gateway.signatures = [
         {"person": "jonas", "at": gateway.sample["opened_at"], "credential": "YubiKey 5C", "counts": True}
     ]
-    await page.evaluate(SHUT_FOR)
+    await page.evaluate(NOTES_HOW_LONG_SHUT)
     gateway.announce(41, ENVELOPE, "pending")
     await expect(page.locator(APPROVE)).to_have_attribute("aria-disabled", "true")
     await expect(page.locator("#signatures")).to_contain_text("jonas")
@@ -99,7 +98,7 @@ async def test_a_redacted_value_must_be_revealed_before_approving(page: Page, ga
     await page.locator(APPROVE).click(force=True)
     await page.get_by_role("button", name="Reveal").click()
     await expect(page.get_by_text("mika@acme.example")).to_be_visible()
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved and sent")
     assert gateway.posted["reveal"] == [{"selector": "json:/email"}]
     assert len(gateway.posted["approve"]) == 1
@@ -145,7 +144,7 @@ async def test_a_marked_field_must_have_been_on_the_screen(page: Page, gateway: 
     await page.locator(APPROVE).click(force=True)
     assert "approve" not in gateway.posted
     await page.locator("#marked a").click()
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved and sent")
 
 

@@ -29,12 +29,12 @@ from tests.approve_ui.fake_gateway import (
     unmatched,
     with_field,
 )
-from tests.approve_ui.steps import ADDRESS, approve, arm, open_ready
+from tests.approve_ui.steps import ADDRESS, arm, open_ready
 from tests.approve_ui.test_ui_audit import chain, entry
 from tests.approve_ui.test_ui_batch import ITEMS, open_batch, refunds
 from tests.approve_ui.test_ui_pages import files_of
 from tests.kit.axe import Axe
-from tests.kit.browser import SIZES, pictures
+from tests.kit.browser import SIZES, pictures, press_approve
 from tests.kit.layout import CUT_OFF, LARGE_TEXT, MOVES, OUTSIDE_ITS_BOX, TOO_WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -98,7 +98,7 @@ async def mismatch(page: Page, gateway: FakeGateway) -> None:
 
 async def sent(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
-    await approve(page)
+    await press_approve(page)
     await page.wait_for_selector("#receipt:visible")
 
 
@@ -186,7 +186,7 @@ async def batch_items(page: Page, gateway: FakeGateway) -> None:
 async def batch_signed(page: Page, gateway: FakeGateway) -> None:
     await batch(page, gateway)
     await page.locator("#marked a").click()
-    await approve(page)
+    await press_approve(page)
     await page.wait_for_selector(".became:visible")
 
 

@@ -6,7 +6,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.approve_ui.fake_gateway import FakeGateway, payload, unit
-from tests.approve_ui.steps import ADDRESS, approve, heading, open_ready
+from tests.approve_ui.steps import ADDRESS, heading, open_ready
+from tests.kit.browser import press_approve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -49,7 +50,7 @@ async def test_who_signed_first_of_three_reads_that_two_more_are_needed(
     gateway.sample = payload(quorum=3)
     gateway.after_approve = {"state": "pending", "decided_by": None}
     await open_ready(page)
-    await approve(page)
+    await press_approve(page)
     await heading(page, "Signed by you. Two more signatures are needed")
 
 
@@ -97,7 +98,7 @@ async def test_for_whom_and_the_exact_amount_are_shown_and_signed(page: Page, ga
     await expect(page.locator(".facts")).to_contain_text("jonas, who is away until")
     await expect(sheet).to_contain_text("exactly 1000001 of the smallest unit of eur")
     await expect(page.locator("h3", has_text="Also signed")).to_have_count(0)
-    await approve(page)
+    await press_approve(page)
     await heading(page, "Approved and sent")
 
 

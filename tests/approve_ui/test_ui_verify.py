@@ -9,12 +9,12 @@ from tests.approve_ui.fake_gateway import FakeGateway, b64u, payload, text, with
 from tests.approve_ui.steps import (
     ADDRESS,
     APPROVE,
-    approve,
     arm,
     expect_alarm,
     focused_heading,
     open_ready,
 )
+from tests.kit.browser import press_approve
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -159,7 +159,7 @@ async def test_a_summary_that_only_the_list_tells_never_reaches_what_is_signed(
     await open_ready(page)
     assert await page.locator("#what").text_content() == "Write public/index.html on main of acme/site"
     assert not {"harmless", "root", "Preapproved"} & set((await page.locator("#sheet").inner_text()).split())
-    await approve(page)
+    await press_approve(page)
     await focused_heading(page, "Approved and sent")
 
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from gateway.installation import install
 from tests.clients.front import Front, Handler
 from tests.clients.robot import Robot, Signed
-from tests.faults.killing import free_port
+from tests.kit.ports import free_port
 from tests.kit.process import Gateway, clean_environment, run, secondsig
 
 ROOT = Path(__file__).parent.parent.parent

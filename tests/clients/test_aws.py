@@ -15,7 +15,7 @@ from tests.clients.conftest import HERE, PYTHON, Street, Streets
 from tests.clients.front import Handler, forwarding
 from tests.clients.robot import Signed
 from tests.clients.test_platforms import listening
-from tests.faults.killing import free_port
+from tests.kit.ports import free_port
 from tests.kit.process import clean_environment, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]

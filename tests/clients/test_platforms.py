@@ -12,8 +12,8 @@ from aiohttp import web
 
 from tests.clients.conftest import HERE, PYTHON, Street, Streets
 from tests.clients.front import Handler, answering, forwarding
-from tests.faults.killing import free_port
 from tests.kit.git_upstream import GitUpstream, git
+from tests.kit.ports import free_port
 from tests.kit.process import clean_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]

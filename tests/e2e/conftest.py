@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest_asyncio
 
 from gateway.installation import install
-from tests.faults.killing import free_port
 from tests.kit.browser import BrowserPerson, Chromium
 from tests.kit.git_upstream import GitUpstream
+from tests.kit.ports import free_port
 from tests.kit.process import Gateway, clean_environment, run, secondsig
 from tests.kit.upstream import Upstream
 

@@ -15,10 +15,10 @@ from gateway.demo.person import Refused, SoftPerson
 from gateway.envelopes import State
 from gateway.installation import install
 from tests.e2e.test_attacks import JSON, reason
-from tests.faults.killing import free_port
 from tests.kit.browser import Chromium
 from tests.kit.entities import entity, limited
 from tests.kit.inprocess import Inside, running
+from tests.kit.ports import free_port
 from tests.kit.upstream import Upstream
 
 HOST = "keys.example.com"

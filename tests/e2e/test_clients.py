@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.e2e.conftest import House
+from tests.kit.browser import press_approve
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -63,10 +64,8 @@ async def test_like_requests_are_read_in_a_browser_and_signed_together_but_for_o
     await page.get_by_role("link", name="Review 3 together").click(timeout=30_000)
     await expect(page.locator("#what")).to_have_text("Place an order, 3 times", timeout=15_000)
     await page.locator(".items > li", has_text="b2").locator("input").uncheck()
-    button = page.locator("#approve")
-    await expect(button).to_have_text("Approve 2")
-    await expect(button).not_to_have_attribute("aria-disabled", "true", timeout=15_000)
-    await button.click()
+    await expect(page.locator("#approve")).to_have_text("Approve 2")
+    await press_approve(page)
     await page.get_by_role("heading", name="Signed by you: 2 requests").wait_for()
     await page.get_by_role("link", name="Place order b2").click()
     await page.locator("#deny-it[aria-disabled=false]").click(timeout=15_000)

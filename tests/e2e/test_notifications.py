@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from tests.faults.killing import free_port
 from tests.gateway.notify.conftest import Receiver, receiver, says
 from tests.kit.inprocess import Inside, inside
+from tests.kit.ports import free_port
 
 SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 JSON = {"Content-Type": "application/json"}

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from gateway.canonical import sha256
 from gateway.store.contract import Invitation, Invite
 from tests.e2e.test_attacks import order
-from tests.kit.browser import BrowserPerson, Chromium, pictures
+from tests.kit.browser import BrowserPerson, Chromium, pictures, press_approve
 from tests.kit.inprocess import Inside, inside
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -32,12 +32,6 @@ async def enrol(house: Inside, person: BrowserPerson, name: str, group: str = "a
     await person.page.wait_for_url("**/app/approvals")
 
 
-async def approve(page: Page) -> None:
-    button = page.locator("#approve")
-    await expect(button).not_to_have_attribute("aria-disabled", "true", timeout=15_000)
-    await button.click(timeout=15_000)
-
-
 async def changed(house: Inside, before: str) -> None:
     await house.until(lambda: house.service.rules.digest != before)
 
@@ -56,7 +50,7 @@ async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path
         await tomo.open_next()
         await expect(noor.page.locator(".facts")).to_contain_text("0 of 2. Yours would be the first")
         await expect(noor.page.locator("#says")).to_contain_text("the first of two: nothing is sent yet")
-        await approve(noor.page)
+        await press_approve(noor.page)
         mine = noor.page.locator("[data-when='signed']")
         await expect(mine).to_contain_text("Signed by you. One more signature is needed")
         await expect(mine).to_contain_text("Tomo")
@@ -67,12 +61,12 @@ async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path
         await expect(tomo.page.locator("#signatures .given")).to_contain_text("Noor")
         await noor.page.get_by_role("button", name="Withdraw my signature").click()
         await expect(facts).to_contain_text("0 of 2")
-        await approve(noor.page)
+        await press_approve(noor.page)
         await expect(facts).to_contain_text("1 of 2")
         await expect(tomo.page.locator("#says")).to_contain_text("the last signature: it is sent at once")
         await pictures(tomo.page, "quorum-second")
         assert not task.done()
-        await approve(tomo.page)
+        await press_approve(tomo.page)
         assert (await asyncio.wait_for(task, 20)).status == 201
         assert house.upstream.count("POST", "/orders/a1") == 1
         await expect(tomo.page.locator("#signatures .given")).to_have_count(2)
@@ -94,7 +88,7 @@ async def test_who_is_away_lends_their_right_and_the_page_says_for_whom_it_is_si
         await noor.page.goto(tomo.page.url)
         await expect(noor.page.locator("#standing-in")).to_contain_text("Tomo, for Noor until")
         await pictures(noor.page, "away-question")
-        await approve(tomo.page)
+        await press_approve(tomo.page)
         assert (await asyncio.wait_for(task, 20)).status == 201
         await expect(noor.page.locator("#signatures .given")).to_contain_text("for Noor, away until")
         await withdraw(noor.page, house)

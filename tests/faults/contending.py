@@ -26,7 +26,8 @@ from gateway.installation import install
 from gateway.service import Paths
 from gateway.store.contract import Enrol, Invitation, Invite, Person
 from gateway.store.sqlite import SqliteStore
-from tests.faults.killing import ORDERS, TEMPLATE, free_port, many_questions
+from tests.faults.killing import ORDERS, TEMPLATE, many_questions
+from tests.kit.ports import free_port
 from tests.kit.process import Gateway, clean_environment
 
 NAMES = ("Ada", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hana")

@@ -17,6 +17,7 @@ import aiohttp
 from gateway.demo.client import Agent
 from gateway.demo.person import Refused, SoftPerson
 from gateway.installation import install
+from tests.kit.ports import free_port
 from tests.kit.process import Gateway
 from tests.kit.upstream import Upstream
 
@@ -247,17 +248,6 @@ def many_questions() -> str:
     whose = ("agent", "team", "everybody")
     caps = "".join(f"    {who}: {{waiting: 10000, minute: 100000, hour: 100000}}\n" for who in whose)
     return f"limits:\n  denials_in_a_row: 0\n  questions:\n{caps}"
-
-
-def free_port() -> int:
-    """A port that stays the same over restarts: passkeys are bound to the pages' origin."""
-    from gateway.web.sockets import loopback_sockets
-
-    sockets = loopback_sockets(0)
-    port: int = sockets[0].getsockname()[1]
-    for sock in sockets:
-        sock.close()
-    return port
 
 
 async def kill_rounds(

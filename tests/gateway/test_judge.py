@@ -14,11 +14,11 @@ from gateway.judge import MAX_ANSWER, Judge, is_asked, judge_of, question
 from gateway.model import Approval, Mapped, Request, SummaryPart
 from gateway.settings import Judge as Setting
 from gateway.store.contract import PauseAgent
-from tests.faults.killing import free_port
 from tests.gateway.history.conftest import RealWorld
 from tests.gateway.history.test_history import fits as has_room
 from tests.gateway.history.test_history import pay
 from tests.kit.clocks import START
+from tests.kit.ports import free_port
 from tests.kit.things import a_mapped, a_request, a_unit, with_header
 
 type Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -27,6 +27,24 @@ PHONE: dict[str, Any] = {
 
 SIZES = {"narrow": (360, 740), "phone": (390, 844), "desk": (1280, 900)}
 
+NOTES_WHETHER_OPEN = """() => {
+  const button = document.querySelector("#approve");
+  const open = () => button.getAttribute("aria-disabled") === "false";
+  window.pressedOpen = undefined;
+  addEventListener("click", () => { window.pressedOpen = open(); }, { capture: true, once: true });
+}"""
+
+
+async def press_approve(page: Page) -> None:
+    """Presses Approve until it was open when pressed: whatever changes on the page shuts it for a second."""
+    button = page.locator("#approve")
+    pressed = False
+    while not pressed:
+        await expect(button).to_have_attribute("aria-disabled", "false", timeout=15_000)
+        await page.evaluate(NOTES_WHETHER_OPEN)
+        await button.click()
+        pressed = await page.evaluate("window.pressedOpen")
+
 
 async def pictures(page: Page, name: str) -> None:
     """Where SECONDSIG_SHOTS names a folder, the page is drawn into it in each size and scheme."""
@@ -97,11 +115,8 @@ class BrowserPerson:
     async def approve_next(self) -> None:
         """From the queue to the signature, at a person's pace."""
         await self.open_next()
-        button = self.page.locator("#approve")
-        await expect(button).to_have_text("Approve", timeout=15_000)
-        await expect(button).not_to_have_attribute("aria-disabled", "true", timeout=15_000)
-        await self.page.wait_for_timeout(1100)
-        await button.click()
+        await expect(self.page.locator("#approve")).to_have_text("Approve", timeout=15_000)
+        await press_approve(self.page)
 
     async def open_next(self) -> None:
         """The first question that waits, or that comes while the page is open."""

@@ -14,7 +14,7 @@ from gateway.demo.person import SoftPerson
 from gateway.installation import install
 from gateway.service import Service
 from gateway.store.contract import Invitation, Invite
-from tests.faults.killing import free_port
+from tests.kit.ports import free_port
 from tests.kit.upstream import Upstream
 
 TARGET = Path(__file__).parent.parent / "faults" / "target.yaml"

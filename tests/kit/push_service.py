@@ -12,7 +12,7 @@ import aiohttp
 from gateway.encoding import b64u, from_b64u
 from gateway.notify.encryption import public_point
 from gateway.subscriptions import Subscription
-from tests.faults.killing import free_port
+from tests.kit.ports import free_port
 from tests.kit.push import a_subscription
 from tests.kit.things import PUSH_KEY
 

@@ -14,9 +14,9 @@ from gateway.notify import apprise as apprise_channel
 from gateway.notify.apprise import AppriseService, Unusable, _as_html, _limit
 from gateway.notify.channel import Failed, Sent
 from gateway.notify.message import Limit, Message, message_of, trial_message
-from tests.faults.killing import free_port
 from tests.gateway.notify.conftest import Receiver, says
 from tests.kit.clocks import START
+from tests.kit.ports import free_port
 from tests.kit.things import an_envelope
 
 ORIGIN = "https://sign.example"
