@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import certifi
@@ -168,6 +168,8 @@ class Service:
         self.last_change = LastChange()
         self.playground = Playground()
         self.reach = Reach()
+        self.first_link: dict[str, Any] | None = None
+        """Where nobody is enrolled; made before operators can ask for another, which replaces it."""
         self._listeners: list[tuple[str, int]] = []
         self._given_store = store
         self._tasks: list[asyncio.Task[None]] = []
@@ -491,6 +493,8 @@ class Service:
         await self.engine.start()
         self._undo.append(lambda: self.engine.stop(GRACE))
         await self._open_pages(pages)
+        if not self.directory.people:
+            self.first_link = await self.operating.approver_invite()
         operator = OperatorSocket(self.paths.socket, self.operating, self.reload)
         await operator.start()
         self._undo.append(operator.stop)

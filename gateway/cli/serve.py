@@ -82,9 +82,8 @@ async def _welcome(service: Service) -> None:
         f"Agents:  http://{service.settings.listen.proxy} (put a command behind it: secondsig run -- COMMAND)"
     )
     print(f"People:  {service.settings.origin}")
-    if not service.directory.people:
-        invitation = await service.operating.approver_invite()
-        _show_link(service, invitation["url"], invitation["minutes"])
+    if link := service.first_link:
+        _show_link(service, link["url"], link["minutes"])
     print("Stop it with Ctrl-C.", flush=True)
 
 

@@ -70,10 +70,9 @@ class Engine:
         upstream_roots: Path | None = None,
     ) -> None:
         self._sockets = sockets
-        self._roots, self._own_roots = trusted_roots(upstream_roots), upstream_roots is not None
         self._servers: list[asyncio.Server] = []
         self._connections: dict[ClientConnection, asyncio.Task[Any]] = {}
-        options = make_options(self._roots)
+        options = make_options(trusted_roots(upstream_roots))
         tunnels: Tunnels = {}
         tls = Tls(options, Leaves(ca), tunnels, gate.needs_http1)
         addons = (IdentifyAgent(gate, tunnels), CloseBypasses(tunnels), Enforce(gate, tunnels), tls)
@@ -137,8 +136,6 @@ class Engine:
             await asyncio.wait([task for _, task in left], timeout=max(end - clock(), POLL_SECONDS))
         for task in self._connections.values():
             task.cancel()
-        if self._own_roots:
-            self._roots.unlink(missing_ok=True)
 
 
 def _hooks(name: str, addons: Sequence[object]) -> tuple[Hook, ...]:

@@ -1,7 +1,5 @@
 """TLS on both sides: leaves on their own key for clients, and verification upstream that cannot be off."""
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
 from gateway.errors import ConfigError, Place, Refusal
+from gateway.keys import write_private
 from gateway.proxy.authority import parse_authority
 from gateway.proxy.certificates import Leaves
 from gateway.proxy.exchange import Tunnels
@@ -72,7 +71,7 @@ def _name(sni: str | None) -> str | None:
 
 
 def trusted_roots(extra: Path | None) -> Path:
-    """A file with the public roots and the operator's own; with extra roots it is a new temporary file."""
+    """A file with the public roots and the operator's own; with extra roots it is written beside them."""
     if not extra:
         return Path(certifi.where())
     try:
@@ -83,7 +82,6 @@ def trusted_roots(extra: Path | None) -> Path:
         raise ConfigError(
             "The operator's trusted certificates cannot be read.", Place(str(extra)), hint
         ) from fault
-    descriptor, name = tempfile.mkstemp(prefix="secondsig-roots-", suffix=".pem")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(Path(certifi.where()).read_bytes() + b"\n" + own)
-    return Path(name)
+    both = extra.with_name(f"{extra.stem}-and-public.pem")
+    write_private(both, Path(certifi.where()).read_bytes() + b"\n" + own)
+    return both

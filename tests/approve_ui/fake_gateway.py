@@ -585,6 +585,13 @@ class FakeGateway:
             return self.view()
         return 404, {"error": "unknown_envelope", "detail": "There is no such question."}
 
+    async def sent(self, name: str) -> list[Json]:
+        """What the page sent there, once it sent something: a page shows first, and sends meanwhile."""
+        async with asyncio.timeout(10):
+            while name not in self.posted:
+                await asyncio.sleep(0.01)
+        return self.posted[name]
+
     def post(self, path: str, body: Json) -> Reply:
         name = re.sub(r"^envelopes/env_\w+/", "", path.removeprefix("/api/v1/"))
         self.posted.setdefault(name, []).append(body)

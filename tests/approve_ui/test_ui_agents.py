@@ -19,7 +19,7 @@ async def test_an_agent_is_paused_with_one_tap(page: Page, gateway: FakeGateway)
     row = await opened(page)
     await row.get_by_role("button", name="Pause").click()
     await expect(row).to_contain_text("Paused")
-    assert gateway.posted["agents/ci-bot/pause"] == [{}]
+    assert await gateway.sent("agents/ci-bot/pause") == [{}]
     assert "changes/begin" not in gateway.posted
 
 
@@ -29,8 +29,8 @@ async def test_resuming_takes_a_passkey(page: Page, gateway: FakeGateway) -> Non
     await row.get_by_role("button", name="Resume").click()
     await page.click(SIGN)
     await expect(page.locator("dialog.change")).to_have_count(0)
-    assert gateway.posted["changes/begin"] == [{"kind": "agent/resume", "asked": {"agent": "ci-bot"}}]
-    assert len(gateway.posted["changes/finish"]) == 1
+    assert await gateway.sent("changes/begin") == [{"kind": "agent/resume", "asked": {"agent": "ci-bot"}}]
+    assert len(await gateway.sent("changes/finish")) == 1
 
 
 async def test_only_the_limits_that_were_changed_are_signed(page: Page, gateway: FakeGateway) -> None:
@@ -44,7 +44,7 @@ async def test_only_the_limits_that_were_changed_are_signed(page: Page, gateway:
     await row.get_by_role("button", name="Sign limits").click()
     await expect(page.locator("dialog.change")).to_be_visible()
     limits = {"jpy": 1000, "eur/day": 5000}
-    assert gateway.posted["changes/begin"] == [
+    assert await gateway.sent("changes/begin") == [
         {"kind": "limits/set", "asked": {"kind": "agent", "name": "ci-bot", "limits": limits}}
     ]
 
@@ -56,7 +56,7 @@ async def test_an_emptied_limit_is_inherited_again(page: Page, gateway: FakeGate
     await row.get_by_label("eur").fill("")
     await row.get_by_role("button", name="Sign limits").click()
     await expect(page.locator("dialog.change")).to_be_visible()
-    assert gateway.posted["changes/begin"][0]["asked"]["limits"] == {"eur": None}
+    assert (await gateway.sent("changes/begin"))[0]["asked"]["limits"] == {"eur": None}
 
 
 async def test_a_limit_that_is_no_number_is_refused_by_the_gateway_not_guessed(
@@ -68,7 +68,7 @@ async def test_a_limit_that_is_no_number_is_refused_by_the_gateway_not_guessed(
     await row.get_by_label("eur").fill("1e3")
     await row.get_by_role("button", name="Sign limits").click()
     await expect(page.locator("dialog.change")).to_be_visible()
-    assert gateway.posted["changes/begin"][0]["asked"]["limits"] == {"eur": "1e3"}
+    assert (await gateway.sent("changes/begin"))[0]["asked"]["limits"] == {"eur": "1e3"}
 
 
 async def test_a_new_agents_token_is_told_once(page: Page, gateway: FakeGateway) -> None:
@@ -82,7 +82,7 @@ async def test_a_new_agents_token_is_told_once(page: Page, gateway: FakeGateway)
     )
     await page.get_by_role("button", name="Close").click()
     await expect(page.locator("#token-line")).to_have_text("")
-    assert gateway.posted["changes/begin"] == [{"kind": "agent/add", "asked": {"name": "new-bot"}}]
+    assert await gateway.sent("changes/begin") == [{"kind": "agent/add", "asked": {"name": "new-bot"}}]
 
 
 async def test_whoever_is_no_administrator_may_only_pause(page: Page, gateway: FakeGateway) -> None:

@@ -135,7 +135,7 @@ async def test_signing_out_leads_to_sign_in(page: Page, gateway: FakeGateway) ->
     await page.goto("/app/approvals")
     await page.click("#sign-out")
     await page.wait_for_url("**/login?next=%2Fapp%2Fapprovals")
-    assert gateway.posted["logout"] == [{}]
+    assert await gateway.sent("logout") == [{}]
 
 
 REFUSED = {
@@ -221,7 +221,7 @@ async def test_an_agent_that_asks_more_than_usual_is_named_and_paused_with_one_t
     await page.mouse.move(1, 1)
     gateway.announce(41, "env_1", "cancelled")
     await expect(notice).to_have_count(0)
-    assert gateway.posted["agents/ci-bot/pause"] == [{}]
+    assert await gateway.sent("agents/ci-bot/pause") == [{}]
 
 
 async def test_a_pause_that_failed_says_so_and_can_be_tried_again(page: Page, gateway: FakeGateway) -> None:

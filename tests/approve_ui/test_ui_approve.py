@@ -26,7 +26,7 @@ async def test_approving_signs_the_challenge_of_this_payload(page: Page, gateway
     await open_ready(page)
     await press_approve(page)
     await focused_heading(page, "Approved and sent. api.github.com answered 200")
-    sent = gateway.posted["approve"][0]
+    sent = (await gateway.sent("approve"))[0]
     client = json.loads(unb64u(sent["credential"]["response"]["clientDataJSON"]))
     assert client["type"] == "webauthn.get"
     assert client["challenge"] == gateway.challenge(rfc8785.dumps(gateway.sample))
@@ -186,7 +186,7 @@ async def test_a_refused_signature_leads_to_a_new_challenge(page: Page, gateway:
     await open_ready(page)
     await press_approve(page)
     await expect(page.get_by_text("The sign count went backwards. Nothing was approved.")).to_be_visible()
-    assert len(gateway.posted["sign"]) == 2
+    assert len(await gateway.sent("sign")) == 2
     gateway.approve_reply = None
     await press_approve(page)
     await focused_heading(page, "Approved and sent")
@@ -250,7 +250,7 @@ async def test_denying_sends_the_note(page: Page, gateway: FakeGateway) -> None:
     await page.get_by_label("Wrong target").check()
     await page.locator("#deny-sure").click()
     await focused_heading(page, "Denied by you")
-    assert gateway.posted["deny"] == [{"note": "Wrong target. Check the resource and ask again."}]
+    assert await gateway.sent("deny") == [{"note": "Wrong target. Check the resource and ask again."}]
     assert "approve" not in gateway.posted
 
 
@@ -261,9 +261,9 @@ async def test_an_agent_is_paused_with_the_denial(page: Page, gateway: FakeGatew
     await page.get_by_label("Pause ci-bot as well").check()
     await page.locator("#deny-sure").click()
     await focused_heading(page, "Denied by you")
-    assert gateway.posted["deny"] == [{"note": None}]
+    assert await gateway.sent("deny") == [{"note": None}]
     await expect(page.get_by_text("It is paused as well, until an operator resumes it.")).to_be_visible()
-    assert gateway.posted["agents/ci-bot/pause"] == [{}]
+    assert await gateway.sent("agents/ci-bot/pause") == [{}]
 
 
 async def test_a_pause_that_fails_is_told_and_the_denial_stands(page: Page, gateway: FakeGateway) -> None:
@@ -331,7 +331,7 @@ async def test_signing_in_as_somebody_else_hides_the_question(page: Page, gatewa
     await page.click("#somebody-else")
     await heading(page, "Sign in to go on")
     assert await page.locator("#sheet").text_content() == ""
-    assert gateway.posted["logout"] == [{}]
+    assert await gateway.sent("logout") == [{}]
 
 
 async def test_a_session_that_ends_hides_the_question(page: Page, gateway: FakeGateway) -> None:
@@ -368,7 +368,7 @@ async def test_two_events_at_once_build_one_page(page: Page, gateway: FakeGatewa
     for number in range(41, 46):
         gateway.announce(number, ENVELOPE, "pending")
     await asyncio.sleep(0.5)
-    assert len(gateway.posted["sign"]) == 1
+    assert len(await gateway.sent("sign")) == 1
     await arm(page)
 
 

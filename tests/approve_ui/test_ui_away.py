@@ -48,7 +48,7 @@ async def test_what_was_asked_for_is_shown_whole_and_signed(
     dialog = page.locator("dialog.change")
     await expect(dialog.locator("h2")).to_have_text(SAYS)
     await expect(dialog).to_contain_text("2030-01-02T03:04:00Z")
-    (begun,) = gateway.posted["changes/begin"]
+    (begun,) = await gateway.sent("changes/begin")
     asked = begun["asked"]
     assert (begun["kind"], asked) == (
         "delegation/set",
@@ -59,7 +59,7 @@ async def test_what_was_asked_for_is_shown_whole_and_signed(
     await page.click(SIGN)
     await expect(page.locator("#lent li")).to_have_count(1)
     await expect(dialog).to_have_count(0)
-    (finished,) = gateway.posted["changes/finish"]
+    (finished,) = await gateway.sent("changes/finish")
     assert finished["challenge_id"] == "ch_c"
 
 
@@ -119,7 +119,7 @@ async def test_who_stands_in_is_listed_and_can_be_withdrawn(page: Page, gateway:
     gateway.lent = []
     await page.get_by_role("button", name="Withdraw").click()
     await expect(page.locator("#none")).to_be_visible()
-    assert gateway.posted["delegations/del_1/withdraw"] == [{}]
+    assert await gateway.sent("delegations/del_1/withdraw") == [{}]
 
 
 async def test_where_nobody_else_is_enrolled_there_is_nothing_to_set(

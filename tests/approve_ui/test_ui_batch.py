@@ -104,7 +104,7 @@ async def test_one_signature_signs_the_list_of_what_is_shown(page: Page, gateway
     await expect(page.locator("#says")).to_have_text("One signature, 5 requests, 2,760 JPY")
     await page.click(APPROVE)
     await focused_heading(page, "Signed by you: 5 requests")
-    (sent,) = gateway.posted["batches/approve"]
+    (sent,) = await gateway.sent("batches/approve")
     client = json.loads(unb64u(sent["credential"]["response"]["clientDataJSON"]))
     assert client["challenge"] == gateway.challenge(gateway.batch_of(ids(gateway)))
     assert sent["challenge_id"] == "ch_1"
@@ -156,8 +156,8 @@ async def test_an_unticked_request_is_not_in_what_is_signed(page: Page, gateway:
     await press_approve(page)
     await focused_heading(page, "Signed by you: 4 requests")
     left = [one for one in ids(gateway) if one != gateway.others[0]["envelope"]]
-    assert gateway.posted["batches/begin"][-1] == {"envelopes": left}
-    (sent,) = gateway.posted["batches/approve"]
+    assert (await gateway.sent("batches/begin"))[-1] == {"envelopes": left}
+    (sent,) = await gateway.sent("batches/approve")
     client = json.loads(unb64u(sent["credential"]["response"]["clientDataJSON"]))
     assert client["challenge"] == gateway.challenge(gateway.batch_of(left))
     await expect(page.locator(".became:visible")).to_contain_text("Left out: it waits by itself")
@@ -393,7 +393,7 @@ async def test_a_signature_that_was_refused_can_be_tried_again(page: Page, gatew
     gateway.batch_reply = None
     await press_approve(page)
     await focused_heading(page, "Signed by you: 5 requests")
-    assert [sent["challenge_id"] for sent in gateway.posted["batches/approve"]] == ["ch_1", "ch_2"]
+    assert [sent["challenge_id"] for sent in await gateway.sent("batches/approve")] == ["ch_1", "ch_2"]
 
 
 async def test_denying_all_takes_no_passkey_and_carries_the_note(page: Page, gateway: FakeGateway) -> None:
@@ -408,7 +408,7 @@ async def test_denying_all_takes_no_passkey_and_carries_the_note(page: Page, gat
     await page.fill("#note", "Wrong target.")
     await page.click("#deny-sure")
     await focused_heading(page, "Denied by you: 4 requests")
-    assert gateway.posted["batches/deny"] == [{"envelopes": ids(gateway)[1:], "note": "Wrong target."}]
+    assert await gateway.sent("batches/deny") == [{"envelopes": ids(gateway)[1:], "note": "Wrong target."}]
     assert "batches/approve" not in gateway.posted
 
 

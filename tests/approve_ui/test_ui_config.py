@@ -21,7 +21,7 @@ async def test_a_change_that_waits_is_shown_as_text_and_signed(page: Page, gatew
     gateway.config = config()
     await dialog.locator(".sign").click()
     await expect(page.locator("#waits")).to_be_hidden()
-    assert gateway.posted["changes/begin"] == [{"kind": "config/apply", "asked": {}}]
+    assert await gateway.sent("changes/begin") == [{"kind": "config/apply", "asked": {}}]
 
 
 async def test_where_the_files_decide_nothing_waits(page: Page, gateway: FakeGateway) -> None:

@@ -19,8 +19,8 @@ async def test_the_first_approver_enrols_and_goes_to_the_approvals(page: Page, g
     await page.get_by_label("Your name").fill("  Mika Sato ")
     await page.get_by_role("button", name="Enrol this device").click()
     await page.wait_for_url("**/app/approvals")
-    assert gateway.posted["enrol/begin"] == [{"token": "tok_secret", "name": "Mika Sato"}]
-    finish = gateway.posted["enrol/finish"][0]
+    assert await gateway.sent("enrol/begin") == [{"token": "tok_secret", "name": "Mika Sato"}]
+    finish = (await gateway.sent("enrol/finish"))[0]
     assert finish["token"] == "tok_secret"
     client = json.loads(unb64u(finish["credential"]["response"]["clientDataJSON"]))
     assert client["type"] == "webauthn.create"
@@ -39,7 +39,7 @@ async def test_an_invited_person_is_not_asked_for_a_name(page: Page, gateway: Fa
     await expect(page.get_by_label("Your name")).to_be_hidden()
     await page.get_by_role("button", name="Enrol this device").click()
     await page.wait_for_url("**/app/approvals")
-    assert gateway.posted["enrol/begin"] == [{"token": "tok_secret", "name": ""}]
+    assert await gateway.sent("enrol/begin") == [{"token": "tok_secret", "name": ""}]
 
 
 async def test_a_guests_key_waits_and_its_fingerprint_is_to_be_read_out(

@@ -34,11 +34,11 @@ async def test_glass_is_broken_over_a_payload_that_says_so_and_why(page: Page, g
     await press_approve(page)
     await heading(page, "Approved and sent")
     assert "approve" not in gateway.posted
-    (sent,) = gateway.posted["break-glass/finish"]
+    (sent,) = await gateway.sent("break-glass/finish")
     client = json.loads(unb64u(sent["credential"]["response"]["clientDataJSON"]))
     signed = {**gateway.sample, "decision": "break_glass", "reason": WHY}
     assert client["challenge"] == gateway.challenge(rfc8785.dumps(signed))
-    assert gateway.posted["break-glass/begin"] == [{"reason": WHY}]
+    assert await gateway.sent("break-glass/begin") == [{"reason": WHY}]
 
 
 async def test_it_arms_no_sooner_than_an_approval(page: Page, gateway: FakeGateway) -> None:
@@ -89,7 +89,7 @@ async def test_a_refusal_says_why_and_leaves_the_approval_as_it_was(page: Page, 
     await expect(page.locator("#glass-problem")).to_contain_text("3 times within a day")
     await press_approve(page)
     await heading(page, "Approved and sent")
-    assert len(gateway.posted["approve"]) == 1
+    assert len(await gateway.sent("approve")) == 1
 
 
 async def test_one_may_go_back_to_approving_and_then_signs_an_approval(

@@ -51,12 +51,12 @@ async def test_after_an_approval_the_page_offers_not_to_ask_again(page: Page, ga
     await ask(page)
     await expect(page.locator(SAYS_IT)).to_have_text(SAYS)
     asked = {"envelope": ENVELOPE, "covers": "intent", "seconds": 900}
-    assert gateway.posted["changes/begin"] == [{"kind": "grant/envelope", "asked": asked}]
+    assert await gateway.sent("changes/begin") == [{"kind": "grant/envelope", "asked": asked}]
     assert '"says":"' + SAYS in (await page.locator(BYTES).text_content() or "")
     assert "changes/finish" not in gateway.posted
     await page.click(SIGN)
     await expect(page.locator("#again-done")).to_contain_text("Signed. " + SAYS)
-    (signed,) = gateway.posted["changes/finish"]
+    (signed,) = await gateway.sent("changes/finish")
     assert signed["challenge_id"] == "ch_c"
     assert signed["credential"]["response"]["signature"]
     await expect(page.get_by_role("button", name="For 15 minutes")).to_be_hidden()
@@ -69,7 +69,7 @@ async def test_a_standing_grant_for_an_action_on_a_resource_is_asked_for_as_such
     await page.get_by_label("This action on this resource").check()
     await ask(page, "Until I revoke it")
     await expect(page.locator(SAYS_IT)).to_be_visible()
-    (asked,) = gateway.posted["changes/begin"]
+    (asked,) = await gateway.sent("changes/begin")
     assert asked["asked"] == {"envelope": ENVELOPE, "covers": "resource"}
     await page.locator("dialog.change").get_by_role("button", name="Back").click()
     await expect(page.get_by_role("button", name="Until I revoke it")).to_be_visible()
@@ -157,7 +157,7 @@ async def test_grants_are_listed_with_their_uses_and_revoked_with_one_press(
     await expect(page.locator("#live")).to_be_hidden()
     await expect(page.locator("#ended tbody tr")).to_contain_text("Revoked")
     await expect(page.locator("#none")).to_be_visible()
-    assert gateway.posted[f"grants/{GRANT}/revoke"] == [{}]
+    assert await gateway.sent(f"grants/{GRANT}/revoke") == [{}]
 
 
 async def test_a_grant_that_was_not_revoked_says_so_and_stays(page: Page, gateway: FakeGateway) -> None:
@@ -221,7 +221,7 @@ async def test_a_consent_is_made_as_the_form_says_and_only_by_a_signature(
     await page.click(SIGN)
     await expect(page.locator("#consents tbody tr")).to_have_count(1)
     asked = {"agent": "ci-bot", "form": "project", "resource": 'Shop::Repo::"acme/site"', "seconds": 86400}
-    assert gateway.posted["changes/begin"] == [{"kind": "agent/consent", "asked": asked}]
+    assert await gateway.sent("changes/begin") == [{"kind": "agent/consent", "asked": asked}]
 
 
 async def test_a_grant_in_cedar_is_read_back_and_what_is_wrong_in_it_is_told(
@@ -233,7 +233,7 @@ async def test_a_grant_in_cedar_is_read_back_and_what_is_wrong_in_it_is_told(
     await page.fill("#grant-cedar", cedar)
     await page.locator("#make-grant form").get_by_role("button").click()
     await expect(page.locator(SAYS_IT)).to_have_text(SAYS)
-    assert gateway.posted["changes/begin"] == [
+    assert await gateway.sent("changes/begin") == [
         {"kind": "grant/cedar", "asked": {"cedar": cedar, "seconds": 900}}
     ]
     await page.locator("dialog.change").get_by_role("button", name="Back").click()

@@ -100,8 +100,8 @@ async def test_a_redacted_value_must_be_revealed_before_approving(page: Page, ga
     await expect(page.get_by_text("mika@acme.example")).to_be_visible()
     await press_approve(page)
     await focused_heading(page, "Approved and sent")
-    assert gateway.posted["reveal"] == [{"selector": "json:/email"}]
-    assert len(gateway.posted["approve"]) == 1
+    assert await gateway.sent("reveal") == [{"selector": "json:/email"}]
+    assert len(await gateway.sent("approve")) == 1
 
 
 async def test_a_redacted_header_is_revealed_by_its_lower_case_name(page: Page, gateway: FakeGateway) -> None:

@@ -19,7 +19,7 @@ async def test_signing_in_leads_to_where_the_person_came_from(page: Page, gatewa
     await page.wait_for_url("**/login?next=*")
     await page.click("#sign-in")
     await page.wait_for_url("**/app/audit?filter=decision:step_up")
-    assert gateway.posted["login/finish"][0]["challenge_id"] == "ch_s"
+    assert (await gateway.sent("login/finish"))[0]["challenge_id"] == "ch_s"
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ async def test_an_invitation_is_shown_signed_and_its_link_told_once(page: Page, 
     assert "changes/finish" not in gateway.posted
     await page.click(SIGN)
     await expect(page.locator("#link-url")).to_have_text("http://localhost:8081/enrol#secret")
-    assert gateway.posted["changes/begin"] == [
+    assert await gateway.sent("changes/begin") == [
         {"kind": "person/invite", "asked": {"name": "noor", "groups": ["approvers"]}}
     ]
-    (finish,) = gateway.posted["changes/finish"]
+    (finish,) = await gateway.sent("changes/finish")
     client = json.loads(unb64u(finish["credential"]["response"]["clientDataJSON"]))
     assert (finish["challenge_id"], client["type"]) == ("ch_c", "webauthn.get")
     await page.get_by_role("button", name="Close").click()
@@ -100,7 +100,7 @@ async def test_the_inviter_types_the_fingerprint_and_never_reads_it_here(
     await row.get_by_label("Fingerprint that noor reads out").fill("77d20b1e9c44a71c")
     await row.get_by_role("button", name="Confirm").click()
     await page.click(SIGN)
-    assert gateway.posted["changes/begin"] == [
+    assert await gateway.sent("changes/begin") == [
         {
             "kind": "person/confirm",
             "asked": {"credential": WAITING["id"], "fingerprint": "77d20b1e9c44a71c"},
@@ -115,7 +115,7 @@ async def test_revoking_asks_once_and_needs_no_passkey(page: Page, gateway: Fake
     await row.get_by_role("button", name="Revoke").first.click()
     await page.locator("#sure").get_by_role("button", name="Revoke").click()
     await expect(page.locator("#sure")).to_be_hidden()
-    assert gateway.posted["keys/revoke"] == [{"credential": b64u(b"YubiKey")}]
+    assert await gateway.sent("keys/revoke") == [{"credential": b64u(b"YubiKey")}]
     await row.get_by_role("button", name="Revoke").last.click()
     await page.locator("#sure").get_by_role("button", name="Back").click()
     assert "people/revoke" not in gateway.posted
@@ -131,10 +131,10 @@ async def test_a_recovery_is_signed_by_a_second_or_cancelled(page: Page, gateway
     await expect(notice).to_contain_text("Recovery of jonas, started by priya")
     await notice.get_by_role("button", name="Sign it as well").click()
     await page.locator("dialog.change").get_by_role("button", name="Back").click()
-    assert gateway.posted["changes/begin"] == [{"kind": "person/recover", "asked": {"person": "jonas"}}]
+    assert await gateway.sent("changes/begin") == [{"kind": "person/recover", "asked": {"person": "jonas"}}]
     await notice.get_by_role("button", name="Cancel the recovery").click()
     await expect(notice).to_be_visible()
-    assert gateway.posted["people/cancel-recovery"] == [{"person": "jonas"}]
+    assert await gateway.sent("people/cancel-recovery") == [{"person": "jonas"}]
 
 
 async def test_whoever_is_no_administrator_is_offered_only_their_own(
@@ -147,7 +147,7 @@ async def test_whoever_is_no_administrator_is_offered_only_their_own(
     assert await page.locator("#people > li", has_text="jonas").get_by_role("button").count() == 0
     await page.click("#add-key")
     await expect(page.locator("dialog.change")).to_be_visible()
-    assert gateway.posted["changes/begin"] == [{"kind": "key/add", "asked": {}}]
+    assert await gateway.sent("changes/begin") == [{"kind": "key/add", "asked": {}}]
 
 
 async def test_a_sole_administrator_is_told_what_that_means(page: Page, gateway: FakeGateway) -> None:

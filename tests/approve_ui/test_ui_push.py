@@ -51,7 +51,7 @@ async def test_one_press_turns_notifications_on_and_another_off(page: Page, gate
     assert await page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
     await page.get_by_role("button", name="Turn on").click()
     await expect(page.locator("#push header p")).to_contain_text("On. You are told here")
-    (sent,) = gateway.posted["push/subscriptions/add"]
+    (sent,) = await gateway.sent("push/subscriptions/add")
     assert (sent["endpoint"], sent["p256dh"], sent["auth"]) == (ENDPOINT, "BPoint", "Secret")
     assert sent["device"] == "Chrome on Linux"
     visible, key = await page.evaluate("window.options")
@@ -66,7 +66,7 @@ async def test_one_press_turns_notifications_on_and_another_off(page: Page, gate
     )
     await page.get_by_role("button", name="Turn off").click()
     await expect(page.locator("#push header p")).to_contain_text("Off.")
-    assert gateway.posted["push/subscriptions/psh_1/remove"] == [{}]
+    assert await gateway.sent("push/subscriptions/psh_1/remove") == [{}]
     assert await page.evaluate("window.ended") == 1
 
 
@@ -82,7 +82,7 @@ async def test_a_device_that_is_lost_is_removed_from_another(page: Page, gateway
     await expect(row).to_contain_text("<b>Lost</b>")
     await row.get_by_role("button", name="Remove").click()
     await expect(row).to_have_count(0)
-    assert gateway.posted["push/subscriptions/psh_1/remove"] == [{}]
+    assert await gateway.sent("push/subscriptions/psh_1/remove") == [{}]
 
 
 @pytest.mark.own_page
@@ -93,7 +93,7 @@ async def test_a_browser_of_somebody_else_is_not_taken_over(page: Page, gateway:
     await page.get_by_role("button", name="Turn on").click()
     await expect(page.locator("#push header p")).to_contain_text("On.")
     assert await page.evaluate("window.ended") == 1
-    assert gateway.posted["push/subscriptions/add"][0]["endpoint"] == ENDPOINT
+    assert (await gateway.sent("push/subscriptions/add"))[0]["endpoint"] == ENDPOINT
 
 
 @pytest.mark.own_page

@@ -42,12 +42,12 @@ async def test_a_second_person_reads_signs_and_closes_it(page: Page, gateway: Fa
     await expect(page.locator("dialog.change .facts")).to_contain_text("I was on the call.")
     await page.click("dialog.change .sign")
     await expect(page.locator(".review .tag")).to_contain_text("Was right")
-    (begun,) = gateway.posted["changes/begin"]
+    (begun,) = await gateway.sent("changes/begin")
     assert begun == {
         "kind": "review/close",
         "asked": {"envelope": ENVELOPE, "verdict": "justified", "note": "I was on the call."},
     }
-    assert len(gateway.posted["changes/finish"]) == 1
+    assert len(await gateway.sent("changes/finish")) == 1
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ async def test_everything_is_stopped_only_after_it_was_asked_again(page: Page, g
     await page.click("#stop")
     await page.click("#stop-sure")
     await expect(page.locator("#stop-said")).to_contain_text("requests denied: 1")
-    assert gateway.posted["stop-all"] == [{}]
+    assert await gateway.sent("stop-all") == [{}]

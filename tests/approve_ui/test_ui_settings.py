@@ -23,7 +23,7 @@ async def test_ones_own_passkeys_and_sessions_are_listed_and_the_stolen_one_is_e
     await other.get_by_role("button", name="Sign out").click()
     await expect(page.locator(SESSIONS)).to_have_count(1)
     await expect(page.locator("#end-others")).to_be_hidden()
-    assert gateway.posted[f"sessions/{a_session(2)['id']}/revoke"] == [{}]
+    assert await gateway.sent(f"sessions/{a_session(2)['id']}/revoke") == [{}]
 
 
 async def test_a_passkey_gets_another_name_by_a_signature(page: Page, gateway: FakeGateway) -> None:
@@ -37,7 +37,7 @@ async def test_a_passkey_gets_another_name_by_a_signature(page: Page, gateway: F
     await expect(page.locator("#keys b")).to_have_text("The blue phone")
     key = gateway.people["people"][0]["keys"][0]["id"]
     asked = {"credential": key, "name": "The blue phone"}
-    assert gateway.posted["changes/begin"] == [{"kind": "key/rename", "asked": asked}]
+    assert await gateway.sent("changes/begin") == [{"kind": "key/rename", "asked": asked}]
 
 
 async def test_all_other_sessions_end_with_one_press(page: Page, gateway: FakeGateway) -> None:
@@ -65,7 +65,7 @@ async def test_channels_are_shown_with_how_they_fare_and_tested_with_one_press(
     await expect(lines.nth(2)).to_contain_text("constructor")
     await hook.get_by_role("button", name="Send a test").click()
     await expect(page.locator("#aloud")).to_have_text("The test is on its way.")
-    assert gateway.posted["notifications/test"] == [{"channel": "team <b>\u202ehook"}]
+    assert await gateway.sent("notifications/test") == [{"channel": "team <b>\u202ehook"}]
     gateway.test_reply = (422, {"error": "failed", "detail": "The hook answered 500."})
     await page.locator("#channels li").nth(0).get_by_role("button").click()
     await expect(page.locator("#problem")).to_contain_text("The hook answered 500.")

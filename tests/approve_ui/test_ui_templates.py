@@ -81,7 +81,7 @@ async def test_a_request_that_goes_nowhere_and_one_that_is_none_say_why(
     await page.click("#explain")
     await expect(page.locator("#no-request")).to_contain_text("one Host header")
     await expect(page.locator("#told")).to_be_hidden()
-    assert gateway.posted["templates/explain"][0] == {"request": "GET / HTTP/1.1"}
+    assert (await gateway.sent("templates/explain"))[0] == {"request": "GET / HTTP/1.1"}
 
 
 async def test_whoever_is_no_administrator_reads_and_tries_nothing(page: Page, gateway: FakeGateway) -> None:

@@ -236,7 +236,7 @@ async def test_a_display_changed_after_the_check_blocks_signing(
         await page.click(APPROVE)
     await expect_alarm(page)
     assert "approve" not in gateway.posted
-    report = gateway.posted["mismatch"][0]
+    report = (await gateway.sent("mismatch"))[0]
     assert report["expected"] == hashlib.sha256(rfc8785.dumps(gateway.sample)).hexdigest()
     assert report["shown"] != report["expected"]
 
@@ -252,7 +252,7 @@ async def test_the_alarm_stays_whatever_the_gateway_says_next(page: Page, gatewa
     await expect_alarm(page)
     await page.click("#deny-alarm")
     await expect(page.locator(".outcome h1:visible")).to_contain_text("Denied by you")
-    assert gateway.posted["deny"] == [{"note": None}]
+    assert await gateway.sent("deny") == [{"note": None}]
 
 
 async def test_base64_is_shown_decoded_and_still_bound_to_its_letters(

@@ -9,13 +9,14 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.cli import serve
 from gateway.config import load_settings
 from gateway.demo.client import Agent
 from gateway.demo.person import SoftPerson
 from gateway.envelopes import State
 from gateway.errors import ConfigError, ConfigErrors, StoreError, UsageError
 from gateway.installation import install
-from gateway.operator_socket import ask
+from gateway.operator_socket import OperatorSocket, ask
 from gateway.playground_tls import HOST
 from gateway.service import Paths, Service, _host_port
 from gateway.settings import Settings
@@ -63,6 +64,27 @@ async def test_the_configuration_in_force_is_a_row(service: Service) -> None:
         "files",
         service.rules.digest,
     )
+
+
+async def test_a_link_that_an_operator_asks_for_at_the_first_moment_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Service(configured(tmp_path))
+    started, asked = OperatorSocket.start, []
+
+    async def start_and_ask(operators: OperatorSocket) -> None:
+        await started(operators)
+        asked.append(await asyncio.to_thread(ask, made.paths.socket, "approver_invite", {}))
+
+    monkeypatch.setattr(OperatorSocket, "start", start_and_ask)
+    await made.start()
+    try:
+        await serve._welcome(made)
+        person = SoftPerson(made.settings.origin, "Mika")
+        await person.enrol(asked[0]["url"])
+        await person.close()
+    finally:
+        await made.stop()
 
 
 async def test_free_ports_are_named_once_they_are_taken(service: Service) -> None:

@@ -6,7 +6,6 @@ import stat
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
@@ -140,10 +139,6 @@ class Operating:
     async def agent_add(self, name: str) -> None:
         self.done.append(f"add {name}")
 
-    async def approver_invite(self) -> dict[str, Any]:
-        self.done.append("invite")
-        return {"url": "http://localhost/enrol#secret", "minutes": 10}
-
 
 class Service:
     """As much of one as the welcome needs."""
@@ -154,9 +149,8 @@ class Service:
 
         self.settings = Settings(file=folder, state=folder, policy=folder, entities=folder)
         self.paths, self.operating = Paths(folder), Operating()
-        self.directory = type(
-            "D", (), {"agents": {"x": 1} if agents else {}, "people": {"y": 1} if people else {}}
-        )
+        self.directory = type("D", (), {"agents": {"x": 1} if agents else {}})
+        self.first_link = None if people else {"url": "http://localhost/enrol#secret", "minutes": 10}
 
 
 async def welcomed(service: Service) -> None:
@@ -169,7 +163,7 @@ async def test_at_a_terminal_the_link_is_shown_there_and_written_nowhere(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     service = Service(tmp_path, agents=False, people=False)
     await welcomed(service)
-    assert service.operating.done == ["add default", "invite"]
+    assert service.operating.done == ["add default"]
     assert "http://localhost/enrol#secret" in capsys.readouterr().out
     assert os.listdir(tmp_path) == []  # noqa: PTH208  # an empty folder blocks nobody
 

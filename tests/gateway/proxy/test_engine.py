@@ -281,16 +281,6 @@ async def test_two_engines_in_one_process_keep_their_own_roots(
             assert (await (await w.tunnel()).ask(get())).body == b"hello"
 
 
-async def test_temporary_roots_are_removed_and_public_ones_are_not(w: World):
-    await w.start()
-    assert w.engine
-    roots = w.engine._roots
-    assert roots.exists()
-    await w.engine.stop(0)
-    assert not roots.exists()
-    assert trusted_roots(None).exists()
-
-
 def test_the_options_close_what_mitmproxy_leaves_open():
     options = make_options(trusted_roots(None))
     assert options.connection_strategy == "lazy"
