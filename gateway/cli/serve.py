@@ -11,12 +11,14 @@ from pathlib import Path
 
 import structlog
 
-from gateway.cli.main import collecting_later
+from gateway.cli.main import collecting_later, roots_unread
 from gateway.config import config_path, load_settings
 from gateway.errors import SecondsigError
 from gateway.installation import install
 from gateway.keys import write_private
-from gateway.service import Service
+
+with roots_unread():
+    from gateway.service import Service
 
 DEFAULT_AGENT = "default"
 

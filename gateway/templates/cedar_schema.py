@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from gateway.templates.action import Action
 from gateway.templates.resources import HOST, ResourceType
@@ -115,7 +116,9 @@ def _context(fields: tuple[ContextField, ...]) -> str:
     return ", ".join(text for _, text in sorted((*_BASE, *map(_declared, own))))
 
 
+@lru_cache(4096)
 def _declared(field: tuple[str, str]) -> tuple[tuple[str, str], str]:
+    """The same few stand in thousands of actions."""
     return field, f"{_name(field[0])}: {field[1]}"
 
 
@@ -132,6 +135,7 @@ def resource_types(service: Service, action: Action) -> tuple[str, ...]:
     return (*(full[kind.name] for kind in service.resources.types.values() if kind.at), full[HOST])
 
 
+@lru_cache(16_384)
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 

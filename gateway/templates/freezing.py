@@ -57,10 +57,12 @@ class _Kind:
     type: type
     parts: Callable[[Any], tuple[object, ...]]
     make: Callable[..., object]
+    shared: bool = False
+    """Nothing in it changes, so that equal ones may be one."""
 
 
-def _from_fields(kind: type, *names: str) -> _Kind:
-    return _Kind(kind, _taking(names), kind)
+def _from_fields(kind: type, *names: str, shared: bool = False) -> _Kind:
+    return _Kind(kind, _taking(names), kind, shared)
 
 
 def _from_state(kind: type, *names: str) -> _Kind:
@@ -86,7 +88,8 @@ def _dataclasses(module: ModuleType) -> Iterator[_Kind]:
         if not isinstance(kind, type) or kind.__module__ != module.__name__ or issubclass(kind, Exception):
             continue
         if is_dataclass(kind):
-            yield _from_fields(kind, *(each.name for each in fields(kind)))
+            frozen: bool = kind.__dict__["__dataclass_params__"].frozen
+            yield _from_fields(kind, *(each.name for each in fields(kind)), shared=frozen)
 
 
 _KINDS = (
@@ -126,10 +129,45 @@ class _Reader(pickle.Unpickler):
         return made
 
 
+class _Sharing:
+    """Makes equal values one value: most of a template's are, and each of them costs every later start."""
+
+    def __init__(self) -> None:
+        self._one: dict[object, object] = {}
+        self._of: dict[int, tuple[object, object]] = {}
+
+    def one(self, found: object) -> object:
+        if id(found) not in self._of:
+            self._of[id(found)] = found, self._made(found)
+        return self._of[id(found)][1]
+
+    def _made(self, found: object) -> object:
+        if isinstance(found, dict):
+            return {key: self.one(value) for key, value in found.items()}
+        if type(found) is tuple:
+            return self._known(tuple, found, lambda *parts: parts)
+        number = _NUMBERS.get(type(found))
+        if number is None or not _KINDS[number].shared:
+            return found
+        return self._known(number, _KINDS[number].parts(found), _KINDS[number].make)
+
+    def _known(self, kind: object, parts: tuple[object, ...], make: Callable[..., object]) -> object:
+        shared = tuple(map(self.one, parts))
+        key = kind, *map(_identity, shared)
+        if key not in self._one:
+            self._one[key] = make(*shared)
+        return self._one[key]
+
+
+def _identity(part: object) -> object:
+    """1 and True are equal, and are not one value."""
+    return (type(part), part) if isinstance(part, str | int | float | None) else id(part)
+
+
 def freeze(found: object) -> bytes:
     """Raises PicklingError for what is not made of this package's values; an index is frozen empty."""
     into = io.BytesIO()
-    _Writer(into, protocol=5).dump(found)
+    _Writer(into, protocol=5).dump(_Sharing().one(found))
     content = into.getvalue()
     return hashlib.sha256(content).digest() + content
 

@@ -117,7 +117,18 @@ def _hosts_within(inner: tuple[HostPattern, ...], outer: tuple[HostPattern, ...]
 def host_within(inner: HostPattern, outer: HostPattern) -> bool:
     if (inner.scheme, inner.port) != (outer.scheme, outer.port):
         return False
-    return inner.text == outer.text or _labels_within(inner.pattern.segments, outer.pattern.segments)
+    if inner.text == outer.text:
+        return True
+    first, second = inner.pattern.segments, outer.pattern.segments
+    return not _plainly_apart(first, second) and _labels_within(first, second)
+
+
+def _plainly_apart(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> bool:
+    """Some label is one word here and another word there: seen at a glance, and so for most hosts."""
+    return any(
+        a.literal is not None and b.literal is not None and a.literal != b.literal
+        for a, b in zip(reversed(first), reversed(second), strict=False)
+    )
 
 
 @lru_cache(maxsize=65_536)
