@@ -1,8 +1,10 @@
 """The rows of the log: everything that was decided, by whom and how; never a value that is to stay hidden."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from enum import StrEnum
 from typing import Any
+
+from gateway.values import dataclass
 
 
 class Kind(StrEnum):

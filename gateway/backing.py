@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from gateway import passkeys
@@ -15,6 +15,7 @@ from gateway.model import Mapped
 from gateway.program_keys import ProgramKeyError, verify
 from gateway.rules import Rules, Stake, may_delegate, standing_to_break_glass, still_counts
 from gateway.store.contract import ProgramSignature, Store
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ payload that this approver would sign for it alone, so one signature means the s
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.canonical import jcs, sha256
 from gateway.model import Decision, Mapped
 from gateway.payload import utc
+from gateway.values import dataclass
 
 TYPE = "secondsig/batch"
 VERSION = 1

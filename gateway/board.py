@@ -3,9 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gateway.envelopes import Envelope
+from gateway.values import dataclass
 
 REMEMBERED = 1000
 """Events that a page which lost its connection can still catch up on."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from gateway.bodies import Json, Pairs, parse_form, parse_json
@@ -13,6 +12,7 @@ from gateway.formats.refusals import read_utf8, shown
 from gateway.formats.xml import XmlNode, parse_xml
 from gateway.formats.yaml_body import parse_yaml_body
 from gateway.model import Request
+from gateway.values import dataclass
 
 type Kind = Literal["none", "json", "form", "text", "opaque", "xml", "multipart", "yaml", "git", "stream"]
 

@@ -1,9 +1,9 @@
 """While somebody is away: who signs for them, from when to when, and what. A right is lent, not passed on."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.model import Mapped
+from gateway.values import dataclass
 
 LONGEST = 30 * 86_400
 """Seconds that one delegation may last."""

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
 
 from gateway.delegations import Delegation
 from gateway.errors import Reason, Refusal
@@ -14,6 +13,7 @@ from gateway.passkeys import Credential
 from gateway.settings import Settings
 from gateway.store.contract import Agent, Holder, Person, Program, Store, Token
 from gateway.subscriptions import Subscription
+from gateway.values import dataclass
 
 TOKEN_PREFIX = "ssig_"  # noqa: S105  # what secret scanners look for, not a secret
 TOKEN_BYTES = 32

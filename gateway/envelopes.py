@@ -9,9 +9,10 @@ A signer may withdraw until the spend: before the quorum the envelope stays pend
 less, after it the envelope is revoked.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
+
+from gateway.values import dataclass
 
 COSIGNER_LIFE = 300
 """Seconds that a cosigner may be spent in, from its mint."""

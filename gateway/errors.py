@@ -1,7 +1,9 @@
 """Every error has its place in one tree, and says in one sentence what happened and what to do."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from gateway.values import dataclass
 
 
 class SecondsigError(Exception):

@@ -1,12 +1,12 @@
 """The seam between the engine, which moves bytes, and the rules, which decide about them."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gateway.errors import Refusal
 from gateway.model import Caller, Request
 from gateway.outcomes import AnswerReader, Said
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ with the same past at the same time has the same level: nothing here is learned 
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from gateway.model import Mapped, Unit
+from gateway.values import dataclass
 
 LOW, MEDIUM, HIGH = LEVELS = ("low", "medium", "high")
 

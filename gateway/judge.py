@@ -6,7 +6,6 @@ in time is a no.
 
 import json
 import ssl
-from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +16,7 @@ import structlog
 from gateway.model import Mapped, Request, Unit, summary_text
 from gateway.questions import purpose
 from gateway.settings import Judge as Setting
+from gateway.values import dataclass
 
 MAX_ANSWER = 65_536
 

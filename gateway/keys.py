@@ -2,7 +2,6 @@
 
 import os
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.errors import ConfigError, Place, StoreError
+from gateway.values import dataclass
 
 NONCE_BYTES = 12
 KEY_BYTES = 32

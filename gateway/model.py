@@ -1,9 +1,11 @@
 """The nouns of the gateway: values only, no behaviour that needs a clock, a socket or a file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Literal
+
+from gateway.values import dataclass
 
 
 class Risk(StrEnum):

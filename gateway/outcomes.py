@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from gateway.bodies import Json, leaf_text, parse_json
@@ -10,6 +9,7 @@ from gateway.errors import Refusal
 from gateway.model import ContextValue, Unit
 from gateway.templates.reading import Compound, Found, read_json
 from gateway.templates.selectors import pointer_tokens
+from gateway.values import dataclass
 
 MAX_ANSWER = 64 * 1024
 SUCCESS = range(200, 300)

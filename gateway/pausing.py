@@ -1,7 +1,6 @@
 """An agent is stopped, by a person or by its own denials: nothing of it goes on or waits."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from gateway.audit import Kind, Row
 from gateway.board import Board
@@ -10,6 +9,7 @@ from gateway.envelopes import DecisionMethod, Envelope, State, Step
 from gateway.releasing import row_of
 from gateway.rules import Rules
 from gateway.store.contract import Done, Move, PauseAgent, Store
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
@@ -44,6 +43,7 @@ from gateway.model import (
     Risk,
     Unit,
 )
+from gateway.values import dataclass
 
 VERSION = 2
 """2: each unit tells its money as numbers, beside the text that people read."""

@@ -4,7 +4,7 @@ import hashlib
 import re
 import ssl
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.bodies import Json, JsonNumber, parse_json
 from gateway.errors import Refusal, SecondsigError
+from gateway.values import dataclass
 
 BODY_BYTES = 64 * 1024
 MOST_PAYMENTS, MOST_FILES, MOST_CALLS = 1000, 100, 1000

@@ -1,9 +1,9 @@
 """How a refusal reaches the agent: problem+json that says what happened and what to do next."""
 
 import json
-from dataclasses import dataclass
 
 from gateway.errors import Reason, Refusal
+from gateway.values import dataclass
 
 TYPE_PREFIX = "http://secondsig.internal/problems/"
 

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.batches import alike
@@ -24,6 +24,7 @@ from gateway.payload import (
 from gateway.preferences import wanted_wait
 from gateway.settings import Settings
 from gateway.units import read_unit, write_unit
+from gateway.values import dataclass
 
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
     from gateway.keys import Keys

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway.intent_risk import LEVELS
 from gateway.settings import NotificationRule, Notifications, Quiet
+from gateway.values import dataclass
 
 type Belongs = Callable[[str, str], bool]
 """Whether a person is in a group."""

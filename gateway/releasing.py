@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -28,6 +28,7 @@ from gateway.outcomes import answer_reader
 from gateway.questions import fingerprint, unpack
 from gateway.rules import Rules
 from gateway.store.contract import Answered, Done, Lost, Move, Spend, Store
+from gateway.values import dataclass
 
 log = structlog.get_logger()
 

@@ -1,7 +1,7 @@
 """What decides at one moment, as one value: templates, policy and settings, and the digest of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from gateway.canonical import jcs, sha256
@@ -10,6 +10,7 @@ from gateway.model import Mapped
 from gateway.policy import AgentFacts, PersonFacts, Policy, Signing
 from gateway.settings import Escalation, Settings
 from gateway.templates import Library
+from gateway.values import dataclass
 
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
     from gateway.directory import Directory

@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -85,6 +85,7 @@ from gateway.telling import Telling
 from gateway.templates import Loosened
 from gateway.timekeeper import Timekeeper, recover
 from gateway.trust import Candidate, Trust
+from gateway.values import dataclass
 from gateway.waiting import Waiting
 from gateway.web.app import Pages, build_app
 from gateway.web.sockets import bind, loopback_sockets

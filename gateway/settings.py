@@ -1,7 +1,7 @@
 """Every setting of secondsig.yaml as a value with its type and its default."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from gateway.envelopes import MAX_HELD_TTL, Cap, Caps
 from gateway.model import Mode, ServiceMode
+from gateway.values import dataclass
 
 MIB = 1024 * 1024
 

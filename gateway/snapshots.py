@@ -5,7 +5,7 @@ import difflib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.canonical import jcs, sha256
@@ -13,6 +13,7 @@ from gateway.config import overriding, parse_settings
 from gateway.errors import ConfigError, Place
 from gateway.loading import template_paths
 from gateway.settings import Settings
+from gateway.values import dataclass
 
 SETTINGS, POLICY, ENTITIES = "secondsig.yaml", "policy.cedar", "entities.json"
 MAX_DIFF = 64 * 1024

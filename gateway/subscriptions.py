@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from gateway.values import dataclass
 
 SERVICES = (
     "fcm.googleapis.com",

@@ -6,7 +6,7 @@ disk, until a passkey signs others. A file that says `config_trust: files` is su
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.config import load_settings
@@ -15,6 +15,7 @@ from gateway.loading import read_rules
 from gateway.rules import Rules
 from gateway.settings import Settings
 from gateway.snapshots import Snapshot, differences, snapshot_of
+from gateway.values import dataclass
 
 WAITS = (
     "the files changed; under config_trust: signed that takes effect once an administrator has signed it, "

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LEVELS = (
-    ("nouns", ("model", "errors", "ids", "encoding")),
+    ("nouns", ("values", "model", "errors", "ids", "encoding")),
     ("bytes in, values out", ("bodies", "formats", "decoded", "ucan", "program_keys")),
     (
         "rules",

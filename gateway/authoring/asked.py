@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from gateway.errors import UsageError
 from gateway.model import Caller, Request
+from gateway.values import dataclass
 
 MAX_BYTES = 64 * 1024 * 1024
 """What a file to be explained may hold."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from gateway.authoring.building import Parts, Unbuildable, build
@@ -19,6 +19,7 @@ from gateway.templates.params import Param
 from gateway.templates.paths import parse_path as parse_request_path
 from gateway.templates.patterns import Pattern, parse_path
 from gateway.templates.service import Service
+from gateway.values import dataclass
 
 type State = Literal["named", "shadowed", "fallback", "refused", "no_host"]
 STATES: tuple[State, ...] = ("named", "shadowed", "fallback", "refused", "no_host")

@@ -3,7 +3,7 @@
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.authoring.fields import hidden, telling
@@ -16,6 +16,7 @@ from gateway.authoring.words import propose
 from gateway.authoring.writing import Entry, Plan, quoted, written
 from gateway.errors import ConfigError, ConfigErrors
 from gateway.templates import Library
+from gateway.values import dataclass
 
 type Tick = Callable[[str, int, int], None]
 

@@ -1,7 +1,7 @@
 """What the gateway would make of a request, step by step, in plain words and as data. Nothing is sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from gateway.authoring.asked import Asked
@@ -18,6 +18,7 @@ from gateway.templates.action import Action
 from gateway.templates.mapping import read_body
 from gateway.templates.service import Service
 from gateway.templates.tracing import Candidate, Trace, trace, why_over
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

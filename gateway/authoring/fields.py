@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from gateway.authoring.naming import snake
 from gateway.authoring.operations import Operation, Schema
 from gateway.authoring.samples import value_for
 from gateway.authoring.words import hides
 from gateway.templates.values import CEDAR_WORDS, RESERVED
+from gateway.values import dataclass
 
 _TELLING = (
     "name title subject full_name display_name slug key ref branch path to channel target recipient "

@@ -1,11 +1,11 @@
 """What lint says of a template: where, what, how to mend it, and a short name that stays the same."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from gateway.errors import ConfigError, Place
+from gateway.values import dataclass
 
 
 class Severity(StrEnum):

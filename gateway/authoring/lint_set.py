@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.authoring.findings import Finding, Severity
 from gateway.errors import ConfigErrors, Place
 from gateway.settings import Settings
+from gateway.values import dataclass
 
 if TYPE_CHECKING:
     from gateway.authoring.linting import Linted

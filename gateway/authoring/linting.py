@@ -1,7 +1,7 @@
 """Everything that is wrong or doubtful in a set of templates, found in one go."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.authoring.checks import check
@@ -14,6 +14,7 @@ from gateway.templates.overlaying import lay_over
 from gateway.templates.routes import build_routes, taken_names
 from gateway.templates.service import Service, Variables, read_service
 from gateway.templates.yaml12 import Key, Yaml, parse_yaml
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

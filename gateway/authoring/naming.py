@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.authoring.operations import Operation
 from gateway.authoring.samples import captures
 from gateway.authoring.words import singular, tokens
+from gateway.values import dataclass
 
 MANY = re.compile(r"^(path|file_?path|filepath|proxy|rest|splat)$", re.IGNORECASE)
 _SEGMENT = re.compile(r"\{([^{}/]*)\}")

@@ -1,12 +1,13 @@
 """What a description of an API says it can do: operations, whatever they were read from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
 from gateway.errors import ConfigError, Place
 from gateway.templates.action import READS
+from gateway.values import dataclass
 
 type ParameterPlace = Literal["path", "query", "header"]
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -18,6 +18,7 @@ from gateway.authoring.naming import snake
 from gateway.authoring.operations import Body, Description, Operation, Parameter, Schema
 from gateway.authoring.words import singular
 from gateway.errors import ConfigError, Place
+from gateway.values import dataclass
 
 type Tick = Callable[[str, int, int], None]
 

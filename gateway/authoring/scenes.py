@@ -3,7 +3,6 @@
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from gateway.settings import Settings
 from gateway.templates import Library
 from gateway.templates.cedar_schema import cedar_schema
 from gateway.templates.compiled import Compiled
+from gateway.values import dataclass
 
 if TYPE_CHECKING:  # it costs every command that only names the type a start that is slower
     from gateway.directory import Directory

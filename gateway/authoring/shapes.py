@@ -1,6 +1,6 @@
 """The words in which the template format is described: what a key may hold."""
 
-from dataclasses import dataclass
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

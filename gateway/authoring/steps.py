@@ -1,8 +1,9 @@
 """One step of an explanation: its lines for people, and the same as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

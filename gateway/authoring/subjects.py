@@ -1,7 +1,6 @@
 """A template as lint looks at it: the service that was read, and where each key of it stands."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from gateway.errors import Place
@@ -9,6 +8,7 @@ from gateway.templates.action import Action
 from gateway.templates.fields import items
 from gateway.templates.service import Service
 from gateway.templates.yaml12 import Yaml
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ agents from secrets would then stop every archive, and be loosened for it. Its r
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from gateway.values import dataclass
 
 WORDS: dict[str, str] = {
     "destructive": "delete remove purge destroy erase drop wipe truncate clear empty flush prune discard "

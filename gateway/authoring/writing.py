@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from gateway.authoring.operations import ANYTHING, Operation
 from gateway.authoring.samples import body_for, text_for
 from gateway.authoring.sentences import plain, sentence
 from gateway.authoring.words import Proposal
+from gateway.values import dataclass
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -5,8 +5,9 @@ import ssl
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+
+from gateway.values import dataclass
 
 MOST_AT_ONCE = 32
 

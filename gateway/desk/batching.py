@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gateway import passkeys
@@ -15,6 +14,7 @@ from gateway.envelopes import Envelope, Signature, State, signed_by
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.payload import challenge, for_signer
 from gateway.store.contract import AddChallenge, Challenge, Done, Lost, Sign, SignBatch, UseChallenge
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

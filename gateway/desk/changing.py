@@ -6,7 +6,6 @@ A session alone reads, denies and stops; whatever could make things looser comes
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway import passkeys
@@ -32,6 +31,7 @@ from gateway.store.contract import (
     UseChallenge,
     WithSignature,
 )
+from gateway.values import dataclass
 
 TYPE = "secondsig/administration"
 VERSION = 1

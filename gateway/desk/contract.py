@@ -5,10 +5,11 @@ late for, is a DeskError; anything else that is raised is a fault, and people se
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol
 
 from gateway.errors import SecondsigError
+from gateway.values import dataclass
 
 type JsonObject = dict[str, Any]
 

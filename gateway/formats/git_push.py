@@ -1,12 +1,12 @@
 """What a `git push` asks for: the ref updates before the pack, and the push options."""
 
 import re
-from dataclasses import dataclass
 from itertools import dropwhile
 from typing import Literal
 
 from gateway.errors import ambiguous
 from gateway.formats.refusals import read_utf8, shown, too_many
+from gateway.values import dataclass
 
 MAX_COMMANDS = 1_000
 MAX_LINES = 5_000

@@ -1,7 +1,6 @@
 """What a GraphQL request would run: each field at the root of its one operation, with its real arguments."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal, NamedTuple
 
@@ -20,6 +19,7 @@ from gateway.formats.graphql_syntax import (
     parse_document,
 )
 from gateway.formats.refusals import shown, too_many
+from gateway.values import dataclass
 
 MAX_FIELDS = 200
 MAX_BATCH = 50

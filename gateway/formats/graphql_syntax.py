@@ -1,13 +1,13 @@
 """GraphQL's grammar for executable documents: operations and fragments, as far as a gateway needs them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, cast
 
 from gateway.bodies import MAX_DEPTH, Json, JsonLeaf, JsonNumber
 from gateway.errors import Refusal, ambiguous
 from gateway.formats.graphql_tokens import Token, tokens
 from gateway.formats.refusals import shown
+from gateway.values import dataclass
 
 type Kind = Literal["query", "mutation", "subscription"]
 _KINDS: dict[str, Kind] = {"query": "query", "mutation": "mutation", "subscription": "subscription"}

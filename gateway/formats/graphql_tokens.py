@@ -1,11 +1,11 @@
 """GraphQL's lexical grammar: source text in, tokens out."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from gateway.errors import ambiguous
 from gateway.formats.refusals import too_many
+from gateway.values import dataclass
 
 MAX_TOKENS = 20_000
 MAX_TEXT = 1_000_000

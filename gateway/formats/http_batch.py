@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.errors import ambiguous
 from gateway.formats.heads import Headers, header, read_headers, split_head
 from gateway.formats.multipart import Part
 from gateway.formats.refusals import shown
+from gateway.values import dataclass
 
 _LINE = re.compile(r"([A-Z]{1,20}) ([\x21-\x7e]+)(?: HTTP/1\.[01])?")
 _TARGET = re.compile(r"/(?!/)[^#\\]*")

@@ -1,11 +1,11 @@
 """JSON-RPC 2.0 messages, one by one or in a batch, as MCP sends them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.bodies import Json, JsonLeaf, JsonNumber
 from gateway.errors import ambiguous
 from gateway.formats.refusals import is_bare, shown, too_many
+from gateway.values import dataclass
 
 MAX_MESSAGES = 200
 _CALL = {"jsonrpc", "method", "params", "id"}

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gateway.errors import ambiguous
 from gateway.formats.heads import Headers, header, read_headers, split_head
 from gateway.formats.refusals import is_bare, shown, too_many
+from gateway.values import dataclass
 
 MAX_PARTS = 1_000
 _WORD = r"[A-Za-z0-9!#$&'*+.^_`|~-]+"

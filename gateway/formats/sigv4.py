@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from gateway.errors import ambiguous
+from gateway.values import dataclass
 
 _ALGORITHMS = {"AWS4-HMAC-SHA256": 5, "AWS4-ECDSA-P256-SHA256": 4}
 """By algorithm, of how many parts the credential is made: the second signs for a set of regions."""

@@ -1,13 +1,14 @@
 """XML as data: elements, attributes and text, and nothing that two readers could see differently."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Never
 from xml.parsers import expat
 
 from gateway.bodies import MAX_DEPTH
 from gateway.errors import ambiguous
 from gateway.formats.refusals import read_utf8, shown, too_many
+from gateway.values import dataclass
 
 MAX_NODES = 20_000
 MAX_NAMESPACE = 256

@@ -10,7 +10,6 @@ question reserves is written in the transaction that opens it, and is read back 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from gateway.board import Board
 from gateway.canonical import credential_name, merge_binds, short_name
@@ -26,6 +25,7 @@ from gateway.payload import Observed
 from gateway.questions import join_key, join_scope
 from gateway.rules import Rules
 from gateway.store.contract import Reserved, Store
+from gateway.values import dataclass
 
 GIVES_BACK = frozenset({State.DENIED, State.EXPIRED, State.CANCELLED, State.LAPSED, State.REVOKED})
 """States in which nothing was sent. What is unknown may have been: it keeps its share."""

@@ -1,7 +1,6 @@
 """What is known of an agent at the moment of one of its requests: read when it is asked for, never before."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from gateway.envelopes import Envelope
@@ -13,6 +12,7 @@ from gateway.model import Mapped, Money, Request, Unit
 from gateway.payload import Observed
 from gateway.questions import purpose
 from gateway.store.contract import Reserved
+from gateway.values import dataclass
 
 KNOWN_DAYS = 5
 """Days of work before any hour is unusual; an hour is usual once the agent has worked in it on USUAL_DAYS."""

@@ -3,7 +3,6 @@
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
@@ -15,6 +14,7 @@ from gateway.errors import Refusal
 from gateway.proxy.authority import is_address
 from gateway.proxy.dialer import Dialer
 from gateway.settings import LOOPBACK
+from gateway.values import dataclass
 
 
 class Forbidden(Exception):

@@ -5,11 +5,12 @@ import html
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from gateway.notify.channel import Failed, Outcome, Sent
 from gateway.notify.message import Limit, Message, fitted
+from gateway.values import dataclass
 
 SECONDS = 20.0
 THREADS = 32

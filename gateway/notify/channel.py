@@ -1,9 +1,9 @@
 """What every channel is: it takes one message for one person, and says what came of it."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.notify.message import Message
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """From the operator's settings to channels that can be used."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import structlog
 
@@ -12,6 +11,7 @@ from gateway.notify.message import Message
 from gateway.notify.posting import Poster
 from gateway.notify.webhook import Webhook
 from gateway.settings import AppriseChannel, ChannelSetting, WebhookChannel
+from gateway.values import dataclass
 
 log = structlog.get_logger()
 

@@ -7,12 +7,12 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.envelopes import Envelope
 from gateway.payload import utc
 from gateway.store.contract import DeliveryKind
+from gateway.values import dataclass
 
 MAX_TITLE, MAX_TEXT = 120, 600
 MORE = "…"

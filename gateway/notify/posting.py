@@ -2,13 +2,14 @@
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import aiohttp
 
 from gateway.notify.addresses import find
 from gateway.proxy.dialer import Dialer
+from gateway.values import dataclass
 
 SECONDS = 10.0
 SECONDS_TO_CONNECT = 5.0

@@ -8,7 +8,6 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ from gateway.notify.message import Message
 from gateway.notify.vapid import authorization
 from gateway.store.contract import Done, RemoveSubscription, Store
 from gateway.subscriptions import Subscription, service_of
+from gateway.values import dataclass
 
 PUSH = "push"
 """What the channel is called where deliveries are listed."""

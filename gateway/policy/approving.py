@@ -1,10 +1,10 @@
 """What Cedar is told when it is asked who may approve: the envelope's attributes, and the signature's."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.model import EntityRef, Mapped, Money, Unit
 from gateway.policy.world import Entity, uid
+from gateway.values import dataclass
 
 _UNKNOWN_CURRENCY = "xxx"
 _BIGGEST = 2**63 - 1

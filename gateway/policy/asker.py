@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from cedarpy import Entities
@@ -24,6 +23,7 @@ from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slice, Slices
 from gateway.policy.vocabulary import Vocabulary
 from gateway.policy.world import Entity, World
+from gateway.values import dataclass
 
 _REMEMBERED = 4096
 """Agents, resources and shapes of requests are few; the cap is for those who make up new ones."""

@@ -5,7 +5,6 @@ One thing is added to the format: a Team may have `limits` too, which its agents
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cedarpy import Entities, Schema
@@ -17,6 +16,7 @@ from gateway.policy.schemas import Schemas
 from gateway.policy.source import Source, did_you_mean
 from gateway.policy.vocabulary import Vocabulary
 from gateway.policy.world import Entity
+from gateway.values import dataclass
 
 _KEYS = frozenset({"uid", "attrs", "parents", "tags"})
 _MADE_BY_THE_GATEWAY = frozenset({"Action", "Envelope"})

@@ -6,13 +6,14 @@ in it are letters, never structure.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Protocol
 
 from gateway.errors import SecondsigError
 from gateway.model import ContextValue, Money, Unit
+from gateway.values import dataclass
 
 _BIGGEST = 2**63 - 1
 _SMALLEST = -(2**63)

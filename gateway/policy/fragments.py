@@ -5,7 +5,6 @@ A fragment is evaluated alone. It never reads who signed, for then it could take
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cedarpy import policies_to_json_str
@@ -17,6 +16,7 @@ from gateway.policy.rules import Rule
 from gateway.policy.schemas import Schemas
 from gateway.policy.source import Source
 from gateway.policy.vocabulary import Vocabulary
+from gateway.values import dataclass
 
 FILE = "fragment"
 MAX_FRAGMENT = 4000

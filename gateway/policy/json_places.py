@@ -2,11 +2,12 @@
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from gateway.errors import ConfigErrors
 from gateway.policy.source import Source
+from gateway.values import dataclass
 
 type Pointer = tuple[str | int, ...]
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from gateway.policy.slices import Slices
 from gateway.policy.source import Source
 from gateway.policy.vocabulary import Vocabulary, read_vocabulary
 from gateway.policy.world import Entity
+from gateway.values import dataclass
 
 _UNSIGNED = PolicyReason("default", "No policy allows this without a person's signature.")
 _UNALLOWED = PolicyReason("default", "No policy allows this.")

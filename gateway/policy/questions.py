@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cedarpy import Decision, Entities, PolicySet, Schema, is_authorized
@@ -11,6 +10,7 @@ from gateway.model import EntityRef, PolicyReason
 from gateway.policy.facts import CannotTell, context_json
 from gateway.policy.slices import Slice
 from gateway.policy.world import uid
+from gateway.values import dataclass
 
 _NO_POLICIES = PolicySet.from_str("")
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cedarpy import policies_to_json_str
@@ -11,6 +10,7 @@ from gateway.errors import ConfigError, ConfigErrors
 from gateway.model import EntityRef, PolicyReason
 from gateway.policy.source import Source
 from gateway.policy.tokens import Token, Tokens, statements, text_of, tokens_of
+from gateway.values import dataclass
 
 # Reasons that are the gateway's own; a policy of that name would put words in its mouth.
 RESERVED_IDS = frozenset({"default", "template", "policy-error", "judge", "consent"})

@@ -1,13 +1,13 @@
 """The policies that can apply to one action, parsed once: a decision's cost follows them, not the total."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cedarpy import PolicySet
 
 from gateway.model import EntityRef, PolicyReason
 from gateway.policy.rules import Rule
 from gateway.policy.vocabulary import Vocabulary
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

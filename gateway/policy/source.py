@@ -1,10 +1,10 @@
 """The operator's text files: where something stands in them, and what a misspelt word was meant to be."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from gateway.errors import ConfigError, Place
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.errors import ConfigErrors
 from gateway.policy.source import Source
+from gateway.values import dataclass
 
 # Comments end at either line end, as Cedar's own lexer has it; a string may run over lines.
 _TOKEN = re.compile(

@@ -6,13 +6,13 @@ and they say what a misspelt word was meant to be.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from cedarpy import Entities
 
 from gateway.errors import ConfigError, ConfigErrors, Place
 from gateway.policy.schemas import Schemas
 from gateway.policy.tokens import words_of
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

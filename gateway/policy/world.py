@@ -1,10 +1,11 @@
 """The entities that Cedar may look at: agents, people, teams, groups, limits, resources and actions."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from gateway.model import EntityRef
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -16,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.errors import ConfigError, Place, Reason, Refusal
 from gateway.proxy.authority import is_address
+from gateway.values import dataclass
 
 CERTIFICATE, KEY = "ca.pem", "ca-key.pem"
 CA_DAYS, LEAF_DAYS, RENEW_DAYS = 1095, 60, 30

@@ -5,7 +5,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from gateway.proxy.exchange import KEY, Exchange, Tunnels
 from gateway.proxy.layering import Shortcut, choose
 from gateway.proxy.refusing import Refuser, unavailable
 from gateway.proxy.stream import RefusedAddress, Stream, kill
+from gateway.values import dataclass
 
 logger = logging.getLogger(__name__)
 

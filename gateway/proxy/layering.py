@@ -1,7 +1,5 @@
 """Which protocol a client speaks: TLS, HTTP, or nothing. No other layer is ever chosen."""
 
-from dataclasses import dataclass
-
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import tunnel
 from mitmproxy.proxy.layer import Layer, NextLayer
@@ -13,6 +11,7 @@ from mitmproxy.proxy.layers.tls import ClientTLSLayer
 from gateway.proxy.exchange import Tunnel
 from gateway.proxy.http_layer import Http
 from gateway.proxy.stream import Owner
+from gateway.values import dataclass
 
 ENOUGH_TO_TELL = 3
 

@@ -10,7 +10,6 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from gateway.audit import Entry, Row
@@ -18,6 +17,7 @@ from gateway.delegations import Delegation, EndedWhy
 from gateway.envelopes import Caps, DecisionMethod, Envelope, Signature, State, Step
 from gateway.passkeys import Credential
 from gateway.subscriptions import Subscription
+from gateway.values import dataclass
 
 type GrantKind = Literal["intent", "resource", "cedar"]
 type GrantEnd = Literal["revoked", "expired", "agent_removed", "signer", "meaning"]

@@ -10,10 +10,10 @@ import os
 import re
 import secrets
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.keys import write_private
+from gateway.values import dataclass
 
 PUT_BACK = "an older copy of the database was put back, or its file beside it was lost"
 CLOCK_SET_BACK = "the clock was set back while the gateway was stopped"

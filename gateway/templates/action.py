@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal, cast
 
 from gateway.errors import ConfigError, Place
@@ -20,6 +20,7 @@ from gateway.templates.summary import Knows, Sentence, parse_summary
 from gateway.templates.values import ContextField, read_context
 from gateway.templates.view import View
 from gateway.templates.yaml12 import Yaml
+from gateway.values import dataclass
 
 GROUPS = ("access", "communicate", "content", "credential", "destructive", "execute", "payment", "publish")
 SHOWN_AS = ("text", "base64-text", "diff", "json", "hex")

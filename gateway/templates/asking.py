@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, cast
 
 from gateway.errors import ConfigError
@@ -11,6 +11,7 @@ from gateway.templates.fields import Fields, duration, items, text, whole
 from gateway.templates.resources import IdPattern, parse_id
 from gateway.templates.selectors import has_wildcard, may_be_free, names_a_leaf, parse_selector
 from gateway.templates.yaml12 import Key, Yaml
+from gateway.values import dataclass
 
 MAX_TTL = 24 * 3600
 MAX_QUORUM = 5

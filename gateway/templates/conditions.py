@@ -1,6 +1,6 @@
 """Conditions: sets of values at a place, comparable with one another; each is true, false or unknown."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gateway.bodies import JsonLeaf, JsonNumber
 from gateway.errors import ConfigError, Refusal, ambiguous
@@ -19,6 +19,7 @@ from gateway.templates.selectors import (
 )
 from gateway.templates.view import View
 from gateway.templates.yaml12 import Yaml
+from gateway.values import dataclass
 
 ABSENT = ""
 """Stands among tagged values for "nothing is there"."""

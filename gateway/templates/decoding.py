@@ -1,7 +1,6 @@
 """How an upstream reads bodies: the most specific rule that fits a request wins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from gateway.decoded import Kind
@@ -13,6 +12,7 @@ from gateway.templates.matching import Match, both, read_match, within
 from gateway.templates.params import Param
 from gateway.templates.view import ArgSource, BodyRule, Split, View
 from gateway.templates.yaml12 import Yaml
+from gateway.values import dataclass
 
 KINDS: tuple[Kind, ...] = ("json", "form", "text", "opaque", "xml", "multipart", "yaml", "git", "stream")
 ARGS: tuple[ArgSource, ...] = ("form", "query", "json", "multipart")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote_plus, urlsplit
 
@@ -14,6 +13,7 @@ from gateway.templates.mapping import map_request
 from gateway.templates.service import Service, digest_of, load_service
 from gateway.templates.variables import plain_value
 from gateway.templates.yaml12 import Yaml
+from gateway.values import dataclass
 
 ABSENT = "(absent)"
 

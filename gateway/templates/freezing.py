@@ -11,7 +11,7 @@ import operator
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -42,6 +42,7 @@ from gateway.templates.decoding import Decoding
 from gateway.templates.index import Index
 from gateway.templates.language import Language
 from gateway.templates.resources import Resources
+from gateway.values import dataclass
 
 DIGEST = 32
 _MODULES = (

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from gateway.errors import ConfigError, Place
 from gateway.templates.params import Param
 from gateway.templates.patterns import Pattern, parse_host
+from gateway.values import dataclass
 
 _WRITTEN = re.compile(r"(?:(https?)://)?([^:/]+)(?::([0-9]{1,5}))?")
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")

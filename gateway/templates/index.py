@@ -1,7 +1,7 @@
 """Finds the actions whose method and path match a request: a tree of segments, literals before captures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gateway.bodies import JsonNumber
 from gateway.errors import Refusal
@@ -10,6 +10,7 @@ from gateway.templates.conditions import ABSENT, tag_of
 from gateway.templates.patterns import Pattern, Segment
 from gateway.templates.selectors import Source
 from gateway.templates.view import View
+from gateway.values import dataclass
 
 WORTH_A_TABLE = 8
 """From how many values on a look-up is cheaper than asking each action."""

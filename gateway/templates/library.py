@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +20,7 @@ from gateway.templates.mapping import map_request, read_body
 from gateway.templates.overlaying import Loosened, Overlaid, lay_over
 from gateway.templates.routes import Routes, build_routes, taken_names
 from gateway.templates.service import Service, Variables, load_service
+from gateway.values import dataclass
 
 type Overlays = Mapping[str, Sequence[Path]]
 """The operator's files over templates, by service."""

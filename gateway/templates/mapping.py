@@ -1,7 +1,7 @@
 """From a request to its units: overrides, path, candidates, conditions, resource, context, summary."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.decoded import DecodedBody, decode
 from gateway.errors import ambiguous
@@ -16,6 +16,7 @@ from gateway.templates.service import Service
 from gateway.templates.splitting import split
 from gateway.templates.summary import clean
 from gateway.templates.view import View
+from gateway.values import dataclass
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
 

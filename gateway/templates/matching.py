@@ -1,7 +1,6 @@
 """What a request must be for an action or a decode rule to apply, and how two such descriptions compare."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -25,6 +24,7 @@ from gateway.templates.segments import (
 from gateway.templates.selectors import BodyPresence, FormPlace, JsonPlace, QueryPlace
 from gateway.templates.view import View
 from gateway.templates.yaml12 import Yaml
+from gateway.values import dataclass
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 

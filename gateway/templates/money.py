@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from gateway.errors import ambiguous
 from gateway.model import Money
+from gateway.values import dataclass
 
 MAX_MINOR = 2**63 - 1
 

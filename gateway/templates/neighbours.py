@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from gateway.templates.action import Action
 from gateway.templates.conditions import ValueSet
 from gateway.templates.matching import Match
 from gateway.templates.patterns import Pattern, Segment
+from gateway.values import dataclass
 
 SIGNS = (2, 4, 6, 8, 12, 16)
 """So many of the first or last signs of a segment tell captures apart that have a prefix or a suffix."""

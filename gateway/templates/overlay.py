@@ -4,12 +4,12 @@ import hashlib
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import ConfigError, Place
 from gateway.templates.fields import Fields, Problems, items, scalar_text, text
 from gateway.templates.yaml12 import Key, Yaml, parse_yaml
+from gateway.values import dataclass
 
 MAX_REASON = 200
 

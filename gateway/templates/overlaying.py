@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from gateway.errors import ConfigError, Place
@@ -16,6 +16,7 @@ from gateway.templates.overlay import Entry, Overlay, fits, read_overlay
 from gateway.templates.service import Service, Variables, read_service
 from gateway.templates.strictness import looser, risk_lowered
 from gateway.templates.yaml12 import Key, Yaml, parse_yaml
+from gateway.values import dataclass
 
 MEMBERWISE = frozenset({"approval", "bind", "context", "show"})
 """Of these the overlay's members are put over the template's."""

@@ -1,12 +1,13 @@
 """What a capture may be, and how its value is folded before it becomes part of an id."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gateway.errors import ConfigError, Place, ambiguous
 from gateway.templates.fields import Fields, items, scalar_text, text
 from gateway.templates.language import Language, literal, union
 from gateway.templates.regex import BadPattern, parse_pattern
 from gateway.templates.yaml12 import Yaml
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

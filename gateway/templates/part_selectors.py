@@ -1,7 +1,6 @@
 """Selectors that read one unit of a split body: a GraphQL field, a JSON-RPC message, a git ref's change."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.errors import ConfigError, Place, Refusal, ambiguous
 from gateway.formats.git_push import RefUpdate
@@ -10,6 +9,7 @@ from gateway.formats.jsonrpc import RpcMessage
 from gateway.templates.fields import suggestion
 from gateway.templates.reading import Found, read_json
 from gateway.templates.view import View
+from gateway.values import dataclass
 
 GRAPHQL = ("kind", "field", "args")
 MCP = ("method", "tool", "args", "params")

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from gateway.errors import ConfigError, Place
 from gateway.templates.language import ANY, Language, chars, concat, literal, one, repeat, without
 from gateway.templates.params import Param
+from gateway.values import dataclass
 
 SEPARATOR = "\0"
 """Stands between the segments of a path in its language; no segment can hold it."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gateway.errors import ConfigError, Place, ambiguous
 from gateway.model import ContextValue, EntityRef, Money
@@ -10,6 +10,7 @@ from gateway.templates.fields import Fields, items, members, suggestion, text, w
 from gateway.templates.params import Param, fold_lower
 from gateway.templates.patterns import Pattern, parse_path
 from gateway.templates.yaml12 import Yaml
+from gateway.values import dataclass
 
 HOST = "Host"
 MAX_ID = 2000

@@ -1,12 +1,13 @@
 """Which service answers for a host: an exact name before a pattern, a narrow pattern before a wide one."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from gateway.errors import ConfigError
 from gateway.templates.hosts import HostPattern
 from gateway.templates.matching import common_host, host_within
 from gateway.templates.service import Service
+from gateway.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

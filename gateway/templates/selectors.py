@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
 from gateway.bodies import JsonNumber
@@ -21,6 +20,7 @@ from gateway.templates.reading import (
 )
 from gateway.templates.service_selectors import service_selector
 from gateway.templates.view import View
+from gateway.values import dataclass
 
 
 class Source(Protocol):

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import rfc8785
@@ -23,6 +22,7 @@ from gateway.templates.params import Param, read_param
 from gateway.templates.resources import Resources, ResourceType, read_resources
 from gateway.templates.variables import read_variables
 from gateway.templates.yaml12 import Yaml, parse_yaml
+from gateway.values import dataclass
 
 type Variables = Mapping[str, Mapping[str, object]]
 """What the operator sets, by service and variable."""

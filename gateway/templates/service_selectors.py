@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.errors import ConfigError, Place, ambiguous
 from gateway.formats.sigv4 import scope
 from gateway.templates.fields import suggestion
 from gateway.templates.reading import Found, read_pairs
 from gateway.templates.view import View
+from gateway.values import dataclass
 
 AWS = ("service", "operation", "action", "region")
 GRPC = ("service", "method")

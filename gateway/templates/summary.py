@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import ConfigError, Place
 from gateway.model import ContextValue, Money, Summary, SummaryPart
 from gateway.templates.fields import suggestion
 from gateway.templates.money import format_money
+from gateway.values import dataclass
 
 MAX_VALUE = 200
 MISSING = "(not given)"

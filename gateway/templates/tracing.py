@@ -4,7 +4,7 @@ Mapping stops at the first thing that decides; this looks at all of it, with the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from gateway.errors import Place, Refusal
@@ -23,6 +23,7 @@ from gateway.templates.reading import key_tokens
 from gateway.templates.service import Service
 from gateway.templates.splitting import split
 from gateway.templates.view import BodyRule, View
+from gateway.values import dataclass
 
 type Verdict = Literal["true", "false", "unknown"]
 MAX_NEAR = 5

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, cast
 
 from gateway.bodies import JsonNumber, leaf_text
@@ -15,6 +15,7 @@ from gateway.templates.reading import Compound, Found
 from gateway.templates.selectors import BodySize, Source, parse_selector
 from gateway.templates.view import View
 from gateway.templates.yaml12 import Yaml
+from gateway.values import dataclass
 
 type ValueType = Literal["string", "int", "bool", "money", "set", "count"]
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.errors import ConfigError, Place
 from gateway.templates.fields import Fields, members, suggestion
 from gateway.templates.yaml12 import Key, Yaml
+from gateway.values import dataclass
 
 _USE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

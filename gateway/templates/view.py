@@ -1,7 +1,7 @@
 """One request under one decode rule, read no further than it is asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol
 
 from gateway.bodies import Pairs, parse_form
@@ -12,6 +12,7 @@ from gateway.formats.graphql import GraphqlField
 from gateway.formats.jsonrpc import RpcMessage
 from gateway.model import Request
 from gateway.templates.reading import Found
+from gateway.values import dataclass
 
 type ArgSource = Literal["form", "query", "json", "multipart"]
 type Split = Literal["graphql", "jsonrpc", "git", "multipart/mixed"]

@@ -1,12 +1,12 @@
 """YAML 1.2 with positions: `no` is a word, `1:30` is text, a duplicate key is an error."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from gateway.errors import ConfigError, Place
+from gateway.values import dataclass
 
 MAX_NODES = 200_000
 """What a file may hold once its aliases are written out: a few lines of aliases can mean billions."""

@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gateway.ucan.dag import UcanError
+from gateway.values import dataclass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _INDEX = re.compile(r"-?[0-9]{1,15}", re.ASCII)

@@ -7,7 +7,6 @@ its issuer; whether it is in time and allows anything is asked of gateway.ucan.c
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from cryptography.exceptions import InvalidSignature
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.ucan.dag import UcanError, cid, decode, encode, link, link_text
 from gateway.ucan.did import did_key, public_key
 from gateway.ucan.policy import compile_policy
+from gateway.values import dataclass
 
 VARSIG = bytes.fromhex("3401ed01ed011371")
 DELEGATION, INVOCATION = "ucan/dlg@1.0.0", "ucan/inv@1.0.0"

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +10,7 @@ from aiohttp import web
 from gateway.bodies import JsonNumber, parse_json
 from gateway.desk.contract import DeskError, JsonObject
 from gateway.errors import Refusal
+from gateway.values import dataclass
 
 BODY_SECONDS = 20.0
 ENVELOPE_ID = re.compile("env_[0-9A-Za-z]{16,40}")

@@ -3,13 +3,13 @@
 import gzip
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.errors import UsageError
+from gateway.values import dataclass
 from gateway.web.answers import WORKER_POLICY
 
 SHELLS = {

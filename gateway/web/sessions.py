@@ -1,11 +1,11 @@
 """Who is asking: the cookie, which other ports of this host see too, and the tab's own token, together."""
 
 import re
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from gateway.desk.contract import Desk, DeskError, Session, SignedIn
+from gateway.values import dataclass
 from gateway.web.answers import json_answer
 from gateway.web.security import sole
 

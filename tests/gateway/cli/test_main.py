@@ -91,6 +91,19 @@ def test_help_is_quick_because_nothing_heavy_is_loaded() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_aiohttps_own_contexts_trust_nobody_and_all_later_ones_the_systems_roots() -> None:
+    program = (
+        "import ssl\n"
+        "import gateway.cli.serve\n"
+        "from aiohttp import connector\n"
+        "theirs, ours = connector._SSL_CONTEXT_VERIFIED, ssl.create_default_context()\n"
+        "paths = ssl.SSLContext.set_default_verify_paths.__objclass__.__name__\n"
+        "print(theirs.verify_mode.name, theirs.check_hostname, len(theirs.get_ca_certs()), paths)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, text=True)
+    assert (done.stdout, done.stderr) == ("CERT_REQUIRED True 0 _SSLContext\n", "")
+
+
 def test_a_command_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     from gateway.cli.init import init
 

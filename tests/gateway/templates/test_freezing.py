@@ -49,7 +49,16 @@ PLAIN = st.recursive(
 
 @given(PLAIN)
 def test_values_come_back_as_they_were(value: object) -> None:
-    assert thaw(freeze(value)) == value
+    found = thaw(freeze(value))
+    assert (found, repr(found)) == (value, repr(value))
+
+
+def test_equal_values_are_kept_once_and_1_stays_apart_from_true() -> None:
+    one, same, other, third = (Money("x", amount, 2) for amount in (1, 1, True, 1.0))  # type: ignore[arg-type]
+    found = thaw(freeze((one, same, other, third)))
+    assert repr(found) == repr((one, same, other, third))
+    assert isinstance(found, tuple)
+    assert found[0] is found[1]
 
 
 @pytest.mark.parametrize("value", [object(), len, Pattern, Path, os, lambda: 0, ValueError("x"), range(3)])
