@@ -90,7 +90,8 @@ def _dataclasses(module: ModuleType) -> Iterator[_Kind]:
             continue
         if is_dataclass(kind):
             frozen: bool = kind.__dict__["__dataclass_params__"].frozen
-            yield _from_fields(kind, *(each.name for each in fields(kind)), shared=frozen)
+            names = (each.name for each in fields(kind) if each.init)
+            yield _from_fields(kind, *names, shared=frozen)
 
 
 _KINDS = (

@@ -59,6 +59,7 @@ class Language:
     end: int = 0
     _steps: dict[tuple[frozenset[int], str], frozenset[int]] = field(default_factory=dict)
     _cuts: dict[frozenset[int], frozenset[int]] = field(default_factory=dict)
+    _closures: dict[int, frozenset[int]] = field(default_factory=dict)
     _first: frozenset[int] | None = None
 
     def state(self) -> int:
@@ -74,31 +75,39 @@ class Language:
         return self._first
 
     def close(self, states: Iterable[int]) -> frozenset[int]:
-        seen, waiting = set(states), list(states)
+        known = self._closures
+        return frozenset().union(*[known.get(state) or self._closure(state) for state in states])
+
+    def _closure(self, state: int) -> frozenset[int]:
+        seen, waiting = {state}, [state]
         while waiting:
             for below in self.empty[waiting.pop()]:
                 if below not in seen:
                     seen.add(below)
                     waiting.append(below)
-        return frozenset(seen)
+        known = self._closures[state] = frozenset(seen)
+        return known
 
     def step(self, states: frozenset[int], char: str) -> frozenset[int]:
         known = self._steps.get((states, char))
         if known is not None:
             return known
-        code = ord(char)
-        after = self.close(
-            [
-                target
-                for state in states
-                for allowed, target in self.edges[state]
-                if any(low <= code <= high for low, high in allowed)
-            ]
-        )
+        after = self.close(self._taking(states, ord(char)))
         # Only ASCII is remembered: an agent's choice of characters must not grow what is kept.
-        if code < 128 and len(self._steps) < MAX_STATES:  # noqa: PLR2004  # the end of ASCII
+        if char < "\x80" and len(self._steps) < MAX_STATES:
             self._steps[states, char] = after
         return after
+
+    def _taking(self, states: frozenset[int], code: int) -> list[int]:
+        """Written out, since comparing templates comes here a million times."""
+        targets = []
+        for state in states:
+            for allowed, target in self.edges[state]:
+                for low, high in allowed:
+                    if low <= code <= high:
+                        targets.append(target)  # noqa: PERF401
+                        break
+        return targets
 
     def matches(self, text: str) -> bool:
         states = self.first()
@@ -196,8 +205,10 @@ def _search(first: Language, second: Language, *, inside: bool) -> str | None:
             return text
         for char in _alphabet(first.cuts(left) | second.cuts(right)):
             after = first.step(left, char)
+            if not after:
+                continue
             pair = (after, second.step(right, char))
-            if after and pair not in seen and (pair[1] or not inside):
+            if pair not in seen and (pair[1] or not inside):
                 if len(seen) > MAX_STATES:
                     raise TooLarge
                 seen.add(pair)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import field
 from functools import cached_property, lru_cache
 
 from gateway.errors import ConfigError, Place
@@ -27,6 +28,15 @@ class Segment:
     star: bool = False
     joint: str = ""
     second: Param | None = None
+    hashed: int = field(init=False, repr=False, compare=False)
+    """Kept, because comparing templates looks the same few segments up millions of times."""
+
+    def __post_init__(self) -> None:
+        parts = self.literal, self.param, self.prefix, self.suffix, self.star, self.joint, self.second
+        object.__setattr__(self, "hashed", hash(parts))
+
+    def __hash__(self) -> int:
+        return self.hashed
 
     def take(self, segment: str) -> str | None:
         """The captured value, or None if the segment does not match."""
