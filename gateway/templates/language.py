@@ -105,7 +105,7 @@ class Language:
             for allowed, target in self.edges[state]:
                 for low, high in allowed:
                     if low <= code <= high:
-                        targets.append(target)  # noqa: PERF401
+                        targets.append(target)
                         break
         return targets
 
