@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -71,6 +72,14 @@ CREDENTIALS = frozenset(
 """Headers that prove who the agent is to the upstream: bound by a keyed hash, seen by nobody."""
 
 
+EXACT = 2**53 - 1
+"""The largest integer that every reader of JSON reads as itself."""
+
+_write = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False
+).encode
+
+
 class Uncanonical(SecondsigError):
     """A value has no canonical form, so nothing can be signed about it."""
 
@@ -78,9 +87,23 @@ class Uncanonical(SecondsigError):
 def jcs(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """RFC 8785 bytes of strings, small integers, booleans, nulls, lists and objects."""
     try:
+        if _plain(value):
+            return _write(value).encode()
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise Uncanonical(f"this value cannot be written down in one way: {error}") from error
+
+
+def _plain(value: Any) -> bool:
+    """Python's own encoder writes it as the standard does: no fractions, and names that all sort alike."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(-EXACT <= value <= EXACT)
+    if kind is dict:
+        return all(type(name) is str and name.isascii() and _plain(below) for name, below in value.items())
+    return (kind is list or kind is tuple) and all(map(_plain, value))
 
 
 def sha256(data: bytes) -> str:

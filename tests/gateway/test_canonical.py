@@ -2,8 +2,10 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -467,3 +469,39 @@ def test_a_short_name_is_short_keyed_and_of_any_text() -> None:
     assert len(short_name("x" * 100_000, b"k")) == 2 * SHORT_NAME
     assert short_name("x", b"k") != short_name("x", b"l") != short_name("y", b"l")
     assert short_name("\udc80", b"k")
+
+
+class Odd(str):
+    """Text by its class, which says nothing of how it is written."""
+
+    __slots__ = ()
+
+
+NAMES = st.text(st.characters() | st.sampled_from("\ud800\udc00\ue000\U00010000"))
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([2**53 - 1, 2**53, -(2**53), 1.0, 0.5, -0.0, 1e21, float("nan"), Odd("odd"), b"bytes"])
+    | NAMES
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda below: (
+        st.lists(below)
+        | st.tuples(below)
+        | st.dictionaries(NAMES | st.just(1) | st.just(None), below)
+        | st.sets(st.text())
+    ),
+)
+
+
+@given(st.lists(VALUES) | st.dictionaries(NAMES, VALUES))
+def test_it_writes_what_the_reference_writes_and_refuses_what_that_refuses(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeError):
+        with pytest.raises(Uncanonical):
+            jcs(value)
+    else:
+        assert jcs(value) == expected
