@@ -225,11 +225,11 @@ def approvers(rules: Rules, directory: "Directory", stake: Stake) -> list[str]:
     return [name for name in directory.people if standing(rules, directory, name, stake) == "ok"]
 
 
-def reachable(rules: Rules, directory: "Directory", stake: Stake, ttl: int) -> list[str]:
-    """Everybody who has the right to sign at once, or will have it after a step of the escalation."""
+def reachable(rules: Rules, directory: "Directory", stake: Stake, ttl: int) -> tuple[list[str], list[str]]:
+    """Who has the right to sign at once; and they with whoever gets it by a step of the escalation."""
     steps = [step.after for step in rules.settings.approvals.escalate if step.after < ttl]
     found = [approvers(rules, directory, replace(stake, waited=waited)) for waited in (0, *steps)]
-    return list(dict.fromkeys(name for names in found for name in names))
+    return found[0], list(dict.fromkeys(name for names in found for name in names))
 
 
 def brought_by(rules: Rules, directory: "Directory", stake: Stake, step: Escalation) -> list[str]:

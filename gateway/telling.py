@@ -36,15 +36,15 @@ def may_be_told(reach: Reach, rules: Rules, directory: Directory, stake: Stake, 
 
 
 def to_tell(
-    reach: Reach, rules: Rules, directory: Directory, envelope: Envelope, stake: Stake
+    reach: Reach, rules: Rules, directory: Directory, envelope: str, stake: Stake, signers: list[str]
 ) -> tuple[Delivery, ...]:
     """Everybody who may let it pass now, over each of their channels."""
     settings, now = rules.settings.notifications, stake.at
     if not settings.channels and not reach.personal:
         return ()
-    people = asked(rules, directory, stake, approvers(rules, directory, stake))
+    people = asked(rules, directory, stake, signers)
     found = reach.told(settings, topic_of(stake), people, rules.policy.belongs)
-    return tuple(Delivery(envelope.id, "asked", one.channel, one.person, now, now, now) for one in found)
+    return tuple(Delivery(envelope, "asked", one.channel, one.person, now, now, now) for one in found)
 
 
 @dataclass
@@ -63,7 +63,9 @@ class Telling:
             return
         mapped = self._mapped(envelope, envelope.sealed)
         stake = stake_of(envelope, mapped, self.store.now())
-        tell = to_tell(self.reach, self.rules(), self.directory, envelope, stake)
+        rules = self.rules()
+        signers = approvers(rules, self.directory, stake)
+        tell = to_tell(self.reach, rules, self.directory, envelope.id, stake, signers)
         if tell:
             await self.store.apply(Tell(tell))
 

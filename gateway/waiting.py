@@ -129,11 +129,11 @@ class Waiting:
         if live is not None:
             asking.joined()
             return live, None
-        self._check_reachable(request, mapped, decision, rules, asking.risk[0])
+        signers = self._check_reachable(request, mapped, decision, rules, asking.risk[0])
         secret = secrets.token_urlsafe(24)
         envelope = self._new(request, mapped, decision, body, rules, secret, asking)
         stake = stake_of(envelope, mapped, envelope.opened_at)
-        tell = to_tell(self.reach, rules, self.directory, envelope, stake)
+        tell = to_tell(self.reach, rules, self.directory, envelope.id, stake, signers)
         applied = await self.store.apply(
             Open(envelope, rules.settings.limits.questions, asking.reserved, tell),
             [_opened(envelope, request, decision, rules)],
@@ -151,11 +151,12 @@ class Waiting:
 
     def _check_reachable(
         self, request: Request, mapped: Mapped, decision: Decision, rules: Rules, risk: str
-    ) -> None:
+    ) -> list[str]:
+        """Who may sign at once; a refusal where nobody may, or nobody can be told."""
         stake = Stake(request.caller.agent, mapped, decision.quorum, self.store.now(), risk)
         prefers_async = wanted_wait(request) is not None
         ttl = how_to_ask(mapped.units, rules.settings, prefers_async=prefers_async).ttl
-        people = reachable(rules, self.directory, stake, ttl)
+        at_once, people = reachable(rules, self.directory, stake, ttl)
         if len(people) < decision.quorum and not self._glass_in_reach(request, stake, rules):
             raise Refusal(
                 Reason.NO_APPROVER_REACHABLE,
@@ -168,6 +169,7 @@ class Waiting:
                 "A person must approve this, and nobody who may can be told of it now: ask your operator "
                 "for a notification channel. Nothing was sent.",
             )
+        return at_once
 
     def _glass_in_reach(self, request: Request, stake: Stake, rules: Rules) -> bool:
         """Those who may break glass are enrolled, and so many that policy would accept it from them."""
