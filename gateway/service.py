@@ -195,6 +195,7 @@ class Service:
         self.sender = Sender(self.store, self.keys, self.directory, self.board, self.releaser, self.engine)
         self._tasks.append(asyncio.create_task(self.sender.run()))
         self._tasks.append(asyncio.create_task(timekeeper.run()))
+        self._tasks.append(asyncio.create_task(telling.run(self.board)))
         self._tasks.append(asyncio.create_task(self.reloader.watch()))
         self._tasks.append(asyncio.create_task(self.granting.run()))
         self._tasks.append(asyncio.create_task(self.notifier.run()))

@@ -3,15 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from gateway.backing import stake_of
+from gateway.board import Board
 from gateway.directory import Directory
 from gateway.envelopes import Envelope, State
+from gateway.errors import StoreError
 from gateway.keys import Keys
 from gateway.model import Mapped
 from gateway.questions import unpack
 from gateway.reach import Reach, Topic
 from gateway.rules import Rules, Stake, approvers, delegates, glass_breakers
 from gateway.store.contract import Delivery, Store, Tell
+
+MANY = 10_000
+
+log = structlog.get_logger()
 
 
 def asked(rules: Rules, directory: Directory, stake: Stake, signers: list[str]) -> list[str]:
@@ -56,6 +64,21 @@ class Telling:
     directory: Directory
     reach: Reach
     rules: Callable[[], Rules]
+
+    async def run(self, board: Board) -> None:
+        """Until the gateway stops. Whoever may sign by a right that was lent, or a new rule, is told too."""
+        while not board.stopping.is_set():
+            async for change in board.watch(None):
+                if change.envelope is None:
+                    await self._all_again()
+
+    async def _all_again(self) -> None:
+        """Nobody is told twice; a store that fails leaves those untold until the next change."""
+        try:
+            for envelope in await self.store.envelopes([State.PENDING], MANY):
+                await self.again(envelope)
+        except StoreError as error:
+            log.error("telling.failed", error=str(error))
 
     async def again(self, envelope: Envelope) -> None:
         """Whoever may sign it by now and was not told of it is queued to be."""

@@ -1,9 +1,12 @@
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gateway.envelopes import Envelope
+from gateway.errors import StoreError
 from gateway.settings import AppriseChannel, Escalation, NotificationRule, Notifications
 from gateway.telling import Telling
 from gateway.timekeeper import Timekeeper
@@ -89,6 +92,42 @@ async def test_who_comes_with_a_later_step_counts_as_somebody_to_reach(
     )
     await world.opened()
     assert await told(world) == []
+
+
+async def test_whom_a_right_is_lent_hears_of_what_waits_already(world: World) -> None:
+    world.policy.approvers = frozenset({"Mika"})
+    await world.opened()
+    assert await told(world) == ["Mika"]
+    running = asyncio.create_task(telling(world).run(world.board))
+    await asyncio.sleep(0)
+    await lend(world)
+    async with asyncio.timeout(5):
+        while await told(world) != ["Mika", "Tomo"]:
+            await asyncio.sleep(0.01)
+    world.board.stop()
+    await running
+
+
+async def test_a_store_that_fails_does_not_end_the_telling(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.opened()
+    asked = []
+
+    async def fails(*_: object) -> list[Envelope]:
+        asked.append(1)
+        raise StoreError("It is locked.")
+
+    monkeypatch.setattr(world.sqlite, "envelopes", fails)
+    running = asyncio.create_task(telling(world).run(world.board))
+    await asyncio.sleep(0)
+    for times in (1, 2):
+        world.board.configured()
+        async with asyncio.timeout(5):
+            while len(asked) < times:
+                await asyncio.sleep(0.01)
+    world.board.stop()
+    await running
 
 
 async def test_nobody_is_told_of_what_is_over(world: World) -> None:
