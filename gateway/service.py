@@ -336,6 +336,7 @@ class Service:
             pausing,
             self.granting,
         )
+        self.poster = Poster(Dialer(), self.settings.upstream.ca)
         self.notifier = Notifier(self.store, self.board, self._now_rules, self.reach, self._channels)
         self.operating.tries = self.notifier
         self.operating.trust, self.operating.last_change = self.trust, self.last_change
@@ -375,11 +376,10 @@ class Service:
 
     def _channels(self, settings: Notifications) -> dict[str, Channel]:
         """A notification reaches the gateway's own listeners as little as an agent's request does."""
-        dialer = Dialer(allowed=settings.allow, denied=self._listeners)
-        poster = Poster(dialer, self.settings.upstream.ca)
-        self.browsers = self._browsers(settings, poster)
+        self.poster.dialer = Dialer(allowed=settings.allow, denied=self._listeners)
+        self.browsers = self._browsers(settings, self.poster)
         self.notifier.add_own(PUSH, self.browsers)
-        return channels_of(settings.channels, os.environ, poster, self.store.now)
+        return channels_of(settings.channels, os.environ, self.poster, self.store.now)
 
     def _browsers(self, settings: Notifications, poster: Poster) -> PushChannel:
         origin = self.settings.origin
@@ -563,6 +563,7 @@ class Service:
     async def _close_store(self) -> None:
         if hasattr(self, "notifier"):
             await self.notifier.settle()
+            await self.poster.close()
         if hasattr(self, "sender"):
             await self.sender.settle()
         if hasattr(self, "releaser"):

@@ -29,12 +29,11 @@ class Destination:
     addresses: tuple[tuple[str, int], ...]
 
     def connector(self, tls: ssl.SSLContext) -> aiohttp.TCPConnector:
-        """Connects to nothing else, whatever DNS says by then, and once."""
+        """Connects to nothing else, whatever DNS says by then."""
         return aiohttp.TCPConnector(
             ssl=tls,
             resolver=_Pinned(self.addresses),
             use_dns_cache=False,
-            force_close=True,
             socket_factory=self._socket,
         )
 

@@ -1,4 +1,7 @@
-"""One POST to somebody else's server: once, bounded in time and bytes, and never led elsewhere."""
+"""One POST to somebody else's server: once, bounded in time and bytes, and never led elsewhere.
+
+A connection is used again for what leads to the same checked addresses.
+"""
 
 import ssl
 from collections.abc import Mapping
@@ -6,14 +9,17 @@ from dataclasses import field
 from pathlib import Path
 
 import aiohttp
+from yarl import URL
 
-from gateway.notify.addresses import find
+from gateway.notify.addresses import Destination, find
 from gateway.proxy.dialer import Dialer
 from gateway.values import dataclass
 
 SECONDS = 10.0
 SECONDS_TO_CONNECT = 5.0
 MAX_ANSWER = 4096
+KEPT = 64
+"""Servers to which something stays open; what is idle is closed after some seconds anyhow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,17 @@ class Reply:
 
 
 @dataclass
+class _Line:
+    """What is open to one server, and how many posts are on it."""
+
+    session: aiohttp.ClientSession
+    posts: int = 0
+
+
+type _Where = tuple[URL, frozenset[tuple[str, int]]]
+
+
+@dataclass
 class Poster:
     """`roots` are certificates that destinations may use besides the public ones."""
 
@@ -32,23 +49,45 @@ class Poster:
     roots: Path | None = None
     seconds: float = SECONDS
     _tls: ssl.SSLContext | None = field(default=None, init=False)
+    _lines: dict[_Where, _Line] = field(default_factory=dict, init=False)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Raises Forbidden, or OSError, TimeoutError or aiohttp.ClientError where nobody answered."""
         destination = await find(url, self.dialer)
+        line = self._line(destination)
         timeout = aiohttp.ClientTimeout(total=self.seconds, sock_connect=SECONDS_TO_CONNECT)
-        session = aiohttp.ClientSession(
-            connector=destination.connector(self._context()),
-            timeout=timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-        )
-        async with (
-            session,
-            session.post(destination.url, data=body, headers=headers, allow_redirects=False) as answer,
-        ):
-            return Reply(answer.status, await _beginning(answer.content))
+        line.posts += 1
+        try:
+            async with line.session.post(
+                destination.url, data=body, headers=headers, allow_redirects=False, timeout=timeout
+            ) as answer:
+                return Reply(answer.status, await _beginning(answer.content))
+        finally:
+            line.posts -= 1
+            await self._close_idle(KEPT)
+
+    async def close(self) -> None:
+        await self._close_idle(0)
+
+    def _line(self, destination: Destination) -> _Line:
+        where = destination.url.origin(), frozenset(destination.addresses)
+        if where not in self._lines:
+            self._lines[where] = _Line(
+                aiohttp.ClientSession(
+                    connector=destination.connector(self._context()),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    trust_env=False,
+                    auto_decompress=False,
+                )
+            )
+        return self._lines[where]
+
+    async def _close_idle(self, keep: int) -> None:
+        """The oldest first."""
+        for where, line in list(self._lines.items()):
+            if len(self._lines) > keep and line.posts == 0:
+                del self._lines[where]
+                await line.session.close()
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:

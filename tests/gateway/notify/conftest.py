@@ -25,8 +25,10 @@ class Receiver:
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     elsewhere: int = 0
+    connections: set[object] = field(default_factory=set)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
+        self.connections.add(request.transport)
         self.bodies.append(await request.read())
         self.headers.append(dict(request.headers))
         return await self.answer(request) if self.answer else web.Response(status=204)
@@ -76,5 +78,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def poster() -> Poster:
-    return Poster(Dialer(allowed=LOOPBACK), seconds=1.0)
+async def poster() -> AsyncIterator[Poster]:
+    made = Poster(Dialer(allowed=LOOPBACK), seconds=1.0)
+    yield made
+    await made.close()

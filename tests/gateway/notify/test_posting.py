@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from gateway.notify import posting
 from gateway.notify.addresses import Forbidden
 from gateway.notify.posting import MAX_ANSWER, Poster, Reply
 from gateway.playground_tls import server_context
@@ -50,6 +51,62 @@ async def test_cookies_of_one_answer_are_not_sent_with_the_next(receiver: Receiv
     assert all("Cookie" not in headers for headers in receiver.headers)
 
 
+async def test_one_connection_serves_what_leads_to_the_same_addresses(
+    receiver: Receiver, poster: Poster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        await poster.post(receiver.url, b"", {})
+    assert len(receiver.connections) == 1
+    monkeypatch.setattr(posting, "KEPT", 0)
+    for _ in range(2):
+        await poster.post(receiver.url, b"", {})
+    assert len(receiver.connections) == 2
+    await poster.close()
+    await poster.post(receiver.url, b"", {})
+    assert len(receiver.bodies) == 6
+
+
+async def test_ssrf_an_open_connection_is_not_used_for_a_name_that_leads_elsewhere_by_now(
+    receiver: Receiver,
+) -> None:
+    leads_to = ["127.0.0.1"]
+
+    async def lookup(_host: str) -> list[str]:
+        return leads_to
+
+    poster = Poster(Dialer(allowed=LOOPBACK, lookup=lookup))
+    url = receiver.url.replace("127.0.0.1", "localhost")
+    await poster.post(url, b"", {})
+    leads_to[0] = "127.0.0.9"
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await poster.post(url, b"", {})
+    leads_to[0] = "10.0.0.1"
+    with pytest.raises(Forbidden):
+        await poster.post(url, b"", {})
+    assert len(receiver.bodies) == 1
+    await poster.close()
+
+
+async def test_what_is_on_its_way_is_not_closed_to_make_room(
+    receiver: Receiver, poster: Poster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "KEPT", 0)
+    leave = asyncio.Event()
+
+    async def waits(_: web.Request) -> web.StreamResponse:
+        await leave.wait()
+        return web.Response(status=202)
+
+    receiver.answer = waits
+    first, second = (asyncio.create_task(poster.post(receiver.url, b"", {})) for _ in range(2))
+    async with asyncio.timeout(5):
+        while len(receiver.bodies) < 2:
+            await asyncio.sleep(0.01)
+    second.cancel()
+    leave.set()
+    assert (await first).status == 202
+
+
 async def test_nobody_there_is_an_error_of_the_connection(poster: Poster) -> None:
     with pytest.raises(aiohttp.ClientConnectorError):
         await poster.post("http://127.0.0.1:9/", b"", {})
@@ -87,11 +144,14 @@ async def test_a_certificate_is_verified_with_the_operators_roots_beside_the_pub
         return ["127.0.0.1"]
 
     dialer = Dialer(allowed=LOOPBACK, lookup=lookup)
+    trusting, public = Poster(dialer, tmp_path / "ca.pem"), Poster(dialer)
     try:
-        assert (await Poster(dialer, tmp_path / "ca.pem").post(url, b"", {})).status == 202
+        assert (await trusting.post(url, b"", {})).status == 202
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
-            await Poster(dialer).post(url, b"", {})
+            await public.post(url, b"", {})
         with pytest.raises(aiohttp.ClientError):
-            await Poster(dialer, tmp_path / "ca.pem").post(url.replace("hooks.test", "other.test"), b"", {})
+            await trusting.post(url.replace("hooks.test", "other.test"), b"", {})
     finally:
+        await trusting.close()
+        await public.close()
         await asyncio.shield(runner.cleanup())

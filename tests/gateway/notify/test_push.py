@@ -271,46 +271,50 @@ async def test_a_browser_that_cannot_be_forgotten_now_does_not_stop_the_others(w
 # Over the wire.
 
 
-def over_the_wire(*services: str, seconds: float = 5.0) -> Push:
-    return push_over(Poster(Dialer(allowed=LOOPBACK), seconds=seconds), *services, now=int(time.time()))
+def over_the_wire(poster: Poster, *services: str) -> Push:
+    return push_over(poster, *services, now=int(time.time()))
 
 
-async def test_a_push_service_that_redirects_is_not_followed() -> None:
+async def test_a_push_service_that_redirects_is_not_followed(poster: Poster) -> None:
     async with played_service(answers(201)) as target:
         for status in (301, 302, 303, 307, 308):
             wandering = answers(status, Location=f"{target.origin}/stolen")
             async with played_service(wandering) as service:
                 own = a_subscription(endpoint=f"{service.origin}/x")
-                assert (await over_the_wire(service.origin).send(own, b"{}", 1, "t")).answer == "refused"
+                assert (
+                    await over_the_wire(poster, service.origin).send(own, b"{}", 1, "t")
+                ).answer == "refused"
                 assert len(service.got) == 1
         assert target.got == []
 
 
-async def test_a_push_service_that_is_slow_or_never_ends_costs_a_bounded_time() -> None:
+async def test_a_push_service_that_is_slow_or_never_ends_costs_a_bounded_time(poster: Poster) -> None:
     for does, answer in ((hangs, "later"), (talks_without_end, "accepted")):
         async with played_service(does) as service:
             own = a_subscription(endpoint=f"{service.origin}/x")
             began = time.monotonic()
-            pushed = await over_the_wire(service.origin, seconds=0.5).send(own, b"{}", 1, "t")
+            pushed = await over_the_wire(poster, service.origin).send(own, b"{}", 1, "t")
             assert pushed.answer == answer
             assert time.monotonic() - began < 3
 
 
-async def test_a_subscription_does_not_reach_into_the_machine_or_its_network() -> None:
+async def test_a_subscription_does_not_reach_into_the_machine_or_its_network(poster: Poster) -> None:
     """Not by its address, and not by a listed name that leads there without a listed network."""
     async with played_service(answers(201)) as service:
         own = a_subscription(endpoint=f"{service.origin}/x")
-        assert (await over_the_wire().send(own, b"{}", 1, "t")).answer == "refused"
+        assert (await over_the_wire(poster).send(own, b"{}", 1, "t")).answer == "refused"
         public_only = push_over(Poster(Dialer()), service.origin)
         assert (await public_only.send(own, b"{}", 1, "t")).answer == "refused"
         assert service.got == []
 
 
 @pytest.mark.slow
-async def test_a_real_push_service_verifies_and_decrypts_what_is_sent_until_the_browser_is_gone() -> None:
+async def test_a_real_push_service_verifies_and_decrypts_what_is_sent_until_the_browser_is_gone(
+    poster: Poster,
+) -> None:
     async with PushService.running() as service:
         browser = await service.subscribe()
-        push = over_the_wire(service.origin)
+        push = over_the_wire(poster, service.origin)
         for message in (asked(), message_of(an_envelope(), "decided", origin=ORIGIN, now=START)):
             pushed = await push.send(browser, encoded(message), 60, topic_of(message))
             assert pushed == Pushed("accepted")
