@@ -1,5 +1,6 @@
 """Who is to be told of a question: when it is opened, and when more people may sign it than could before."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,16 +68,21 @@ class Telling:
 
     async def run(self, board: Board) -> None:
         """Until the gateway stops. Whoever may sign by a right that was lent, or a new rule, is told too."""
+        covered = board.last
         while not board.stopping.is_set():
-            async for change in board.watch(None):
-                if change.envelope is None:
+            async for change in board.watch(covered):
+                if change.envelope is None and change.id > covered:
+                    covered = board.last
                     await self._all_again()
 
     async def _all_again(self) -> None:
         """Nobody is told twice; a store that fails leaves those untold until the next change."""
+        if not (self.rules().settings.notifications.channels or self.reach.personal):
+            return
         try:
             for envelope in await self.store.envelopes([State.PENDING], MANY):
                 await self.again(envelope)
+                await asyncio.sleep(0)  # each is some milliseconds of work, and requests wait
         except StoreError as error:
             log.error("telling.failed", error=str(error))
 

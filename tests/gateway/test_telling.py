@@ -108,6 +108,30 @@ async def test_whom_a_right_is_lent_hears_of_what_waits_already(world: World) ->
     await running
 
 
+async def test_changes_that_come_together_are_gone_through_once_and_only_where_somebody_can_be_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.opened()
+    passes = []
+
+    async def envelopes(*_: object) -> list[Envelope]:
+        passes.append(1)
+        return []
+
+    monkeypatch.setattr(world.sqlite, "envelopes", envelopes)
+    running = asyncio.create_task(telling(world).run(world.board))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        world.board.configured()
+    await asyncio.sleep(0.05)
+    world.settings = replace(world.settings, notifications=Notifications())
+    world.board.configured()
+    await asyncio.sleep(0.05)
+    world.board.stop()
+    await running
+    assert passes == [1]
+
+
 async def test_a_store_that_fails_does_not_end_the_telling(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
