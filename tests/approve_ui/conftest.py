@@ -11,6 +11,7 @@ from playwright.async_api import (
     Browser,
     CDPSession,
     ConsoleMessage,
+    Error,
     Page,
     ViewportSize,
     async_playwright,
@@ -94,19 +95,24 @@ def gateway(site: Site) -> FakeGateway:
 async def page(phone: Phone, gateway: FakeGateway, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     """A phone with mika's passkey. A page that breaks the policy or throws fails its test.
 
-    A test marked `own_page` changes the page itself (its clock, its scripts): nobody gets it after.
+    A test marked `own_page` changes the page itself (its clock, its scripts): nobody gets it after. Nor does
+    anybody get the page of a test that failed, or that cannot be emptied: one fault is not to become many.
     """
     opened = await phone.page()
     phone.problems = []
+    failed = request.session.testsfailed
     session = await add_passkey(opened, gateway.credential_id)
     yield opened
     problems = phone.problems
-    if request.node.get_closest_marker("own_page"):
+    if request.node.get_closest_marker("own_page") or request.session.testsfailed > failed:
         await phone.throw_away()
     else:
-        await phone.forget()
-        await session.send("WebAuthn.disable")
-        await session.detach()
+        try:
+            await phone.forget()
+            await session.send("WebAuthn.disable")
+            await session.detach()
+        except Error:
+            await phone.throw_away()
     assert problems == []
 
 
