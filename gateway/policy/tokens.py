@@ -13,6 +13,11 @@ _TOKEN = re.compile(
     re.DOTALL | re.ASCII,
 )
 
+DEEPEST, LONGEST = 100, 4000
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_LINKS = {"&&": 1, "||": 1, "+": 1, "-": 1, "*": 1, ".": 1, "[": 1, "if": 4}
+"""What makes the next thing a part of this one, and how much of the stack it takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -37,7 +42,24 @@ def tokens_of(source: Source) -> Tokens:
     for token in found:
         if token.text == '"':
             raise ConfigErrors((source.error("This string never ends.", token.start, 'Close it with a ".'),))
+    _refuse_deep(source, found)
     return found
+
+
+def _refuse_deep(source: Source, tokens: Tokens) -> None:
+    """Some hundred brackets within each other overflow the stack of Cedar's parser, and the process ends."""
+    depth = links = 0
+    for token in tokens:
+        if token.text in _OPENING:
+            depth += 1
+        elif token.text in _CLOSING:
+            depth = max(0, depth - 1)
+        elif token.text == ";" and depth == 0:
+            links = 0
+        links += _LINKS.get(token.text, 0)
+        if depth > DEEPEST or links > LONGEST:
+            hint = "Write it in fewer steps, or as several policies."
+            raise ConfigErrors((source.error("This nests too deeply to be read.", token.start, hint),))
 
 
 def words_of(text: str) -> list[str]:

@@ -128,3 +128,10 @@ def test_what_was_read_before_is_not_read_again_and_room_is_made(policy, monkeyp
     assert policy.fragment(FOR_CI) is first
     policy.fragment(READS)
     assert policy.fragment(FOR_CI) is not first
+
+
+@pytest.mark.parametrize(("opens", "closes"), ["()", "[]"])
+def test_a_fragment_that_would_end_the_gateway_is_refused(policy, opens, closes):
+    deep = opens * 1900 + closes * 1900
+    with pytest.raises(NoFragment, match="nests too deeply"):
+        policy.fragment(f'permit (principal == Agent::"ci", action, resource) when {{ {deep} }};')

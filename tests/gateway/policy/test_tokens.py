@@ -63,3 +63,28 @@ def test_tokens_lose_nothing_but_space_and_comments(text):
 def test_words_are_the_tokens_texts(parts):
     text = "".join(parts)
     assert words_of(text) == words(text)
+
+
+DEEP = {
+    "brackets": lambda n: "(" * n + "true" + ")" * n,
+    "sets": lambda n: "[" * n + "]" * n,
+    "records": lambda n: "{a:" * n + "1" + "}" * n,
+    "brackets behind a stray semicolon": lambda n: "(" * n + ";" + "(" * n,
+    "brackets behind others closed too often": lambda n: ")" * n + "(" * n,
+    "else if": lambda n: "if true then true else " * (10 * n) + "true",
+    "a chain": lambda n: "true && " * (40 * n) + "true",
+    "attributes": lambda n: "context" + ".a" * (40 * n),
+    "indexes": lambda n: "context" + '["a"]' * (40 * n),
+}
+
+
+@pytest.mark.parametrize("made", DEEP.values(), ids=DEEP.keys())
+def test_a_text_that_would_end_the_process_in_cedars_parser_is_refused_before(made):
+    with pytest.raises(ConfigErrors, match="This nests too deeply to be read"):
+        words(f"permit (principal, action, resource) when {{ {made(110)} }};")
+
+
+def test_many_policies_and_long_sets_are_not_deep():
+    names = ", ".join(f'Action::"/shop/{number}"' for number in range(6000))
+    assert words(f"permit (principal, action in [{names}], resource);")
+    assert words("permit (principal, action, resource) when { context.a && context.b.c };\n" * 3000)
