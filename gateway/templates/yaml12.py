@@ -40,8 +40,12 @@ class Yaml:
 
 def parse_yaml(raw: bytes, file: str) -> Yaml:
     """The one document of a file; anything YAML 1.2 would not read, or read in two ways, is a ConfigError."""
+    too_deep = ConfigError("The file nests too deeply to be read.", Place(file), "Write it flatter.")
     try:
-        node = _load(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        if _may_overflow(text):
+            raise too_deep
+        node = _load(text)
     except UnicodeDecodeError as error:
         raise ConfigError("The file is not UTF-8.", Place(file), "Save it as UTF-8.") from error
     except yaml.MarkedYAMLError as error:
@@ -52,7 +56,26 @@ def parse_yaml(raw: bytes, file: str) -> Yaml:
         raise ConfigError(f"This is not YAML: {error}.", Place(file)) from error
     if node is None:
         raise ConfigError("The file is empty.", Place(file))
-    return _Reader(file).read(node)
+    try:
+        return _Reader(file).read(node)
+    except RecursionError as error:
+        raise too_deep from error
+
+
+def _may_overflow(text: str) -> bool:
+    """The composer is C and would overflow its stack, which ends the process; no accident writes so many."""
+    open_ = 0
+    for match in _BRACKETS.finditer(text):
+        open_ = open_ + 1 if match[0] in "[{" else max(0, open_ - 1)
+        if open_ > MAX_OPEN:
+            return True
+    return _RUN.search(text) is not None
+
+
+MAX_OPEN = 5_000
+_BRACKETS = re.compile(r"[\[\]{}]")
+_RUN = re.compile(r"(?:[-?:][ \t]+){1000}")
+"""Sequences that begin on one line, each within the one before."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the fast one where built

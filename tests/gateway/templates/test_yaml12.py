@@ -107,3 +107,24 @@ def test_any_file_is_yaml_or_a_config_error(text: str | bytes) -> None:
         read(text)
     except ConfigError:
         return
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 2000 + "]" * 2000,
+        "[" * 300_000,
+        "{a: " * 300_000,
+        "- " * 300_000,
+        "? " * 300_000,
+        "]" * 9 + "[" * 300_000,
+    ],
+    ids=["within each other", "open", "maps", "on one line", "keys", "after others"],
+)
+def test_a_file_that_would_overflow_the_composer_is_refused_before(text: str) -> None:
+    with pytest.raises(ConfigError, match="nests too deeply"):
+        read(text)
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    assert read("a: [" + "[], {}, " * 20_000 + "]")
