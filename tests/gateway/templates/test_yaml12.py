@@ -109,18 +109,20 @@ def test_any_file_is_yaml_or_a_config_error(text: str | bytes) -> None:
         return
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[" * 2000 + "]" * 2000,
-        "[" * 300_000,
-        "{a: " * 300_000,
-        "- " * 300_000,
-        "? " * 300_000,
-        "]" * 9 + "[" * 300_000,
-    ],
-    ids=["within each other", "open", "maps", "on one line", "keys", "after others"],
-)
+OVERFLOWS = {
+    "within each other": "[" * 2000 + "]" * 2000,
+    "open": "[" * 300_000,
+    "maps": "{a: " * 300_000,
+    "on one line": "- " * 300_000,
+    "keys": "? " * 300_000,
+    "after ends in quotes": '["]", ' * 100_000,
+    "after ends in a comment": "[ # ]\n" * 100_000,
+    "in steps": "\n".join(" " * (1998 * step) + "- " * 999 for step in range(40)),
+    "line by line": "\n".join(" " * step + "a:" for step in range(3000)),
+}
+
+
+@pytest.mark.parametrize("text", OVERFLOWS.values(), ids=OVERFLOWS.keys())
 def test_a_file_that_would_overflow_the_composer_is_refused_before(text: str) -> None:
     with pytest.raises(ConfigError, match="nests too deeply"):
         read(text)
