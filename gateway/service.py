@@ -1,7 +1,6 @@
 """The running gateway: proxy, pages, playground and operator's socket in one process, on one event loop."""
 
 import asyncio
-import contextlib
 import fcntl
 import os
 import secrets
@@ -545,9 +544,9 @@ class Service:
         self.board.stop()
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("gateway.task_failed", error=f"{type(ended).__name__}: {ended}")
         while self._undo:
             await self._close_one(self._undo.pop())
 

@@ -76,15 +76,20 @@ class Telling:
                     await self._all_again()
 
     async def _all_again(self) -> None:
-        """Nobody is told twice; a store that fails leaves those untold until the next change."""
+        """Nobody is told twice; a question that cannot be read keeps none of the others from being told."""
         if not (self.rules().settings.notifications.channels or self.reach.personal):
             return
         try:
-            for envelope in await self.store.envelopes([State.PENDING], MANY):
-                await self.again(envelope)
-                await asyncio.sleep(0)  # each is some milliseconds of work, and requests wait
+            waiting = await self.store.envelopes([State.PENDING], MANY)
         except StoreError as error:
             log.error("telling.failed", error=str(error))
+            return
+        for envelope in waiting:
+            try:
+                await self.again(envelope)
+            except StoreError as error:
+                log.error("telling.failed", envelope=envelope.id, error=str(error))
+            await asyncio.sleep(0)  # each is some milliseconds of work, and requests wait
 
     async def again(self, envelope: Envelope) -> None:
         """Whoever may sign it by now and was not told of it is queued to be."""

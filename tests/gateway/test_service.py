@@ -87,6 +87,22 @@ async def test_a_link_that_an_operator_asks_for_at_the_first_moment_is_not_repla
         await made.stop()
 
 
+async def test_a_part_that_failed_meanwhile_does_not_keep_the_others_open(tmp_path: Path) -> None:
+    settings = configured(tmp_path)
+    made = Service(settings)
+    await made.start()
+
+    async def fails() -> None:
+        raise ValueError("it broke")
+
+    made._tasks.append(asyncio.create_task(fails()))
+    await asyncio.sleep(0)
+    await made.stop()
+    again = Service(settings)
+    await again.start()
+    await again.stop()
+
+
 async def test_free_ports_are_named_once_they_are_taken(service: Service) -> None:
     listen = service.settings.listen
     assert listen.proxy.port

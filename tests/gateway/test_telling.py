@@ -11,7 +11,7 @@ from gateway.settings import AppriseChannel, Escalation, NotificationRule, Notif
 from gateway.telling import Telling
 from gateway.timekeeper import Timekeeper
 from tests.kit.away import lend
-from tests.kit.things import KEYS
+from tests.kit.things import KEYS, a_request
 from tests.kit.world import World
 
 MAIL = {"mail": AppriseChannel("mailto://a")}
@@ -152,6 +152,25 @@ async def test_a_store_that_fails_does_not_end_the_telling(
                 await asyncio.sleep(0.01)
     world.board.stop()
     await running
+
+
+async def test_a_question_that_was_altered_keeps_none_of_the_others_from_being_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.policy.approvers = frozenset({"Mika"})
+    first = await world.opened(a_request(target="/v1/payments?n=1"))
+    second = await world.opened(a_request(target="/v1/payments?n=2"))
+    damaged = replace(await world.now(first), sealed=b"x" * 40)
+    others = await world.now(second)
+
+    async def envelopes(*_: object) -> list[Envelope]:
+        return [damaged, others]
+
+    monkeypatch.setattr(world.sqlite, "envelopes", envelopes)
+    await lend(world)
+    await telling(world)._all_again()
+    late = {one.envelope for one in await world.sqlite.deliveries() if one.person == "Tomo"}
+    assert late == {second.id}
 
 
 async def test_nobody_is_told_of_what_is_over(world: World) -> None:
