@@ -30,12 +30,16 @@ class Change:
 
 
 class Board:
-    def __init__(self) -> None:
+    def __init__(self, before: int = 0) -> None:
+        """Changes are counted from `before`: a gateway that began later counts from higher, so that no page takes
+        another gateway's count for this one's.
+        """
         self._waiting: dict[str, list[Waiter]] = {}
         self._listeners: list[Callable[[Envelope], None]] = []
         self._watchers: set[asyncio.Queue[Change | None]] = set()
         self._recent: deque[Change] = deque(maxlen=REMEMBERED)
-        self._last = 0
+        self._first = before
+        self._last = before
         self.stopping = asyncio.Event()
 
     def join(self, envelope: str) -> Waiter:
@@ -92,6 +96,11 @@ class Board:
     @property
     def last(self) -> int:
         return self._last
+
+    def remembers(self, after: int) -> bool:
+        """Whether whoever saw this change last can be told of each that came after it."""
+        oldest = self._recent[0].id - 1 if self._recent else self._first
+        return oldest <= after <= self._last
 
     async def watch(self, after: int | None) -> AsyncIterator[Change]:
         """What came after that change, then what comes; ends when the gateway stops."""

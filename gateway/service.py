@@ -164,7 +164,7 @@ class Service:
         self._as_started = settings
         self._candidates = settings
         self._stamps = stamp(files_in_force(settings))
-        self.board = Board()
+        self.board = Board(time.time_ns() // 1_000_000)
         self.last_change = LastChange()
         self.playground = Playground()
         self.reach = Reach()

@@ -111,6 +111,7 @@ class GatewayDesk:
             "person": self.signing_in.person_view(session.person),
             "signed_in_at": session.signed_in_at,
             "credential": {"name": names[0] if names else ""},
+            "event": self.board.last,
             "server_time": self._now(),
         }
 
@@ -367,12 +368,10 @@ class GatewayDesk:
         return answer
 
     async def subscribe(self, session: Session, last_event_id: int | None) -> AsyncIterator[Event]:
-        after = (
-            last_event_id
-            if last_event_id is not None and last_event_id <= self.board.last
-            else self.board.last
-        )
-        yield Event(after, "hello", {"server_time": self._now()})
+        resumes = last_event_id is not None and self.board.remembers(last_event_id)
+        after = last_event_id if last_event_id is not None and resumes else self.board.last
+        missed = last_event_id is not None and not resumes
+        yield Event(after, "hello", {"server_time": self._now(), "missed": missed})
         with self.reach.page_of(session.person):
             async for change in self.board.watch(after):
                 if change.envelope is None:

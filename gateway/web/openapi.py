@@ -305,7 +305,10 @@ def _state() -> Schema:
 
 
 def _me() -> Schema:
-    return _object(person=_ref("Person"), signed_in_at=TIME, credential=_object(name=TEXT), server_time=TIME)
+    who = _object(name=TEXT)
+    return _object(
+        person=_ref("Person"), signed_in_at=TIME, credential=who, event=NUMBER, server_time=TIME
+    )
 
 
 def _sessions() -> dict[str, Any]:

@@ -402,10 +402,12 @@ class FakeGateway:
     change_reply: Reply = field(default_factory=dict)
     enrol_reply: Reply | None = None
     stream_breaks: int = 0
+    forgot: bool = False
     posted: dict[str, list[Json]] = field(default_factory=dict)
     got: list[str] = field(default_factory=list)
     resumed_from: list[str | None] = field(default_factory=list)
     listeners: set[asyncio.Queue[bytes]] = field(default_factory=set)
+    told: dict[int, bytes] = field(default_factory=dict)
     listened: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
 
@@ -519,13 +521,15 @@ class FakeGateway:
         return {"rows": rows, "left_out": []}
 
     def announce(self, number: int, envelope: str, state: str) -> None:
-        data = json.dumps({"id": envelope, "state": state})
-        for queue in self.listeners:
-            queue.put_nowait(f"id: {number}\nevent: envelope\ndata: {data}\n\n".encode())
+        self._tell(number, "envelope", {"id": envelope, "state": state})
 
     def configured(self, number: int) -> None:
+        self._tell(number, "config", {})
+
+    def _tell(self, number: int, name: str, data: Json) -> None:
+        self.told[number] = f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode()
         for queue in self.listeners:
-            queue.put_nowait(f"id: {number}\nevent: config\ndata: {{}}\n\n".encode())
+            queue.put_nowait(self.told[number])
 
     # The API
 
@@ -547,6 +551,7 @@ class FakeGateway:
                 "person": person,
                 "signed_in_at": now,
                 "credential": {"name": "Pixel 9"},
+                "event": 40,
                 "server_time": now,
             }
         if path == "/api/v1/envelopes":
@@ -822,10 +827,15 @@ class Site:
         gateway.streams += 1
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        await response.write(b"id: 40\nevent: hello\ndata: {}\n\n")
+        hello = json.dumps({"server_time": utc(datetime.now(UTC)), "missed": gateway.forgot})
+        await response.write(f"id: 40\nevent: hello\ndata: {hello}\n\n".encode())
         if gateway.streams <= gateway.stream_breaks:
             return response
         queue: asyncio.Queue[bytes] = asyncio.Queue()
+        last = int(request.headers.get("Last-Event-ID", "40"))
+        for number in sorted(gateway.told):
+            if number > last:
+                queue.put_nowait(gateway.told[number])
         gateway.listeners.add(queue)
         gateway.listened.set()
         try:

@@ -217,6 +217,29 @@ async def test_the_time_left_is_read_aloud_at_a_minute_only_then(page: Page, gat
     await expect(page.locator("#aloud")).to_have_text("60 seconds left")
 
 
+async def test_the_feed_begins_where_the_page_was_read(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await gateway.listened.wait()
+    assert gateway.resumed_from == ["40"]
+
+
+async def test_a_page_left_open_over_a_restart_looks_again(page: Page, gateway: FakeGateway) -> None:
+    gateway.stream_breaks, gateway.forgot = 1, True
+    await open_ready(page)
+    gateway.changes = {"state": "denied", "decided_by": "jonas", "decision_method": "session"}
+    await expect(page.locator(".outcome h1:visible")).to_contain_text("jonas denied this first", timeout=10_000)
+
+
+async def test_one_lost_answer_heals_while_the_feed_still_stands(page: Page, gateway: FakeGateway) -> None:
+    await open_ready(page)
+    await gateway.listened.wait()
+    await page.route("**/api/v1/envelopes/*", lambda route: route.abort(), times=1)
+    gateway.changes = {"state": "denied", "decided_by": "jonas", "decision_method": "session"}
+    gateway.announce(41, ENVELOPE, "denied")
+    await expect(page.get_by_text("You are offline.")).to_be_visible()
+    await expect(page.locator(".outcome h1:visible")).to_contain_text("jonas denied this first", timeout=10_000)
+
+
 async def test_offline_nothing_can_be_pressed_and_coming_back_heals(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
     await arm(page)

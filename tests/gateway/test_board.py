@@ -97,6 +97,25 @@ async def test_what_is_remembered_has_a_bound() -> None:
     assert told[-1].id == REMEMBERED + 5
 
 
+def test_it_knows_whom_it_can_tell_of_everything() -> None:
+    board = Board(before=500)
+    assert [board.remembers(after) for after in (0, 499, 500, 501)] == [False, False, True, False]
+    for _ in range(REMEMBERED + 5):
+        board.changed(ONE)
+    assert [board.remembers(after) for after in (504, 505, board.last, board.last + 1)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+async def test_changes_are_counted_from_where_the_gateway_began() -> None:
+    board = Board(before=500)
+    board.changed(ONE)
+    assert [change.id for change in await taken(board, 500, 1)] == [501]
+
+
 async def test_a_watcher_that_left_is_forgotten() -> None:
     board = Board()
     watching = board.watch(None)

@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { ends } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { el, icon, one, say, tag } from "./dom.js";
-import { listen } from "./events.js";
+import { again, listen } from "./events.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
 import { concerns, written } from "./values.js";
@@ -37,8 +37,8 @@ async function refresh() {
   try {
     answer = await get("/api/v1/envelopes");
   } catch (error) {
-    if (error.status === 401) toLogin();
-    return;
+    if (error.status === 401) return toLogin();
+    return again(refresh, () => !one("#live").classList.contains("stale"));
   }
   setServerTime(answer.server_time);
   const count = one("#count");

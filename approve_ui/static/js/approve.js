@@ -5,7 +5,7 @@ import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
-import { listen } from "./events.js";
+import { again, listen } from "./events.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { outcomeOf, placeOf, tellOutcome } from "./outcome.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
@@ -73,7 +73,7 @@ function showArming() {
 
 // One at a time: events come while a page is being built.
 let loading = Promise.resolve();
-const load = () => (loading = loading.then(loadNow));
+const load = () => (loading = loading.catch(() => {}).then(loadNow));
 
 async function loadNow() {
   let view;
@@ -132,6 +132,7 @@ function offline(unsure = page.unsure) {
   page.unsure = unsure;
   fill("offline-line", unsure ? "You are offline, and whether your signature arrived is not known. This page asks again when you are back." : "You are offline. Nothing was sent.");
   enter("offline");
+  again(load, () => page.state === "offline");
 }
 
 // Without a payload the sheet is the question in short.

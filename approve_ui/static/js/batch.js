@@ -5,7 +5,7 @@ import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, one, showState } from "./dom.js";
-import { listen } from "./events.js";
+import { again, listen } from "./events.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
 import { onPress, whoAmI } from "./session.js";
@@ -66,7 +66,7 @@ function chosenWords(chosen) {
 // What waits
 
 let loading = Promise.resolve();
-const load = () => (loading = loading.then(loadNow));
+const load = () => (loading = loading.catch(() => {}).then(loadNow));
 
 async function loadNow() {
   if (page.state === "signed" || page.state === "denied" || page.state === "signing" || page.alarmed) return;
@@ -314,6 +314,7 @@ function later() {
 function offline(words) {
   fill("offline-line", words);
   enter("offline");
+  again(load, () => page.state === "offline");
 }
 
 // What a person does

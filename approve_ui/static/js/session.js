@@ -3,6 +3,7 @@
 import { dropToken, get, post } from "./api.js";
 import { setServerTime } from "./clock.js";
 import { all, fill, one } from "./dom.js";
+import { listenFrom } from "./events.js";
 import "./nav.js";
 import { whyNotSigned } from "./passkey.js";
 
@@ -10,6 +11,7 @@ import { whyNotSigned } from "./passkey.js";
 export async function whoAmI() {
   const me = await get("/api/v1/me");
   setServerTime(me.server_time);
+  listenFrom(me.event);
   const { display, name } = me.person;
   fill("me", display || name);
   fill("initials", (display || name).split(" ").map((word) => word.slice(0, 1)).join("").slice(0, 2).toUpperCase());

@@ -273,7 +273,7 @@ async def events(world: World, last: int | None, count: int) -> list[Event]:
 async def test_a_feed_greets_and_then_tells_what_comes(world: World) -> None:
     feed = world.desk.subscribe(world.session("Mika"), None)
     hello = await anext(feed)
-    assert (hello.name, hello.data) == ("hello", {"server_time": NOW})
+    assert (hello.name, hello.data) == ("hello", {"server_time": NOW, "missed": False})
     following = asyncio.ensure_future(anext(feed))
     await asyncio.sleep(0)
     envelope = await world.opened()
@@ -293,15 +293,25 @@ async def test_a_page_that_was_away_resumes_where_it_was(world: World) -> None:
     first, second = await world.opened(), await world.opened(a_request(target="/2"))
     told = await events(world, 1, 2)
     assert [event.name for event in told] == ["hello", "envelope"]
-    assert told[0].id == 1
+    assert (told[0].id, told[0].data["missed"]) == (1, False)
     assert told[1].data["id"] == second.id
     assert first.id != second.id
 
 
-async def test_a_page_from_before_a_restart_is_told_where_it_is_now(world: World) -> None:
+async def test_a_page_from_before_a_restart_is_told_where_it_is_now_and_that_it_missed_something(
+    world: World,
+) -> None:
     await world.opened()
     (hello,) = await events(world, 999, 1)
-    assert hello.id == world.board.last
+    assert (hello.id, hello.data["missed"]) == (world.board.last, True)
+
+
+async def test_what_changes_between_the_first_answer_and_the_feed_is_told(world: World) -> None:
+    me = await world.desk.me(world.session("Mika"))
+    envelope = await world.opened()
+    hello, event = await events(world, me["event"], 2)
+    assert not hello.data["missed"]
+    assert event.data["id"] == envelope.id
 
 
 # Ready. ----------------------------------------------------------------------------------------------------
