@@ -31,9 +31,7 @@ class Change:
 
 class Board:
     def __init__(self, before: int = 0) -> None:
-        """Changes are counted from `before`: a gateway that began later counts from higher, so that no page takes
-        another gateway's count for this one's.
-        """
+        """Counts changes from `before`; one that began later counts from higher, so no page mixes them up."""
         self._waiting: dict[str, list[Waiter]] = {}
         self._listeners: list[Callable[[Envelope], None]] = []
         self._watchers: set[asyncio.Queue[Change | None]] = set()

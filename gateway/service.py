@@ -77,7 +77,8 @@ from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, RefusedChange, Rules, digest_with_limits, with_directory
 from gateway.sending import Sender
 from gateway.settings import LOOPBACK, Address, Listen, Notifications, Settings
-from gateway.store.contract import Configure, Store
+from gateway.store.clock import Clock
+from gateway.store.contract import Configure
 from gateway.store.sqlite import SqliteStore
 from gateway.subscriptions import Subscription
 from gateway.telling import Telling
@@ -159,7 +160,7 @@ class Paths:
 class Service:
     """`start` opens everything or nothing; `stop` refuses what is held and leaves its questions open."""
 
-    def __init__(self, settings: Settings, *, store: Store | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings, self.paths = settings, Paths(settings.state)
         self._as_started = settings
         self._candidates = settings
@@ -171,7 +172,7 @@ class Service:
         self.first_link: dict[str, Any] | None = None
         """Where nobody is enrolled; made before operators can ask for another, which replaces it."""
         self._listeners: list[tuple[str, int]] = []
-        self._given_store = store
+        self._clock = clock or Clock()
         self._tasks: list[asyncio.Task[None]] = []
         self._undo: list[Callable[[], object]] = []
 
@@ -226,8 +227,11 @@ class Service:
         self.keys = load_keys(self.paths.keys)
         self.push_key = load_push_key(self.paths.keys)
         self.metrics = Metrics(load_token(self.paths.metrics_token))
-        self.store = self._given_store or SqliteStore(
-            self.paths.database, reserve=self.settings.limits.disk_reserve, beside=self.paths.epoch
+        self.store = SqliteStore(
+            self.paths.database,
+            self._clock,
+            reserve=self.settings.limits.disk_reserve,
+            beside=self.paths.epoch,
         )
         self._undo.append(self._close_store)
         await self._begin_trust()

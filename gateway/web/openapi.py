@@ -306,9 +306,7 @@ def _state() -> Schema:
 
 def _me() -> Schema:
     who = _object(name=TEXT)
-    return _object(
-        person=_ref("Person"), signed_in_at=TIME, credential=who, event=NUMBER, server_time=TIME
-    )
+    return _object(person=_ref("Person"), signed_in_at=TIME, credential=who, event=NUMBER, server_time=TIME)
 
 
 def _sessions() -> dict[str, Any]:

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from addons.close_bypasses import check_fields, check_line, check_version
 from gateway.errors import Refusal
 from tests.gateway.proxy.h2client import H2Client
-from tests.gateway.proxy.harness import HOST, OTHER, PROXY_AUTH, World, get, until
+from tests.gateway.proxy.harness import HOST, OTHER, PROXY_AUTH, World, get
+from tests.kit.patience import until
 
 INSIDE = {
     "another Host than CONNECT": get(host=OTHER),

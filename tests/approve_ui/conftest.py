@@ -15,16 +15,11 @@ from playwright.async_api import (
     Page,
     ViewportSize,
     async_playwright,
-    expect,
 )
 
 from tests.approve_ui.fake_gateway import FakeGateway, Site, serving
-from tests.kit.browser import CHROMIUM, FLAGS
+from tests.kit.browser import CHROMIUM, FLAGS, PATIENCE_MS
 
-PATIENCE_MS = 20_000
-"""What is awaited comes at once, or on a busy machine late; what never comes fails all the same."""
-
-expect.set_options(timeout=PATIENCE_MS)
 PHONE = ViewportSize(width=390, height=844)
 
 

@@ -407,7 +407,7 @@ class FakeGateway:
     got: list[str] = field(default_factory=list)
     resumed_from: list[str | None] = field(default_factory=list)
     listeners: set[asyncio.Queue[bytes]] = field(default_factory=set)
-    told: dict[int, bytes] = field(default_factory=dict)
+    announced: dict[int, bytes] = field(default_factory=dict)
     listened: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
 
@@ -527,9 +527,9 @@ class FakeGateway:
         self._tell(number, "config", {})
 
     def _tell(self, number: int, name: str, data: Json) -> None:
-        self.told[number] = f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode()
+        self.announced[number] = f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode()
         for queue in self.listeners:
-            queue.put_nowait(self.told[number])
+            queue.put_nowait(self.announced[number])
 
     # The API
 
@@ -592,7 +592,7 @@ class FakeGateway:
 
     async def sent(self, name: str) -> list[Json]:
         """What the page sent there, once it sent something: a page shows first, and sends meanwhile."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while name not in self.posted:
                 await asyncio.sleep(0.01)
         return self.posted[name]
@@ -833,9 +833,9 @@ class Site:
             return response
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         last = int(request.headers.get("Last-Event-ID", "40"))
-        for number in sorted(gateway.told):
+        for number in sorted(gateway.announced):
             if number > last:
-                queue.put_nowait(gateway.told[number])
+                queue.put_nowait(gateway.announced[number])
         gateway.listeners.add(queue)
         gateway.listened.set()
         try:

@@ -15,7 +15,7 @@ def waiting(number: int, **changes: object) -> dict[str, object]:
 
 
 async def listening(gateway: FakeGateway) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await gateway.listened.wait()
 
 
@@ -172,7 +172,7 @@ async def test_the_notice_of_a_refused_change_pushes_no_row_from_under_the_point
     gateway.refused_change = REFUSED
     asked = len(gateway.got)
     gateway.configured(41)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(gateway.got) == asked:
             await asyncio.sleep(0.02)
     await expect(page.locator("#refused-change")).to_be_hidden()

@@ -90,7 +90,7 @@ async def open_batch(page: Page) -> None:
 
 
 async def listening(gateway: FakeGateway) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await gateway.listened.wait()
 
 
@@ -207,7 +207,7 @@ async def alarms(page: Page, gateway: FakeGateway) -> None:
     await expect(page.locator(APPROVE)).to_be_hidden()
     assert await page.locator("#sheet").inner_text() == ""
     assert "batches/approve" not in gateway.posted
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while "mismatch" not in gateway.posted:
             await asyncio.sleep(0.02)
 

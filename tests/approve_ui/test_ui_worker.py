@@ -81,7 +81,7 @@ class Delivery:
 
         self._session.on("ServiceWorker.workerRegistrationUpdated", heard)
         await self._session.send("ServiceWorker.enable")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             self._registration = await known
 
     async def message(self, data: str) -> None:

@@ -33,7 +33,7 @@ class House:
     def policy(self) -> Path:
         return self.gateway.config.parent / "policy.cedar"
 
-    async def behind(self, *command: str, limit: float = 60) -> tuple[int, str, str]:
+    async def behind(self, *command: str, limit: float = 300) -> tuple[int, str, str]:
         """A client that `secondsig run` put behind the gateway."""
         line = secondsig("run", "--config", str(self.gateway.config), "--", *command)
         return await run(*line, env=clean_environment(), limit=limit)
@@ -54,7 +54,7 @@ async def house(tmp_path_factory) -> AsyncIterator[House]:
 listen: {{proxy: "127.0.0.1:0", pages: "localhost:{free_port()}"}}
 templates: {{playground: , git: {{vars: {{hosts: [codeberg.org]}}}}, orders: }}
 template_files: ["{template}"]
-approvals: {{ttl: 60s, owner_may_approve: true}}
+approvals: {{ttl: 300s, owner_may_approve: true}}
 upstream:
   ca: {roots}
   connect_to: {{"upstream.test:443": "127.0.0.1:{ports[0]}", "codeberg.org:443": "127.0.0.1:{ports[1]}"}}

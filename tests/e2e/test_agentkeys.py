@@ -17,7 +17,8 @@ from gateway.installation import install
 from tests.e2e.test_attacks import JSON, reason
 from tests.kit.browser import Chromium
 from tests.kit.entities import entity, limited
-from tests.kit.inprocess import Inside, running
+from tests.kit.inprocess import LIFE, Inside, running
+from tests.kit.patience import until
 from tests.kit.ports import free_port
 from tests.kit.upstream import Upstream
 
@@ -27,7 +28,7 @@ BASE = f"https://{HOST}"
 
 @asynccontextmanager
 async def agentkeys(
-    folder: Path, *, ttl: int = 20, approvals: str = "", settings: str = "", entities: Any = ()
+    folder: Path, *, ttl: int = LIFE, approvals: str = "", settings: str = "", entities: Any = ()
 ) -> AsyncIterator[Inside]:
     """As init wrote it, but for addresses and times; with the agent `toy` of the vendor."""
     upstream = Upstream(folder / "upstream", HOST)
@@ -155,9 +156,10 @@ async def test_agentkeys_600_denied_leaves_the_reason_and_who_denied_in_its_row(
 
 
 async def test_agentkeys_600_that_nobody_answers_times_out(tmp_path: Path) -> None:
-    async with agentkeys(tmp_path, ttl=1) as house:
+    async with agentkeys(tmp_path) as house:
         task = pay(house, 600)
         envelope = await asked(house, task, OVER)
+        await house.life_ends(envelope)
         answer = await task
         said = json.loads(answer.body)
         assert (answer.status, said["reason"], said["error"]) == (403, "approval_timeout", "ApprovalTimeout")
@@ -218,12 +220,8 @@ async def test_agentkeys_amount_with_no_one_reading_is_refused_unasked(tmp_path:
 
 async def queued(house: Inside) -> str:
     """What waits, seen without anybody being signed in."""
-    for _ in range(400):
-        waiting = await house.service.store.envelopes([State.PENDING])
-        if waiting:
-            return waiting[0].id
-        await asyncio.sleep(0.01)
-    raise AssertionError("a request should wait")
+    await until(lambda: house.service.store.envelopes([State.PENDING]))
+    return (await house.service.store.envelopes([State.PENDING]))[0].id
 
 
 async def test_agentkeys_600_waits_for_an_approver_who_is_signed_out(tmp_path: Path) -> None:
@@ -242,10 +240,11 @@ async def test_agentkeys_600_waits_for_an_approver_who_is_signed_out(tmp_path: P
 
 
 async def test_agentkeys_600_past_its_life_greets_a_signed_out_approver_as_timed_out(tmp_path: Path) -> None:
-    async with agentkeys(tmp_path, ttl=1) as house:
+    async with agentkeys(tmp_path) as house:
         await house.person.call("POST", "logout", {})
         task = pay(house, 600)
         envelope = await queued(house)
+        await house.life_ends(envelope)
         assert reason(await task) == "approval_timeout"
         await house.person.sign_in()
         assert await house.person.waiting() == []
@@ -426,7 +425,7 @@ async def test_agentkeys_limit_lowered_while_running_holds_for_the_next_payment_
         assert await passes(pay(house, 400))
         before = house.service.rules.digest
         change_entities(house.folder, lower)
-        await house.until(lambda: house.service.rules.digest != before)
+        await until(lambda: house.service.rules.digest != before)
         envelope = await asked(house, task := pay(house, 400), OVER)
         now = house.service.rules.digest
         assert (await rows(house, envelope))[0]["config_digest"] == now
@@ -444,7 +443,7 @@ async def test_agentkeys_limit_changed_by_mistake_loosens_nothing_and_is_a_row(t
             return [*known, *limited("toy", cny="100000")]
 
         change_entities(house.folder, mistaken)
-        await house.until(lambda: house.service.last_change.refused is not None)
+        await until(lambda: house.service.last_change.refused is not None)
         (row,) = await house.service.store.rows({"kind": "config", "decision": "refused"}, None, 10)
         assert 'tag "cny"' in (row.row.detail or "")
         assert await asks(house, pay(house, 600), OVER)
@@ -458,7 +457,7 @@ async def test_agentkeys_override_given_while_a_payment_waits_does_not_release_i
         envelope = await asked(house, task := pay(house, 600), OVER)
         before = house.service.rules.digest
         add_entities(house.folder, limited("toy", cny=100_000))
-        await house.until(lambda: house.service.rules.digest != before)
+        await until(lambda: house.service.rules.digest != before)
         await asyncio.sleep(0.1)
         assert (task.done(), paid(house)) == (False, 0)
         await house.person.approve(envelope)

@@ -10,7 +10,8 @@ from gateway.demo.authenticator import SoftPasskey
 from gateway.demo.client import Answer
 from gateway.demo.person import Refused
 from gateway.envelopes import State
-from tests.kit.inprocess import Inside, inside
+from tests.kit.inprocess import LIFE, Inside, inside
+from tests.kit.patience import until
 
 JSON = {"Content-Type": "application/json"}
 
@@ -30,7 +31,7 @@ async def test_ten_identical_requests_at_once_are_one_question_and_one_release(t
     async with inside(tmp_path) as house:
         tasks = [order(house, "a1") for _ in range(10)]
         (envelope,) = await house.held()
-        await house.until(lambda: house.service.board.waiting(envelope) == 10)
+        await until(lambda: house.service.board.waiting(envelope) == 10)
         await house.person.approve(envelope)
         answers = await asyncio.gather(*tasks)
         assert sorted(answer.status for answer in answers) == [201] + [403] * 9
@@ -51,36 +52,33 @@ async def test_ten_identical_requests_at_once_are_one_question_and_one_release(t
 )
 async def test_swapped_request_after_approval_is_refused(tmp_path: Path, number, body, headers) -> None:
     """What was approved passes; what differs in anything asks anew."""
-    async with inside(tmp_path, ttl=3) as house:
-        agent = house.agent(timeout=1)
-        with pytest.raises(OSError, match="timed out"):
-            await agent.send("POST", "https://upstream.test/orders/a1", b"{}", JSON)
-        (approved,) = await house.held()
+    async with inside(tmp_path) as house:
+        approved = await house.asks_and_leaves("https://upstream.test/orders/a1", JSON)
         await house.person.approve(approved)
         swapped = order(house, number, body, **headers)
         (other,) = await house.held()
         assert other != approved
+        assert await house.state(approved) == State.APPROVED
+        await house.life_ends(other)
         assert reason(await swapped) == "approval_timeout"
         assert sum(house.upstream.calls.values()) == 0
-        assert await house.state(approved) == State.APPROVED
 
 
 async def test_the_approval_of_one_agent_does_not_serve_another(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=2) as house:
+    async with inside(tmp_path) as house:
         await house.add_agent("other")
-        with pytest.raises(OSError, match="timed out"):
-            await house.agent(timeout=1).send("POST", "https://upstream.test/orders/a1", b"{}", JSON)
-        (approved,) = await house.held()
+        approved = await house.asks_and_leaves("https://upstream.test/orders/a1", JSON)
         await house.person.approve(approved)
-        assert reason(await order(house, "a1", agent="other")) == "approval_timeout"
+        task = order(house, "a1", agent="other")
+        (other,) = await house.held()
+        await house.life_ends(other)
+        assert reason(await task) == "approval_timeout"
         assert sum(house.upstream.calls.values()) == 0
 
 
 async def cosigner_of(house: Inside, number: str) -> tuple[str, str]:
     """An approved envelope whose client has left, and its cosigner as the agent fetches it."""
-    with pytest.raises(OSError, match="timed out"):
-        await house.agent(timeout=1).send("POST", f"https://upstream.test/orders/{number}", b"{}", JSON)
-    (envelope,) = await house.held()
+    envelope = await house.asks_and_leaves(f"https://upstream.test/orders/{number}", JSON)
     await house.person.approve(envelope)
     status = await house.agent().send("GET", f"http://secondsig.internal/v1/envelopes/{envelope}")
     cosigner: str = json.loads(status.body)["cosigner"]
@@ -88,7 +86,7 @@ async def cosigner_of(house: Inside, number: str) -> tuple[str, str]:
 
 
 async def test_the_right_cosigner_passes_once_and_never_again(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=3) as house:
+    async with inside(tmp_path) as house:
         envelope, cosigner = await cosigner_of(house, "a1")
         assert (await order(house, "a1", Secondsig_Cosigner=cosigner)).status == 201
         await house.service.releaser.settle()
@@ -99,14 +97,14 @@ async def test_the_right_cosigner_passes_once_and_never_again(tmp_path: Path) ->
 
 @pytest.mark.parametrize("forged", ["", "AAAA", "not a container", "Qg" * 40])
 async def test_forged_cosigner_is_refused(tmp_path: Path, forged: str) -> None:
-    async with inside(tmp_path, ttl=3) as house:
+    async with inside(tmp_path) as house:
         await cosigner_of(house, "a1")
         assert reason(await order(house, "a1", Secondsig_Cosigner=forged)) == "cosigner_invalid"
         assert sum(house.upstream.calls.values()) == 0
 
 
 async def test_cosigner_of_another_request_is_refused(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=3) as house:
+    async with inside(tmp_path) as house:
         _, first = await cosigner_of(house, "a1")
         await cosigner_of(house, "a2")
         assert reason(await order(house, "a2", Secondsig_Cosigner=first)) == "cosigner_invalid"
@@ -115,7 +113,7 @@ async def test_cosigner_of_another_request_is_refused(tmp_path: Path) -> None:
 
 
 async def test_cosigner_of_another_agent_is_refused(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=3) as house:
+    async with inside(tmp_path) as house:
         await house.add_agent("thief")
         envelope, cosigner = await cosigner_of(house, "a1")
         assert (
@@ -127,17 +125,17 @@ async def test_cosigner_of_another_agent_is_refused(tmp_path: Path) -> None:
 
 
 async def test_approval_without_user_verification_is_refused(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=2) as house:
+    async with inside(tmp_path) as house:
         await refused_signature(house, user_verifies=False)
 
 
 async def test_approval_from_another_origin_is_refused(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=2) as house:
+    async with inside(tmp_path) as house:
         await refused_signature(house, origin="https://secondsig.example.evil")
 
 
 async def test_approval_from_a_frame_of_another_site_is_refused(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=2) as house:
+    async with inside(tmp_path) as house:
         await refused_signature(house, cross_origin=True)
 
 
@@ -149,12 +147,13 @@ async def refused_signature(house: Inside, **attack: object) -> None:
     with pytest.raises(Refused, match="passkey_refused"):
         await house.person.approve(envelope)
     assert await house.state(envelope) == State.PENDING
+    await house.life_ends(envelope)
     assert reason(await task) == "approval_timeout"
     assert sum(house.upstream.calls.values()) == 0
 
 
 async def test_replayed_assertion_is_refused(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=3) as house:
+    async with inside(tmp_path) as house:
         tasks = [order(house, "a1"), order(house, "a2")]
         first, second = await house.held(2)
         asked = await house.person.call("POST", f"envelopes/{first}/sign", {})
@@ -173,12 +172,13 @@ async def test_replayed_assertion_is_refused(tmp_path: Path) -> None:
                 f"envelopes/{second}/approve",
                 {**signed, "challenge_id": other["challenge_id"]},
             )
+        await house.life_ends(second)
         assert {reason(await task) for task in tasks} == {"approval_timeout"}
         assert sum(house.upstream.calls.values()) == 0
 
 
 async def test_a_passkey_nobody_enrolled_is_refused(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=2) as house:
+    async with inside(tmp_path) as house:
         task = order(house, "a1")
         (envelope,) = await house.held()
         stranger = SoftPasskey("localhost", house.service.settings.origin)
@@ -197,6 +197,7 @@ async def test_a_passkey_nobody_enrolled_is_refused(tmp_path: Path) -> None:
                 f"envelopes/{envelope}/approve",
                 {"challenge_id": asked["challenge_id"], "credential": stranger.sign(options)},
             )
+        await house.life_ends(envelope)
         assert reason(await task) == "approval_timeout"
         assert sum(house.upstream.calls.values()) == 0
 
@@ -211,7 +212,7 @@ def _creation(rp_id: str) -> dict[str, object]:
 
 
 async def test_the_owner_of_an_agent_cannot_approve_where_that_is_off(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=2) as house:
+    async with inside(tmp_path) as house:
         house.service._rules = _without_owner(house)
         await house.add_agent("mine", owner="Mika")
         answer = await order(house, "a1", agent="mine")
@@ -240,7 +241,7 @@ async def test_an_agent_cannot_reach_the_pages_through_the_proxy(tmp_path: Path)
 
 
 async def test_a_policy_that_changed_between_approval_and_release_wins(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=5) as house:
+    async with inside(tmp_path) as house:
         envelope, _ = await cosigner_of(house, "a1")
         house.write_policy('@id("freeze") forbid (principal, action in Action::"payment", resource);')
         await house.service.reload()
@@ -251,7 +252,7 @@ async def test_a_policy_that_changed_between_approval_and_release_wins(tmp_path:
 
 
 async def test_a_policy_that_changed_while_the_client_was_held_wins(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=5) as house:
+    async with inside(tmp_path) as house:
         task = order(house, "a1")
         (envelope,) = await house.held()
         house.write_policy('@id("freeze") forbid (principal, action in Action::"payment", resource);')
@@ -263,7 +264,7 @@ async def test_a_policy_that_changed_while_the_client_was_held_wins(tmp_path: Pa
 
 
 async def test_what_was_denied_stays_refused_whatever_header_is_added(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=5) as house:
+    async with inside(tmp_path) as house:
         task = order(house, "a1")
         (envelope,) = await house.held()
         await house.person.deny(envelope, "No.")
@@ -275,7 +276,7 @@ async def test_what_was_denied_stays_refused_whatever_header_is_added(tmp_path: 
 
 
 async def test_secondsig_headers_from_an_agent_never_reach_upstream(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=5) as house:
+    async with inside(tmp_path) as house:
         task = order(house, "a1", Secondsig_Purpose="a claim", Secondsig_Approved="yes", SecondSig_X="1")
         (envelope,) = await house.held()
         await house.person.approve(envelope)
@@ -285,7 +286,7 @@ async def test_secondsig_headers_from_an_agent_never_reach_upstream(tmp_path: Pa
 
 
 async def test_stopping_refuses_what_is_held_and_keeps_its_question(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=30) as house:
+    async with inside(tmp_path) as house:
         task = order(house, "a1")
         (envelope,) = await house.held()
         await house.restart()
@@ -300,21 +301,20 @@ async def test_stopping_refuses_what_is_held_and_keeps_its_question(tmp_path: Pa
 
 
 async def test_an_approval_ends_with_its_time_also_over_a_restart(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=1) as house:
+    async with inside(tmp_path) as house:
         task = order(house, "a1")
         (envelope,) = await house.held()
         await house.service.stop()
         await task
-        await asyncio.sleep(1.1)
+        house.clock.later(LIFE + 1)
         await house.restart()
-        await asyncio.sleep(0.6)
-        assert await house.state(envelope) == State.EXPIRED
+        await house.comes_to(envelope, State.EXPIRED)
         with pytest.raises(Refused, match="expired: Time ran out at"):
             await house.person.approve(envelope)
 
 
 async def test_a_revoked_token_stops_an_approved_request(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=5) as house:
+    async with inside(tmp_path) as house:
         task = order(house, "a1")
         (envelope,) = await house.held()
         await house.service.operating.agent_rotate("ci-bot")

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_sc
 
 REQUESTS = """
 import requests, json
-r = requests.post("https://upstream.test/orders/%s", data=b'{"n": 1}', timeout=60,
+r = requests.post("https://upstream.test/orders/%s", data=b'{"n": 1}', timeout=300,
                   headers={"Content-Type": "application/json", "Authorization": "Bearer upstream-key",
                            "Secondsig-Purpose": "test the client", "X-Kept": "kept"})
 print(json.dumps({"status": r.status_code, "mark": r.headers.get("X-Upstream"), "body": r.json()}))
@@ -25,7 +25,7 @@ THREE = """
 import json, requests
 from concurrent.futures import ThreadPoolExecutor
 def order(n):
-    return requests.post(f"https://upstream.test/orders/b{n}", json={"n": n}, timeout=60).status_code
+    return requests.post(f"https://upstream.test/orders/b{n}", json={"n": n}, timeout=300).status_code
 with ThreadPoolExecutor(3) as pool:
     print(json.dumps(list(pool.map(order, (1, 2, 3)))))
 """
@@ -33,7 +33,7 @@ HTTPX = """
 import httpx, json, sys
 try:
     r = httpx.post("https://upstream.test/orders/%s", content=b'{"n": 1}',
-                   headers={"Content-Type": "application/json"})
+                   timeout=httpx.Timeout(120, read=%d), headers={"Content-Type": "application/json"})
     print(json.dumps({"status": r.status_code, "mark": r.headers.get("X-Upstream"), "body": r.json()}))
 except httpx.ReadTimeout:
     sys.exit(5)
@@ -61,14 +61,14 @@ async def test_like_requests_are_read_in_a_browser_and_signed_together_but_for_o
     client = asyncio.create_task(house.behind(sys.executable, "-c", THREE))
     page = house.person.page
     await page.goto(urljoin(page.url, "/app/approvals"))
-    await page.get_by_role("link", name="Review 3 together").click(timeout=30_000)
-    await expect(page.locator("#what")).to_have_text("Place an order, 3 times", timeout=15_000)
+    await page.get_by_role("link", name="Review 3 together").click()
+    await expect(page.locator("#what")).to_have_text("Place an order, 3 times")
     await page.locator(".items > li", has_text="b2").locator("input").uncheck()
     await expect(page.locator("#approve")).to_have_text("Approve 2")
     await press_approve(page)
     await page.get_by_role("heading", name="Signed by you: 2 requests").wait_for()
     await page.get_by_role("link", name="Place order b2").click()
-    await page.locator("#deny-it[aria-disabled=false]").click(timeout=15_000)
+    await page.locator("#deny-it[aria-disabled=false]").click()
     await page.locator("#deny-sure").click()
     code, out, err = await client
     assert code == 0, err
@@ -99,13 +99,13 @@ async def test_curl_is_held_and_approved(house: House) -> None:
 
 
 async def test_httpx_leaves_after_five_seconds_and_its_retry_passes_after_the_approval(house: House) -> None:
-    code, _, _ = await house.behind(sys.executable, "-c", HTTPX % "h1")
+    code, _, _ = await house.behind(sys.executable, "-c", HTTPX % ("h1", 5))
     assert code == 5
     assert house.upstream.count("POST", "/orders/h1") == 0
     await house.person.approve_next()
     await house.person.page.get_by_role("heading", name="Approved. Waiting for").wait_for()
     assert house.upstream.count("POST", "/orders/h1") == 0
-    code, out, err = await house.behind(sys.executable, "-c", HTTPX % "h1")
+    code, out, err = await house.behind(sys.executable, "-c", HTTPX % ("h1", 120))
     assert code == 0, err
     assert json.loads(out)["status"] == 201
     assert house.upstream.count("POST", "/orders/h1") == 1
@@ -137,7 +137,7 @@ async def test_a_denied_request_never_arrives_and_its_note_reaches_the_agent(hou
     )
     page = house.person.page
     await house.person.open_next()
-    await expect(page.locator("#deny-it")).not_to_have_attribute("aria-disabled", "true", timeout=15_000)
+    await expect(page.locator("#deny-it")).not_to_have_attribute("aria-disabled", "true")
     await page.wait_for_timeout(1100)
     await page.locator("#deny-it").click()
     await page.get_by_role("dialog").get_by_label("Note").fill("Wrong target.")

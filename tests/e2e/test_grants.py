@@ -47,7 +47,7 @@ def plain_orders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("plain_orders")
 async def test_what_was_granted_passes_until_it_is_revoked_and_is_in_the_log(tmp_path: Path) -> None:
-    async with inside(tmp_path, approvals=", mode: reject", ttl=5) as house:
+    async with inside(tmp_path, approvals=", mode: reject") as house:
         envelope = await opened_and_approved(house)
         assert (await house.person.call("GET", f"envelopes/{envelope}"))["grantable"] is True
         grant = (await sign(house, "grant/envelope", envelope=envelope, covers="resource", seconds=900))[
@@ -85,7 +85,7 @@ async def opened_and_approved(house: Inside) -> str:
 
 @pytest.mark.usefixtures("plain_orders")
 async def test_a_grant_outlives_a_restart_and_what_hung_then_is_unknown(tmp_path: Path) -> None:
-    async with inside(tmp_path, approvals=", mode: reject", ttl=5) as house:
+    async with inside(tmp_path, approvals=", mode: reject") as house:
         envelope = await opened_and_approved(house)
         await sign(house, "grant/envelope", envelope=envelope, covers="resource")
         await house.restart()
@@ -93,7 +93,7 @@ async def test_a_grant_outlives_a_restart_and_what_hung_then_is_unknown(tmp_path
 
 
 async def test_a_payment_is_offered_to_nobody_and_granted_to_nobody(tmp_path: Path) -> None:
-    async with inside(tmp_path, approvals=", mode: reject", ttl=5) as house:
+    async with inside(tmp_path, approvals=", mode: reject") as house:
         envelope = await opened_and_approved(house)
         assert (await house.person.call("GET", f"envelopes/{envelope}"))["grantable"] is False
         with pytest.raises(Refused, match="Each payment"):
@@ -102,7 +102,7 @@ async def test_a_payment_is_offered_to_nobody_and_granted_to_nobody(tmp_path: Pa
 
 async def test_a_consent_has_people_asked_about_what_lies_beyond_it(tmp_path: Path) -> None:
     """Policy lets this agent read; what it was meant for is less."""
-    async with inside(tmp_path, approvals=", mode: reject", ttl=5) as house:
+    async with inside(tmp_path, approvals=", mode: reject") as house:
         reading = "https://upstream.test/orders"
         assert (await house.agent().send("GET", reading)).status == 201
         elsewhere = 'Playground::Account::"acct_tea"'

@@ -14,6 +14,7 @@ from aiosmtpd.controller import Controller
 
 from tests.gateway.notify.conftest import Receiver, receiver, says
 from tests.kit.inprocess import Inside, inside
+from tests.kit.patience import until
 from tests.kit.ports import free_port
 
 SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
@@ -65,7 +66,7 @@ async def test_people_are_told_and_told_again_when_it_is_decided(
     mail = f"mailto://127.0.0.1:{port}/?from=g@sign.example&to=m@sign.example&mode=insecure"
     async with inside(tmp_path, f"{hook(receiver.url)}    mail: {{apprise: '{mail}'}}\n") as made:
         sending = order(made)
-        await made.until(lambda: len(box.mails) == 1 and len(receiver.bodies) == 1)
+        await until(lambda: len(box.mails) == 1 and len(receiver.bodies) == 1)
         (envelope,) = await made.held()
         link = f"{made.service.settings.origin}/approve/{envelope}"
         told = json.loads(receiver.bodies[0])
@@ -74,7 +75,7 @@ async def test_people_are_told_and_told_again_when_it_is_decided(
         assert link in box.mails[0].get_body(("html", "plain")).get_content()
         await made.person.approve(envelope)
         assert (await sending).status == 201
-        await made.until(lambda: types(receiver) == ["approval.asked", "approval.decided"])
+        await until(lambda: types(receiver) == ["approval.asked", "approval.decided"])
         assert len(box.mails) == 1
         states = {one.channel: one.state for one in await made.service.store.deliveries(envelope)}
         assert states["mail"] == "seen"
@@ -82,13 +83,13 @@ async def test_people_are_told_and_told_again_when_it_is_decided(
 
 async def test_what_waits_is_told_after_a_restart(tmp_path: Path, receiver: Receiver) -> None:
     receiver.answer = says(503)
-    async with inside(tmp_path, hook(receiver.url), ttl=60) as made:
+    async with inside(tmp_path, hook(receiver.url)) as made:
         sending = order(made)
-        await made.until(lambda: len(receiver.bodies) == 1)
+        await until(lambda: len(receiver.bodies) == 1)
         await made.restart()
         assert (await sending).status == 503
         receiver.answer = None
-        await made.until(lambda: len(receiver.bodies) >= 2)
+        await until(lambda: len(receiver.bodies) >= 2)
         ids = {headers["webhook-id"] for headers in receiver.headers}
         assert (len(ids), set(types(receiver))) == (1, {"approval.asked"})
 
@@ -97,8 +98,8 @@ async def test_the_agent_is_told_at_once_that_nobody_could_be_told(
     tmp_path: Path, receiver: Receiver
 ) -> None:
     receiver.answer = says(404)
-    async with inside(tmp_path, hook(receiver.url), ttl=60) as made:
-        answer = await asyncio.wait_for(order(made), 10)
+    async with inside(tmp_path, hook(receiver.url)) as made:
+        answer = await asyncio.wait_for(order(made), 60)
         told = json.loads(answer.body)
         assert (answer.status, told["reason"]) == (403, "no_approver_reachable")
         (envelope,) = await made.held()
@@ -108,12 +109,12 @@ async def test_the_agent_is_told_at_once_that_nobody_could_be_told(
 
 
 async def test_a_changed_file_brings_the_channel_it_names(tmp_path: Path, receiver: Receiver) -> None:
-    async with inside(tmp_path, ttl=60) as made:
+    async with inside(tmp_path) as made:
         config = made.service.settings.file
         config.write_text(config.read_text(encoding="utf-8") + hook(receiver.url), encoding="utf-8")
         await made.service.reload()
         sending = order(made)
-        await made.until(lambda: types(receiver) == ["approval.asked"])
+        await until(lambda: types(receiver) == ["approval.asked"])
         assert (await made.service.operating.notify_test("hook"))["state"] == "accepted"
         sending.cancel()
 

@@ -12,6 +12,7 @@ from gateway.store.contract import Invitation, Invite
 from tests.e2e.test_attacks import order
 from tests.kit.browser import BrowserPerson, Chromium, pictures, press_approve
 from tests.kit.inprocess import Inside, inside
+from tests.kit.patience import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -33,7 +34,7 @@ async def enrol(house: Inside, person: BrowserPerson, name: str, group: str = "a
 
 
 async def changed(house: Inside, before: str) -> None:
-    await house.until(lambda: house.service.rules.digest != before)
+    await until(lambda: house.service.rules.digest != before)
 
 
 async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path
         await pictures(tomo.page, "quorum-second")
         assert not task.done()
         await press_approve(tomo.page)
-        assert (await asyncio.wait_for(task, 20)).status == 201
+        assert (await asyncio.wait_for(task, 60)).status == 201
         assert house.upstream.count("POST", "/orders/a1") == 1
         await expect(tomo.page.locator("#signatures .given")).to_have_count(2)
         assert noor.trouble + tomo.trouble == []
@@ -89,7 +90,7 @@ async def test_who_is_away_lends_their_right_and_the_page_says_for_whom_it_is_si
         await expect(noor.page.locator("#standing-in")).to_contain_text("Tomo, for Noor until")
         await pictures(noor.page, "away-question")
         await press_approve(tomo.page)
-        assert (await asyncio.wait_for(task, 20)).status == 201
+        assert (await asyncio.wait_for(task, 60)).status == 201
         await expect(noor.page.locator("#signatures .given")).to_contain_text("for Noor, away until")
         await withdraw(noor.page, house)
         assert noor.trouble + tomo.trouble == []

@@ -12,6 +12,7 @@ from gateway.demo.person import Refused, SoftPerson
 from gateway.envelopes import State
 from tests.e2e.test_attacks import order, reason
 from tests.kit.inprocess import Inside, inside
+from tests.kit.patience import until
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "guides" / "program.py"
 PERMITS = """
@@ -28,7 +29,7 @@ async def run(*arguments: str) -> str:
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(SCRIPT), *arguments, stdout=asyncio.subprocess.PIPE
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
     return out.decode()
 
@@ -55,7 +56,7 @@ async def registered(house: Inside, added: str) -> str:
         "when { !context.cosigner && !context.delegate };",
     )
     policy.write_text(text + added, encoding="utf-8")
-    await house.until(lambda: house.service.rules.digest != before)
+    await until(lambda: house.service.rules.digest != before)
     return file
 
 
@@ -135,7 +136,7 @@ async def policies(house: Inside, policy: str, groups: str) -> None:
     entities = house.folder / "entities.json"
     entities.write_text(BREAKERS % groups, encoding="utf-8")
     house.write_policy(policy)
-    await house.until(lambda: house.service.rules.digest != before)
+    await until(lambda: house.service.rules.digest != before)
 
 
 async def break_glass(house: Inside, envelope: str) -> dict[str, Any]:

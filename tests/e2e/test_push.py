@@ -8,6 +8,7 @@ from typing import Any
 from gateway.encoding import b64u, from_b64u
 from gateway.subscriptions import Subscription
 from tests.kit.inprocess import Inside, inside
+from tests.kit.patience import until
 from tests.kit.push_service import PushService
 
 URL = "https://upstream.test/orders/a1"
@@ -24,7 +25,7 @@ async def turned_on(house: Inside, service: PushService) -> Subscription:
 
 
 async def received(service: PushService, browser: Subscription, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(messages := await service.received(browser)) < count:
             await asyncio.sleep(0.02)
     return [json.loads(each) for each in messages]
@@ -53,7 +54,7 @@ async def test_a_question_is_pushed_once_and_so_is_what_became_of_it(tmp_path: P
             assert len(await service.received(browser)) == 3
             await service.expire(browser)
             held = asyncio.create_task(house.agent().send("POST", f"{URL}2", b"{}", JSON))
-            await house.until(lambda: house.service.directory.subscriptions == {})
+            await until(lambda: house.service.directory.subscriptions == {})
             (envelope,) = await house.held()
             await house.person.deny(envelope)
             assert (await held).status == 403

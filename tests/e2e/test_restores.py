@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import load_settings
 from gateway.demo.person import Refused
 from gateway.envelopes import State
-from gateway.service import Service
 from tests.e2e.test_attacks import JSON, order, reason
 from tests.kit.inprocess import Inside, inside
 
@@ -28,7 +26,7 @@ async def put_back(house: Inside, name: str) -> None:
 
 async def start(house: Inside) -> None:
     """With the tokens that agents have, at the port that the proxy has now."""
-    house.service = Service(load_settings(house.service.settings.file, {}))
+    house.make_service()
     await house.service.start()
     for name, proxy in house.tokens.items():
         house.tokens[name] = f"{proxy.rpartition(':')[0]}:{house.service.settings.listen.proxy.port}"
@@ -36,16 +34,13 @@ async def start(house: Inside) -> None:
 
 async def approved(house: Inside, number: str = "a1") -> str:
     """Approved while the agent is away: it is not spent yet."""
-    with pytest.raises(OSError, match="timed out"):
-        await house.agent(timeout=0.5).send("POST", f"https://upstream.test/orders/{number}", b"{}", JSON)
-    (envelope,) = await house.held()
-    await house.until(lambda: house.service.board.waiting(envelope) == 0)
+    envelope = await house.asks_and_leaves(f"https://upstream.test/orders/{number}", JSON)
     await house.person.approve(envelope)
     return envelope
 
 
 async def test_a_spent_approval_that_comes_back_from_a_copy_is_not_spent_again(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=20) as house:
+    async with inside(tmp_path) as house:
         envelope = await approved(house)
         copy(house, "copied")
         answer = await order(house, "a1")
@@ -84,7 +79,7 @@ async def test_a_session_that_was_ended_does_not_come_back_with_a_copy(tmp_path:
 
 
 async def test_a_plain_restart_keeps_an_approval_for_its_one_use(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=20) as house:
+    async with inside(tmp_path) as house:
         envelope = await approved(house)
         await house.service.stop()
         await start(house)

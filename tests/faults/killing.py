@@ -74,7 +74,7 @@ class Killer:
         work.append(asyncio.create_task(self._decide_all()))
         await self._moment()
         self.gateway.kill()
-        await asyncio.wait_for(self._gone(), 10)
+        await asyncio.wait_for(self._gone(), 60)
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)

@@ -49,7 +49,7 @@ async def asked_again(world: World) -> Release | Refusal:
     """The identical retry, by a client that leaves if it is held."""
     gone = asyncio.Event()
     task = asyncio.create_task(world.ask(gone=gone))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not task.done() and not await is_held(world):
             await asyncio.sleep(0.005)
     gone.set()

@@ -127,7 +127,7 @@ class Loop:
         """The agent's client goes away."""
         self.gone.set()
         if self.agent:
-            await asyncio.wait_for(asyncio.gather(self.agent, return_exceptions=True), 5)
+            await asyncio.wait_for(asyncio.gather(self.agent, return_exceptions=True), 60)
         self.gone = asyncio.Event()
 
     async def leave_waiting(self) -> None:
@@ -267,7 +267,7 @@ async def walked(walk: Callable[[Loop], Awaitable[None]], loop: Loop) -> None:
     with contextlib.suppress(*EXPECTED, TimeoutError, IndexError):
         await walk(loop)
     await loop.leave()
-    await asyncio.wait_for(loop.world.releaser.settle(), 5)
+    await asyncio.wait_for(loop.world.releaser.settle(), 60)
 
 
 async def writes_of(walk: Callable[[Loop], Awaitable[None]], folder: Path) -> int:

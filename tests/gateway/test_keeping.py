@@ -14,6 +14,7 @@ from gateway.model import Approval, Mode
 from gateway.store.contract import Shred
 from gateway.timekeeper import Timekeeper, recover
 from tests.kit.clocks import START
+from tests.kit.patience import PATIENCE
 from tests.kit.stores import FailingStore
 from tests.kit.things import ORIGIN, a_caller, a_mapped, a_request, a_unit, with_header
 from tests.kit.world import World
@@ -124,7 +125,7 @@ async def test_where_the_template_says_reject_a_preference_changes_nothing(world
 async def test_an_identical_request_gets_the_place_and_no_secret(world: World) -> None:
     envelope, told = await world.promised()
     for prefer in ("respond-async", "wait=30"):
-        again = await asyncio.wait_for(world.step_up(preferring(prefer)), 2)
+        again = await asyncio.wait_for(world.step_up(preferring(prefer)), 60)
         assert isinstance(again, Answer)
         body = json.loads(again.body)
         assert (body["envelope"], body["envelope_secret"]) == (envelope.id, None)
@@ -153,12 +154,12 @@ async def test_a_connection_that_waited_before_it_was_kept_is_told_duplicate(wor
 async def test_whoever_approves_within_the_wait_answers_the_waiting_connection(world: World) -> None:
     task, envelope = await held(world, "wait=60")
     await world.approve(envelope.id)
-    assert isinstance(await asyncio.wait_for(task, 5), Release)
+    assert isinstance(await asyncio.wait_for(task, 60), Release)
     assert await world.sqlite.kept(envelope.id) is None
 
 
 async def test_after_the_wait_the_gateway_keeps_it(world: World) -> None:
-    answer = await asyncio.wait_for(world.step_up(preferring("respond-async, wait=1")), 5)
+    answer = await asyncio.wait_for(world.step_up(preferring("respond-async, wait=1")), 60)
     assert isinstance(answer, Answer)
     (envelope,) = await world.sqlite.envelopes(None)
     assert await world.sqlite.kept(envelope.id) is not None
@@ -218,17 +219,17 @@ async def held(
     world: World, prefer: str, gone: asyncio.Event | None = None
 ) -> tuple["asyncio.Task[Release | Answer]", Envelope]:
     task = asyncio.create_task(world.step_up(preferring(prefer), gone))
-    for _ in range(500):
-        await asyncio.sleep(0.002)
-        for envelope in await world.sqlite.envelopes([State.PENDING]):
-            if world.board.waiting(envelope.id):
-                return task, envelope
-    raise AssertionError("the request was not held")
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            await asyncio.sleep(0.002)
+            for envelope in await world.sqlite.envelopes([State.PENDING]):
+                if world.board.waiting(envelope.id):
+                    return task, envelope
 
 
 async def refused(asking: Any, reason: Reason) -> Refusal:
     with pytest.raises(Refusal) as error:
-        await asyncio.wait_for(asking, 5)
+        await asyncio.wait_for(asking, 60)
     assert error.value.reason is reason
     return error.value
 

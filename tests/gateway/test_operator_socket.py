@@ -50,7 +50,7 @@ async def raw(path: Path, line: bytes) -> Any:
     writer.write(line)
     await writer.drain()
     writer.write_eof()
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     return json.loads(answer) if answer else None
 

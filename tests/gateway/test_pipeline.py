@@ -18,6 +18,7 @@ from gateway.policy import Policy
 from gateway.settings import Service
 from gateway.store.contract import PauseAgent, RemoveAgent
 from tests.kit.clocks import START
+from tests.kit.patience import until
 from tests.kit.things import HOST, a_caller, a_mapped, a_request, a_unit
 from tests.kit.world import ALLOW, DENY, World
 
@@ -43,12 +44,14 @@ async def refusal_of(world: World, **changes: Any) -> Refusal:
     return refused.value
 
 
+async def is_held(world: World) -> bool:
+    waiting = await world.sqlite.envelopes([State.PENDING])
+    return bool(waiting) and world.board.waiting(waiting[0].id) > 0
+
+
 async def noted(world: World, **where: str) -> list[dict[str, Any]]:
     """Rows, once what was noted is written."""
-    for _ in range(400):
-        if not world.sqlite._notes:
-            break
-        await asyncio.sleep(0.005)
+    await until(lambda: not world.sqlite._notes)
     return await world.said(**where)
 
 
@@ -99,14 +102,11 @@ async def test_a_denial_without_a_policy_is_a_denial(world: World, decision: Dec
 
 async def test_what_needs_a_person_waits_and_goes_when_signed(world: World) -> None:
     task = asyncio.create_task(decide(world))
-    for _ in range(500):
-        await asyncio.sleep(0.002)
-        waiting = await world.sqlite.envelopes([State.PENDING])
-        if waiting and world.board.waiting(waiting[0].id):
-            break
+    await until(lambda: task.done() or is_held(world))
     assert not task.done()
-    await world.approve(waiting[0].id)
-    assert isinstance(await asyncio.wait_for(task, 5), Release)
+    (envelope,) = await world.sqlite.envelopes([State.PENDING])
+    await world.approve(envelope.id)
+    assert isinstance(await asyncio.wait_for(task, 60), Release)
     assert await noted(world, decision="allow") == []
 
 
@@ -171,13 +171,10 @@ async def test_a_refusal_of_the_real_store_recovers_by_itself(world: World) -> N
     world.policy.decision = ALLOW
     world.sqlite._reserve = 1 << 62
     await decide(world)
-    await asyncio.sleep(0.3)
+    await until(lambda: not world.sqlite.healthy())
     assert (await refusal_of(world)).reason is Reason.GATEWAY_UNAVAILABLE
     world.sqlite._reserve = 0
-    for _ in range(100):
-        await asyncio.sleep(0.01)
-        if world.sqlite.healthy():
-            break
+    await until(world.sqlite.healthy)
     assert await decide(world) == Forward()
 
 
@@ -458,15 +455,11 @@ async def test_the_starters_policy_and_the_playground_hold_a_payment(world: Worl
         body=b'{"amount": 600, "currency": "jpy", "to": "acct_tea"}',
     )
     task = asyncio.create_task(world.pipeline.decide(payment, asyncio.Event()))
-    for _ in range(500):
-        await asyncio.sleep(0.002)
-        waiting = await world.sqlite.envelopes([State.PENDING])
-        if task.done() or (waiting and world.board.waiting(waiting[0].id)):
-            break
+    await until(lambda: task.done() or is_held(world))
     assert not task.done(), task.exception()
-    (envelope,) = waiting
+    (envelope,) = await world.sqlite.envelopes([State.PENDING])
     await world.approve(envelope.id)
-    release = await asyncio.wait_for(task, 5)
+    release = await asyncio.wait_for(task, 60)
     assert isinstance(release, Release)
     assert release.body == payment.body
     swapped = replace(payment, body=payment.body.replace(b"600", b"60000"))

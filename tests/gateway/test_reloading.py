@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from gateway.loading import files_in_force, load_rules, read_rules
 from gateway.reloading import MAX_TOLD, Attempt, Reloader, StillChanging, read, sentences, stamp
 from gateway.rules import Rules
 from gateway.settings import Settings
+from tests.kit.patience import until
 from tests.kit.world import World
 
 BROKEN = "permit (principal, action, resource"
@@ -61,12 +62,6 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
     world = await World(tmp_path).open()
     yield Running(world, tmp_path / "config")
     await world.close()
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 def good(running: Running, number: int = 1) -> str:

@@ -110,7 +110,7 @@ async def test_it_is_sent_as_soon_as_it_is_approved(world: World, monkeypatch: p
     envelope, _ = await world.promised()
     await asyncio.sleep(0.05)
     await world.approve(envelope.id)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         while not world.courier.sent:
             await asyncio.sleep(0.005)
     running.cancel()
@@ -126,7 +126,7 @@ async def test_an_approval_that_was_not_heard_of_is_seen_at_the_next_look(
     monkeypatch.setattr(world.board, "_announce", lambda *_args: None)
     running = asyncio.create_task(world.sender.run())
     await approved(world)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         while not world.courier.sent:
             await asyncio.sleep(0.005)
     world.board.stop()

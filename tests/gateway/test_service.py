@@ -1,7 +1,7 @@
 import asyncio
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from gateway.operator_socket import OperatorSocket, ask
 from gateway.playground_tls import HOST
 from gateway.service import Paths, Service, _host_port
 from gateway.settings import Settings
+from tests.kit.patience import until
 
 BASE = f"https://{HOST}"
 JSON = {"Content-Type": "application/json"}
@@ -44,7 +45,7 @@ def mode(path: Path) -> int:
 
 
 async def rows(service: Service, **where: str) -> list[dict[str, Any]]:
-    await asyncio.sleep(0.3)
+    await until(lambda: not service.store._notes)
     return [entry.row.columns() for entry in await service.store.rows(where, None, 100)]
 
 
@@ -126,7 +127,7 @@ async def test_the_whole_loop_from_the_agent_to_the_upstream_once(service: Servi
             await asyncio.sleep(0.02)
         assert service.playground.count("POST", "/v1/payments") == 0
         await person.approve(waiting[0]["id"])
-        answer = await asyncio.wait_for(sending, 10)
+        answer = await asyncio.wait_for(sending, 60)
         assert answer.status == 201
         assert service.playground.count("POST", "/v1/payments") == 1
         await service.releaser.settle()
@@ -347,12 +348,6 @@ async def test_metrics_are_for_whoever_has_the_token(service: Service) -> None:
             page = await answer.text()
     assert f'secondsig_config_digest_info{{digest="{service.rules.digest}"}} 1' in page
     assert 'secondsig_reloads_total{result="taken"} 0' in page
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not holds():
-            await asyncio.sleep(0.05)
 
 
 async def test_policy_sees_a_new_agent_at_once(service: Service) -> None:

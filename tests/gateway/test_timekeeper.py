@@ -14,6 +14,7 @@ from gateway.policy import Signing
 from gateway.settings import Escalation
 from gateway.store.contract import Move, Record, Tally
 from gateway.timekeeper import SHRED_EVERY, Timekeeper, recover
+from tests.kit.patience import until
 from tests.kit.stores import FailingStore
 from tests.kit.things import a_request
 from tests.kit.world import PlayedPolicy, World
@@ -84,6 +85,18 @@ async def test_somebody_who_decides_in_that_moment_is_not_overruled(world: World
     assert await world.said(reason="approval_timeout") == []
 
 
+async def is_expired(world: World, envelope: Envelope) -> bool:
+    return (await world.now(envelope)).state is State.EXPIRED
+
+
+async def is_shredded(world: World, envelope: Envelope) -> bool:
+    return (await world.now(envelope)).sealed is None
+
+
+async def no_tallies(world: World) -> bool:
+    return not await world.sqlite._all("SELECT * FROM tallies")
+
+
 async def test_time_goes_on_after_a_store_that_failed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.timekeeper.TICK", 0.001)
     envelope = await world.opened()
@@ -91,10 +104,7 @@ async def test_time_goes_on_after_a_store_that_failed(world: World, monkeypatch:
     failing = FailingStore(world.sqlite)
     failing.fails = lambda number, _name: number < 5
     running = asyncio.create_task(Timekeeper(failing, world.board, world.rules).run())
-    for _ in range(500):
-        await asyncio.sleep(0.002)
-        if (await world.now(envelope)).state is State.EXPIRED:
-            break
+    await until(lambda: is_expired(world, envelope))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (await world.now(envelope)).state is State.EXPIRED
@@ -111,10 +121,7 @@ async def test_what_is_over_is_shredded_when_its_retention_ends(
     await asyncio.sleep(0.05)
     assert (await world.now(envelope)).sealed is not None
     world.time.advance(SHRED_EVERY + 101)
-    for _ in range(500):
-        await asyncio.sleep(0.002)
-        if (await world.now(envelope)).sealed is None:
-            break
+    await until(lambda: is_shredded(world, envelope))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (await world.now(envelope)).sealed is None
@@ -273,10 +280,7 @@ async def test_what_is_remembered_of_agents_is_forgotten_after_30_days(
     await world.store.apply(Record())
     world.time.advance(32 * 86_400)
     running = asyncio.create_task(keeper(world).run())
-    for _ in range(500):
-        await asyncio.sleep(0.002)
-        if not await world.sqlite._all("SELECT * FROM tallies"):
-            break
+    await until(lambda: no_tallies(world))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert await world.sqlite._all("SELECT * FROM tallies") == []

@@ -20,6 +20,7 @@ from gateway.store.contract import Move, Open, PauseAgent, RevokePerson
 from gateway.timekeeper import Timekeeper
 from gateway.waiting import PATIENCE, hold_for
 from tests.kit.clocks import START
+from tests.kit.patience import until
 from tests.kit.stores import FailingStore
 from tests.kit.things import (
     KEYS,
@@ -45,7 +46,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def refusal_of(asking: Any) -> Refusal:
     with pytest.raises(Refusal) as refused:
-        await asyncio.wait_for(asking, 5)
+        await asyncio.wait_for(asking, 60)
     return refused.value
 
 
@@ -59,7 +60,7 @@ async def all_envelopes(world: World) -> list[Envelope]:
 async def test_a_held_request_goes_when_a_person_has_signed(world: World) -> None:
     task, envelope = await world.held()
     await world.approve(envelope.id)
-    release = await asyncio.wait_for(task, 5)
+    release = await asyncio.wait_for(task, 60)
     request = a_request()
     assert (release.id, release.method, release.target) == (envelope.id, "POST", request.target)
     assert (release.body, release.headers) == (request.body, request.headers)
@@ -78,17 +79,18 @@ async def test_nothing_goes_while_nobody_has_signed(world: World) -> None:
     assert not task.done()
 
 
+async def all_wait(world: World, count: int) -> bool:
+    found = await all_envelopes(world)
+    return bool(found) and world.board.waiting(found[0].id) == count
+
+
 async def test_ten_at_once_are_one_question_and_one_release(world: World) -> None:
     tasks = [asyncio.create_task(world.ask()) for _ in range(10)]
-    for _ in range(500):
-        await asyncio.sleep(0.002)
-        (*found,) = await all_envelopes(world)
-        if found and world.board.waiting(found[0].id) == 10:
-            break
+    await until(lambda: all_wait(world, 10))
     (envelope,) = await all_envelopes(world)
     assert world.board.waiting(envelope.id) == 10
     await world.approve(envelope.id)
-    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
     assert sum(isinstance(result, Release) for result in results) == 1
     assert {result.reason for result in results if isinstance(result, Refusal)} == {Reason.DUPLICATE}
     assert len(await world.said(kind="authorised")) == 1
@@ -120,7 +122,7 @@ async def test_when_the_newest_client_has_left_the_older_gets_it(world: World) -
     gone.set()
     assert (await refusal_of(newer)).reason is Reason.CANCELLED
     await world.approve(envelope.id)
-    assert isinstance(await asyncio.wait_for(older, 5), Release)
+    assert isinstance(await asyncio.wait_for(older, 60), Release)
 
 
 async def test_a_client_that_left_is_not_sent_for_and_its_question_stays(world: World) -> None:
@@ -548,7 +550,7 @@ async def fault(folder: Path, fails: Any, *, after: bool) -> Told:
     failing.fails, failing.after = fails, after
     world.waiting.store = world.releaser.store = failing
     try:
-        await asyncio.wait_for(world.ask(), 5)
+        await asyncio.wait_for(world.ask(), 60)
         told.released = 1
     except (StoreError, Refusal) as error:
         told.error = error
@@ -575,7 +577,7 @@ async def test_an_envelope_that_vanished_releases_nothing(world: World) -> None:
     await world.sqlite._ask(lambda db: db.execute("DELETE FROM envelopes"), writes=True)
     world.board.changed(envelope)
     with pytest.raises(StoreError, match="not in the store any more"):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
 
 async def test_two_that_open_at_once_meet_in_the_database(world: World) -> None:
@@ -590,10 +592,7 @@ async def test_two_that_open_at_once_meet_in_the_database(world: World) -> None:
     failing.before_apply = open_first
     world.waiting.store = failing
     task = asyncio.create_task(world.ask())
-    for _ in range(500):
-        await asyncio.sleep(0.002)
-        if world.board.waiting("env_" + "9" * 26):
-            break
+    await until(lambda: world.board.waiting("env_" + "9" * 26))
     assert [e.id for e in await all_envelopes(world)] == ["env_" + "9" * 26]
     await world.sqlite.apply(Move("env_" + "9" * 26, 1, "cancel", START))  # type: ignore[arg-type]  # the step's own word
     world.board.changed(an_envelope(id="env_" + "9" * 26))

@@ -18,6 +18,10 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE_MS = 60_000
+"""What is awaited comes at once, or on a busy machine late; what never comes fails all the same."""
+
+expect.set_options(timeout=PATIENCE_MS)
 PHONE: dict[str, Any] = {
     "viewport": {"width": 390, "height": 844},
     "device_scale_factor": 2,
@@ -40,7 +44,7 @@ async def press_approve(page: Page) -> None:
     button = page.locator("#approve")
     pressed = False
     while not pressed:
-        await expect(button).to_have_attribute("aria-disabled", "false", timeout=15_000)
+        await expect(button).to_have_attribute("aria-disabled", "false")
         await page.evaluate(NOTES_WHETHER_OPEN)
         await button.click()
         pressed = await page.evaluate("window.pressedOpen")
@@ -86,6 +90,7 @@ class BrowserPerson:
     @classmethod
     async def open(cls, context: BrowserContext) -> "BrowserPerson":
         page = await context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         person = cls(context, page)
         page.on("pageerror", lambda error: person.trouble.append(str(error)))
         page.on("console", lambda said: person.trouble.append(said.text) if said.type == "error" else None)
@@ -115,11 +120,11 @@ class BrowserPerson:
     async def approve_next(self) -> None:
         """From the queue to the signature, at a person's pace."""
         await self.open_next()
-        await expect(self.page.locator("#approve")).to_have_text("Approve", timeout=15_000)
+        await expect(self.page.locator("#approve")).to_have_text("Approve")
         await press_approve(self.page)
 
     async def open_next(self) -> None:
         """The first question that waits, or that comes while the page is open."""
         origin = "/".join(self.page.url.split("/")[:3])
         await self.page.goto(f"{origin}/app/approvals")
-        await self.page.locator("#waiting tbody a[href^='/approve/env_']").first.click(timeout=30_000)
+        await self.page.locator("#waiting tbody a[href^='/approve/env_']").first.click()

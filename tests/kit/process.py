@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.operator_socket import ask
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class Gateway:
@@ -57,7 +57,7 @@ class Gateway:
             return 0
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 20)
+        return await asyncio.wait_for(self.process.wait(), 120)
 
 
 def secondsig(*arguments: str) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def clean_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 
-async def run(*command: str, env: dict[str, str] | None = None, limit: float = 60) -> tuple[int, str, str]:
+async def run(*command: str, env: dict[str, str] | None = None, limit: float = 300) -> tuple[int, str, str]:
     """Exit code, output, errors of a client."""
     process = await asyncio.create_subprocess_exec(
         *command,

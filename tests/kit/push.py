@@ -82,7 +82,7 @@ def answers(status: int, **headers: str) -> Behaviour:
 
 
 async def hangs(_request: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(30)
+    await asyncio.Event().wait()
     return web.Response(status=201)
 
 

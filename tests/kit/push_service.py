@@ -39,7 +39,7 @@ class PushService:
         )
         assert process.stdout is not None
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 assert b"running" in await process.stdout.readline(), "sh tools/test_needs.sh installs it"
             async with aiohttp.ClientSession() as client:
                 yield cls(f"http://localhost:{port}", client)

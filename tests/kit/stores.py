@@ -25,6 +25,7 @@ from gateway.store.contract import (
 from gateway.store.epoch import Mark, decoded
 from gateway.store.sqlite import SqliteStore
 from tests.kit.clocks import START, FakeTime
+from tests.kit.patience import until
 from tests.kit.things import a_credential, a_person, a_row, a_token, an_agent, an_envelope, caps
 
 
@@ -47,11 +48,7 @@ class TimedStore(SqliteStore):
 
     async def shake_out(self) -> None:
         """Every note is written."""
-        for _ in range(400):
-            if not self._notes:
-                return
-            await asyncio.sleep(0.005)
-        raise AssertionError("the notes were not written")
+        await until(lambda: not self._notes)
 
 
 class Kept:

@@ -69,6 +69,7 @@ from gateway.subscriptions import Subscription
 from gateway.timekeeper import recover
 from gateway.waiting import Waiting
 from tests.kit.clocks import START, FakeTime
+from tests.kit.patience import PATIENCE
 from tests.kit.things import (
     GATEWAY,
     HOST,
@@ -462,14 +463,13 @@ class World:
         before = {e.id: e for e in await self.sqlite.envelopes([State.PENDING])}
         waiting = {name: self.board.waiting(name) for name in before}
         task = asyncio.create_task(self.ask(request, gone))
-        for _ in range(500):
-            await asyncio.sleep(0.002)
-            for envelope in await self.sqlite.envelopes([State.PENDING]):
-                if self.board.waiting(envelope.id) > waiting.get(envelope.id, 0):
-                    return task, envelope
-            if task.done():
-                await task
-        raise AssertionError("the request was not held")
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await asyncio.sleep(0.002)
+                for envelope in await self.sqlite.envelopes([State.PENDING]):
+                    if self.board.waiting(envelope.id) > waiting.get(envelope.id, 0):
+                        return task, envelope
+                assert not task.done(), await task
 
     async def opened(self, request: Request | None = None) -> Envelope:
         """An envelope for this request, whose client has left again."""

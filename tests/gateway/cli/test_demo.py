@@ -64,18 +64,18 @@ def test_a_story_that_goes_another_way_is_exit_1(
 async def test_by_hand_it_asks_whoever_sits_there_and_shows_the_answer(tmp_path: Path) -> None:
     told: asyncio.Queue[str] = asyncio.Queue()
     playing = asyncio.create_task(module._by_hand(tmp_path / "demo", told.put_nowait))
-    link = (await asyncio.wait_for(told.get(), 20)).splitlines()[-1].strip()
+    link = (await asyncio.wait_for(told.get(), 60)).splitlines()[-1].strip()
     person = SoftPerson(link.partition("/enrol")[0], "Mika")
     try:
         await person.enrol(link)
-        assert (await asyncio.wait_for(told.get(), 20)).endswith("/app/approvals")
+        assert (await asyncio.wait_for(told.get(), 60)).endswith("/app/approvals")
         waiting: list[dict[str, Any]] = []
         while not waiting:
             await asyncio.sleep(0.02)
             waiting = await person.waiting()
         await person.deny(waiting[0]["id"], "No.")
-        assert "answered 403" in await asyncio.wait_for(told.get(), 20)
-        await asyncio.wait_for(playing, 20)
+        assert "answered 403" in await asyncio.wait_for(told.get(), 60)
+        await asyncio.wait_for(playing, 60)
     finally:
         playing.cancel()
         await person.close()

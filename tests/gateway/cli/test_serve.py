@@ -34,14 +34,14 @@ class Running:
         assert self.process.stdout is not None
         said = ""
         while "Ctrl-C" not in said:
-            line = await asyncio.wait_for(self.process.stdout.readline(), 30)
+            line = await asyncio.wait_for(self.process.stdout.readline(), 60)
             assert line, said
             said += line.decode()
         return said
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return await asyncio.wait_for(self.process.wait(), 20)
+        return await asyncio.wait_for(self.process.wait(), 60)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_a_policy_that_is_wrong_does_not_end_it(running: Running) -> None:
     running.process.send_signal(signal.SIGHUP)
     assert running.process.stderr is not None
     for _ in range(20):
-        line = await asyncio.wait_for(running.process.stderr.readline(), 20)
+        line = await asyncio.wait_for(running.process.stderr.readline(), 60)
         if b"config.refused" in line:
             break
     else:
@@ -108,9 +108,9 @@ async def test_in_one_process_it_starts_reloads_and_ends_by_signals(
         assert not serving.done(), serving.exception()
         said += capsys.readouterr().out
     os.kill(os.getpid(), signal.SIGHUP)
-    await asyncio.wait_for(reloaded.wait(), 5)
+    await asyncio.wait_for(reloaded.wait(), 60)
     os.kill(os.getpid(), signal.SIGTERM)
-    assert await asyncio.wait_for(serving, 20) == 0
+    assert await asyncio.wait_for(serving, 60) == 0
     assert reloads == ["Service"]
 
 

@@ -29,7 +29,7 @@ async def test_an_enrolment_link_works_once(tmp_path: Path) -> None:
 
 
 async def test_does_not_sign_a_payload_that_the_challenge_does_not_bind(tmp_path: Path, monkeypatch) -> None:
-    async with inside(tmp_path, ttl=2) as house:
+    async with inside(tmp_path) as house:
         sending = asyncio.create_task(
             house.agent().send(
                 "POST", "https://upstream.test/orders/a1", b"{}", {"Content-Type": "application/json"}
@@ -47,4 +47,5 @@ async def test_does_not_sign_a_payload_that_the_challenge_does_not_bind(tmp_path
         monkeypatch.setattr(house.person, "call", lying)
         with pytest.raises((SecondsigError, ValueError)):
             await house.person.approve(envelope)
+        await house.life_ends(envelope)
         assert json.loads((await sending).body)["reason"] == "approval_timeout"

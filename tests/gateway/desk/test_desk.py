@@ -267,7 +267,7 @@ async def test_a_filter_that_is_none_is_a_sentence(world: World) -> None:
 
 async def events(world: World, last: int | None, count: int) -> list[Event]:
     feed = world.desk.subscribe(world.session("Mika"), last)
-    return [await asyncio.wait_for(anext(feed), 1) for _ in range(count)]
+    return [await asyncio.wait_for(anext(feed), 60) for _ in range(count)]
 
 
 async def test_a_feed_greets_and_then_tells_what_comes(world: World) -> None:
@@ -277,7 +277,7 @@ async def test_a_feed_greets_and_then_tells_what_comes(world: World) -> None:
     following = asyncio.ensure_future(anext(feed))
     await asyncio.sleep(0)
     envelope = await world.opened()
-    event = await asyncio.wait_for(following, 1)
+    event = await asyncio.wait_for(following, 60)
     assert (event.name, event.data) == ("envelope", {"id": envelope.id, "state": "pending"})
     assert event.id == hello.id + 1
 
@@ -286,7 +286,7 @@ async def test_a_change_between_the_greeting_and_the_next_look_is_not_missed(wor
     feed = world.desk.subscribe(world.session("Mika"), None)
     await anext(feed)
     envelope = await world.opened()
-    assert (await asyncio.wait_for(anext(feed), 1)).data["id"] == envelope.id
+    assert (await asyncio.wait_for(anext(feed), 60)).data["id"] == envelope.id
 
 
 async def test_a_page_that_was_away_resumes_where_it_was(world: World) -> None:

@@ -199,7 +199,7 @@ async def test_two_of_two_approvers_at_once_both_count_and_the_second_signs_agai
 async def test_a_denial_after_the_release_cannot_call_it_back_and_hears_who_approved(world: World) -> None:
     task, envelope = await world.held()
     await world.approve(envelope.id, "Noor")
-    release = await asyncio.wait_for(task, 5)
+    release = await asyncio.wait_for(task, 60)
     for state in (State.SPENT, State.COMPLETED):
         assert (await world.now(envelope)).state is state
         error = await loses(world.deciding.deny(world.session("Mika"), envelope.id, None))

@@ -12,6 +12,7 @@ from gateway.notify.notifier import AT_ONCE, BACKOFF
 from gateway.settings import AppriseChannel, NotificationRule, Notifications
 from gateway.store.contract import Delivery
 from tests.kit.channels import PlayedChannel
+from tests.kit.patience import until
 from tests.kit.stores import FailingStore
 from tests.kit.things import a_request
 from tests.kit.world import World
@@ -172,7 +173,7 @@ async def test_a_fault_of_ours_stops_no_other_message(
 
     monkeypatch.setattr(world.notifier, "tick", tick_or_fault)
     running = asyncio.create_task(world.notifier.run())
-    await until(lambda: len(mail(world).sent) == 1, seconds=5)
+    await until(lambda: len(mail(world).sent) == 1)
     await stopped(running)
     assert "hunter2" not in "".join(capsys.readouterr())
 
@@ -243,7 +244,7 @@ async def test_a_store_that_fails_is_tried_again(world: World) -> None:
     await world.opened()
     world.notifier.store = failing
     running = asyncio.create_task(world.notifier.run())
-    await until(lambda: len(mail(world).sent) == 1, seconds=5)
+    await until(lambda: len(mail(world).sent) == 1)
     await stopped(running)
 
 
@@ -279,7 +280,7 @@ async def test_the_agent_is_told_at_once_where_nobody_has_a_channel(world: World
     rules = (NotificationRule(("mail",), to="Noor"),)
     world.settings = replace(world.settings, notifications=Notifications(MAIL, rules))
     with pytest.raises(Refusal) as refused:
-        await asyncio.wait_for(world.ask(), 5)
+        await asyncio.wait_for(world.ask(), 60)
     assert refused.value.reason == "no_approver_reachable"
     assert await world.sqlite.envelopes() == []
     with world.reach.page_of("Mika"):
@@ -303,13 +304,13 @@ async def test_when_every_delivery_failed_for_good_the_agent_is_told_and_the_que
     task, envelope = await world.held()
     await tick(world)
     with pytest.raises(Refusal) as refused:
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
     assert refused.value.reason == "no_approver_reachable"
     assert refused.value.about is not None
     assert refused.value.about.envelope == envelope.id
     assert str((await world.now(envelope)).state) == "pending"
     with pytest.raises(Refusal, match="no notification reached anybody"):
-        await asyncio.wait_for(world.ask(), 5)
+        await asyncio.wait_for(world.ask(), 60)
     await world.approve(envelope.id)
     await world.ask()
 
@@ -356,7 +357,7 @@ async def test_after_a_restart_it_is_known_what_went_out_in_vain(world: World) -
     running = asyncio.create_task(world.notifier.run())
     await asyncio.sleep(0.1)
     with pytest.raises(Refusal, match="no notification reached anybody"):
-        await asyncio.wait_for(world.ask(), 5)
+        await asyncio.wait_for(world.ask(), 60)
     await stopped(running)
 
 
@@ -393,12 +394,6 @@ def tell(*deliveries: Delivery):
     from gateway.store.contract import Tell
 
     return Tell(deliveries)
-
-
-async def until(holds, seconds: float = 3) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 async def stopped(running: "asyncio.Task[None]") -> None:

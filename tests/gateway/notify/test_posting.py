@@ -1,5 +1,4 @@
 import asyncio
-import time
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +12,7 @@ from gateway.playground_tls import server_context
 from gateway.proxy.certificates import make_ca
 from gateway.proxy.dialer import Dialer
 from tests.gateway.notify.conftest import LOOPBACK, Receiver, dripping, endless, says
+from tests.kit.patience import PATIENCE
 
 
 async def test_what_is_posted_arrives_whole_and_alone(receiver: Receiver, poster: Poster) -> None:
@@ -38,10 +38,9 @@ async def test_an_endless_body_is_read_to_a_few_kilobytes(receiver: Receiver, po
 
 async def test_a_body_that_drips_ends_with_the_time(receiver: Receiver, poster: Poster) -> None:
     receiver.answer, poster.seconds = dripping, 0.3
-    began = time.monotonic()
-    with pytest.raises(TimeoutError):
-        await poster.post(receiver.url, b"", {})
-    assert time.monotonic() - began < 3
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(TimeoutError):
+            await poster.post(receiver.url, b"", {})
 
 
 async def test_cookies_of_one_answer_are_not_sent_with_the_next(receiver: Receiver, poster: Poster) -> None:
@@ -99,7 +98,7 @@ async def test_what_is_on_its_way_is_not_closed_to_make_room(
 
     receiver.answer = waits
     first, second = (asyncio.create_task(poster.post(receiver.url, b"", {})) for _ in range(2))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(receiver.bodies) < 2:
             await asyncio.sleep(0.01)
     second.cancel()

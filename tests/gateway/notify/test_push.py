@@ -1,5 +1,6 @@
 """One message to each browser of a person, over push services that work, fail, wander and lie."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -23,6 +24,7 @@ from gateway.proxy.dialer import Dialer
 from gateway.store.contract import AddSubscription
 from tests.gateway.notify.test_vapid import verify
 from tests.kit.clocks import START
+from tests.kit.patience import PATIENCE
 from tests.kit.push import A_BROWSER, FCM, a_subscription, answers, hangs, played_service, talks_without_end
 from tests.kit.push_service import PushService
 from tests.kit.stores import FailingStore
@@ -290,12 +292,10 @@ async def test_a_push_service_that_redirects_is_not_followed(poster: Poster) -> 
 
 async def test_a_push_service_that_is_slow_or_never_ends_costs_a_bounded_time(poster: Poster) -> None:
     for does, answer in ((hangs, "later"), (talks_without_end, "accepted")):
-        async with played_service(does) as service:
+        async with asyncio.timeout(PATIENCE), played_service(does) as service:
             own = a_subscription(endpoint=f"{service.origin}/x")
-            began = time.monotonic()
             pushed = await over_the_wire(poster, service.origin).send(own, b"{}", 1, "t")
             assert pushed.answer == answer
-            assert time.monotonic() - began < 3
 
 
 async def test_a_subscription_does_not_reach_into_the_machine_or_its_network(poster: Poster) -> None:

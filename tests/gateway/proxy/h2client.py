@@ -115,7 +115,7 @@ class H2Client:
         self.flush()
 
     async def answer(self, number: int) -> Stream2:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             await self.streams[number].ended.wait()
         return self.streams[number]
 

@@ -275,7 +275,7 @@ class Client:
         await self.writer.drain()
 
     async def answer(self, *, head_only: bool = False) -> Received:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             return await read_message(self.reader, head_only=head_only)
 
     async def ask(self, data: str | bytes) -> Received:
@@ -283,7 +283,7 @@ class Client:
         return await self.answer()
 
     async def closed(self) -> bool:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             try:
                 return not await self.reader.read()
             except (ConnectionError, ssl.SSLError):
@@ -398,13 +398,6 @@ async def world(directory: Path) -> AsyncIterator[World]:
         yield made
     finally:
         await made.stop()
-
-
-async def until(condition: Callable[[], object], seconds: float = 5) -> None:
-    """Wait for something that another task brings about."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def get(host: str = HOST, target: str = "/", extra: str = "") -> str:

@@ -15,7 +15,8 @@ from gateway.proxy.connection import ClientConnection
 from gateway.proxy.http_layer import Http
 from gateway.proxy.tls import Tls
 from tests.gateway.proxy.h2client import H2Client
-from tests.gateway.proxy.harness import PROXY_AUTH, Outcomes, World, get, post, release, until
+from tests.gateway.proxy.harness import PROXY_AUTH, Outcomes, World, get, post, release
+from tests.kit.patience import until
 
 QUESTIONS = ["identify", "destination", "internal", "body_limit", "decide"]
 

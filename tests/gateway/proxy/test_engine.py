@@ -26,9 +26,9 @@ from tests.gateway.proxy.harness import (
     get,
     post,
     release,
-    until,
     world,
 )
+from tests.kit.patience import until
 
 
 async def test_a_request_through_a_tunnel_reaches_the_upstream_and_its_answer_comes_back(w: World):
@@ -45,13 +45,13 @@ async def test_a_request_through_a_tunnel_reaches_the_upstream_and_its_answer_co
 
 def by_requests(w: World, url: str, method: str) -> tuple[int, str]:
     proxies = {"https": w.proxy_url, "http": w.proxy_url}
-    got = requests.request(method, url, data=b"body", proxies=proxies, verify=str(w.ca_file), timeout=8)
+    got = requests.request(method, url, data=b"body", proxies=proxies, verify=str(w.ca_file), timeout=60)
     return got.status_code, got.text
 
 
 def by_httpx(w: World, url: str, method: str) -> tuple[int, str]:
     with httpx.Client(proxy=w.proxy_url, verify=w.trusting()) as client:
-        got = client.request(method, url, content=b"body", timeout=8)
+        got = client.request(method, url, content=b"body", timeout=60)
         return got.status_code, got.text
 
 
@@ -62,7 +62,7 @@ def by_urllib(w: World, url: str, method: str) -> tuple[int, str]:
     )
     request = urllib.request.Request(url, data=b"body", method=method)
     try:
-        with urllib.request.build_opener(*handlers).open(request, timeout=8) as got:
+        with urllib.request.build_opener(*handlers).open(request, timeout=60) as got:
             return got.status, got.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -261,7 +261,7 @@ async def test_stopping_ends_within_its_grace_whatever_hangs(w: World, stubborn:
     await client.send(post(b"x"))
     await until(lambda: w.gate.requests and (stubborn == "gate" or up.received))
     assert w.engine
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await w.engine.stop(0.2)
     assert await client.closed()
     await until(lambda: stubborn == "gate" or outcomes.seen == [("unknown", None)])

@@ -1,8 +1,9 @@
 import asyncio
 
 from gateway.proxy.http1 import HEAD_BYTES
-from tests.gateway.proxy.harness import HOST, OK, Outcomes, Received, World, get, post, release, until
+from tests.gateway.proxy.harness import HOST, OK, Outcomes, Received, World, get, post, release
 from tests.gateway.proxy.test_stream import Held, answering
+from tests.kit.patience import until
 
 
 async def test_what_is_pipelined_is_answered_in_order(w: World):

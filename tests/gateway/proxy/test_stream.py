@@ -26,8 +26,8 @@ from tests.gateway.proxy.harness import (
     get,
     post,
     release,
-    until,
 )
+from tests.kit.patience import until
 
 
 class Held:
@@ -67,7 +67,7 @@ async def test_a_client_that_leaves_while_held_is_noticed_and_nothing_is_sent(
     await client.send(post(b"x"))
     await until(lambda: held.waiting)
     leave(client)
-    await until(lambda: held.gone, 1)
+    await until(lambda: held.gone)
     await until(lambda: outcomes.seen == [("not_sent", None)])
     assert up.connections == 0
 
@@ -80,7 +80,7 @@ async def test_a_client_that_half_closes_while_held_counts_as_gone(w: World):
     await client.send(f"GET http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n{PROXY_AUTH}\r\n")
     await until(lambda: held.waiting)
     client.writer.write_eof()
-    await until(lambda: held.gone, 1)
+    await until(lambda: held.gone)
     assert await client.closed()
     assert up.connections == 0
 
@@ -101,7 +101,7 @@ async def test_an_http2_client_that_leaves_while_held_is_noticed(w: World, how: 
         client.flush()
     else:
         client.writer.close()
-    await until(lambda: held.gone, 1)
+    await until(lambda: held.gone)
     await until(lambda: outcomes.seen == [("not_sent", None)])
     if how == "reset":
         assert not client.terminated
@@ -170,7 +170,7 @@ async def test_a_client_that_leaves_after_the_release_leaves_an_unknown_outcome(
     client.close()
     await until(lambda: outcomes.seen)
     assert outcomes.seen == [("unknown", None)]
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         await never.wait()
 
 

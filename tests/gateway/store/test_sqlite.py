@@ -17,6 +17,7 @@ from gateway.store import contract as c
 from gateway.store import schema
 from gateway.store.sqlite import SqliteStore, open_database, rows_query
 from tests.kit.clocks import START
+from tests.kit.patience import until
 from tests.kit.stores import Blocked, TimedStore, approved, row, with_people
 from tests.kit.things import ENVELOPE, a_row, an_envelope, caps
 
@@ -114,9 +115,8 @@ async def test_the_database_is_set_to_keep_its_promises(
 
 async def test_a_note_is_written_by_itself_within_its_time(store: TimedStore) -> None:
     store.note(a_row(detail="noted"))
-    await asyncio.sleep(0.25)
-    other = await store.log()
-    assert other == ["noted"]
+    await until(lambda: not store._notes)
+    assert await store.log() == ["noted"]
 
 
 async def test_a_note_is_never_overtaken_by_what_comes_after_it(store: TimedStore) -> None:
@@ -152,9 +152,9 @@ async def test_what_was_noted_is_durable_after_closing(tmp_path: Path) -> None:
 async def test_a_note_with_a_value_that_no_database_takes_does_not_end_the_store(store: TimedStore) -> None:
     """A lone surrogate, as undecodable bytes of an agent become: one bad row must not stop the log."""
     store.note(a_row(detail="\ud800"))
-    await asyncio.sleep(0.3)
+    await until(lambda: not store._notes)
     store.note(a_row(detail="after"))
-    applied = await asyncio.wait_for(store.apply(c.Configure("d"), row("applied")), 2)
+    applied = await asyncio.wait_for(store.apply(c.Configure("d"), row("applied")), 60)
     assert isinstance(applied, c.Done)
     log = await store.log()
     assert log[-2:] == ["after", "applied"]
@@ -208,8 +208,7 @@ async def test_every_change_of_a_failed_commit_is_told_that_it_failed(store: Tim
 async def test_notes_of_a_failed_write_are_kept_and_stand_before_what_came_later(store: TimedStore) -> None:
     store._reserve = HUGE
     store.note(a_row(detail="1"))
-    await asyncio.sleep(0.3)
-    assert not store.healthy()
+    await until(lambda: not store.healthy())
     store.note(a_row(detail="2"))
     with pytest.raises(StoreError):
         await store.apply(c.Configure("d"), row("refused"))
@@ -223,15 +222,10 @@ async def test_notes_of_a_failed_write_are_kept_and_stand_before_what_came_later
 async def test_after_a_failure_notes_alone_are_enough_to_recover(store: TimedStore) -> None:
     store._reserve = HUGE
     store.note(a_row(detail="1"))
-    await asyncio.sleep(0.3)
-    assert not store.healthy()
+    await until(lambda: not store.healthy())
     store._reserve = 0
     await store.shake_out()
-    for _ in range(100):
-        if store.healthy():
-            break
-        await asyncio.sleep(0.01)
-    assert store.healthy()
+    await until(store.healthy)
 
 
 async def test_a_rollback_that_fails_leaves_nobody_waiting_and_the_store_unhealthy(store: TimedStore) -> None:
@@ -249,7 +243,7 @@ async def test_a_rollback_that_fails_leaves_nobody_waiting_and_the_store_unhealt
 
     store._db = Gone()  # type: ignore[assignment]  # a connection whose disk is gone
     with pytest.raises(StoreError):
-        await asyncio.wait_for(store.apply(c.Configure("d")), 2)
+        await asyncio.wait_for(store.apply(c.Configure("d")), 60)
     assert not store.healthy()
 
 
@@ -264,7 +258,7 @@ async def test_a_caller_that_stops_waiting_does_not_end_the_store(store: TimedSt
         for task in leaving:
             task.cancel()
         await asyncio.gather(*leaving, return_exceptions=True)
-    applied = await asyncio.wait_for(store.apply(c.Configure("next"), row("next")), 2)
+    applied = await asyncio.wait_for(store.apply(c.Configure("next"), row("next")), 60)
     assert isinstance(applied, c.Done)
     assert "next" in await store.log()
 
@@ -275,7 +269,7 @@ async def test_a_reader_that_stops_waiting_does_not_end_the_store(store: TimedSt
         await asyncio.sleep(0.02)
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
-    assert await asyncio.wait_for(store.envelope(ENVELOPE), 2) is None
+    assert await asyncio.wait_for(store.envelope(ENVELOPE), 60) is None
 
 
 async def test_a_closed_store_promises_nothing(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def ui(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    patience = aiohttp.ClientTimeout(total=10)
+    patience = aiohttp.ClientTimeout(total=120)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=patience) as session:
         yield session
 

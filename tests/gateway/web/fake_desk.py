@@ -427,7 +427,7 @@ async def raw(port: int, request: bytes, *, until: bytes | None = None) -> bytes
     """What comes back for bytes that no client library would send."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await (reader.readuntil(until) if until else reader.read())
     writer.close()
     return answer

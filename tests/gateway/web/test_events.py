@@ -4,7 +4,6 @@ import math
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 import pytest
@@ -16,6 +15,7 @@ from gateway.desk.contract import Event
 from gateway.web import events
 from gateway.web.events import frame
 from tests.gateway.web.fake_desk import COOKIE, ENVELOPE, SESSION, TAB, Browser, FakeDesk, Server
+from tests.kit.patience import until
 
 PATH = "/api/v1/events"
 
@@ -25,12 +25,12 @@ class Stream:
         self.reply = reply
 
     async def next(self) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return (await self.reply.content.readuntil(b"\n\n")).decode()
 
     async def rest(self) -> bytes:
         """What still comes until the end; a stream may end without its goodbye."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with contextlib.suppress(aiohttp.ClientPayloadError):
                 return await self.reply.content.read()
         return b""
@@ -46,12 +46,6 @@ async def listen(browser: Browser, **headers: str) -> AsyncIterator[Stream]:
         stream = Stream(reply)
         assert await stream.next() == ": open\n\n"
         yield stream
-
-
-async def until(holds: Any, seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 async def test_page_hears_what_changes(browser: Browser, desk: FakeDesk):
@@ -135,7 +129,7 @@ async def test_slow_reader_is_dropped_and_holds_no_memory(
 async def test_stop_of_the_gateway_ends_streams(server: Server, browser: Browser, desk: FakeDesk):
     async with listen(browser) as stream:
         await stream.next()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await server.pages.stop()
         assert await stream.rest() == b""
     assert desk.subscribers == 0

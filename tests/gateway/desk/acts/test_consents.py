@@ -108,7 +108,7 @@ async def test_what_was_approved_beyond_a_consent_is_sent(world: World) -> None:
     world.library.meaning = lambda _request: Mapped((delete(),), "shop", "1", DIGEST)
     request = a_request(caller=replace(a_request().caller, agent="own-bot", token_id="tok_own-bot"))
     task = asyncio.create_task(world.pipeline.decide(request, asyncio.Event()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not (waiting := await world.sqlite.envelopes()):
             await asyncio.sleep(0.005)
     told = await world.desk.envelope(world.session("Mika"), waiting[0].id)
