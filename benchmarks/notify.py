@@ -1,13 +1,15 @@
 """Five hundred questions in ten seconds: from the request to the webhook's arrival, beside reads that pass.
 
 The gateway is a process of its own; agents, upstream and the receiver are here. The reads go at the same pace
-before and during the questions.
+before and during the questions, each at a random moment of its turn: in step with the questions, they would
+meet all of them or none.
 """
 
 import asyncio
 import base64
 import contextlib
 import json
+import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -27,6 +29,7 @@ QUESTIONS, SECONDS = 500, 10
 READS_A_SECOND = 20
 CLIENTS = 8
 SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
+CHANCE = random.Random(7)
 ROOM = "{waiting: 100000, minute: 100000, hour: 100000}"
 
 
@@ -149,7 +152,8 @@ async def _reads(client: Client, seconds: int) -> list[float]:
         await client.send("GET", "/orders/read")
         return (time.perf_counter() - began) * 1000
 
-    return await _paced(read, seconds * READS_A_SECOND, 1 / READS_A_SECOND)
+    turns = range(seconds * READS_A_SECOND)
+    return await _at(read, [(turn + CHANCE.random()) / READS_A_SECOND for turn in turns])
 
 
 async def _ask(client: Client, asked: dict[str, float], number: int) -> None:
@@ -161,15 +165,15 @@ async def _ask(client: Client, asked: dict[str, float], number: int) -> None:
         asked[answer["envelope"]] = began
         return began
 
-    await asyncio.sleep(number * SECONDS / QUESTIONS)
-    await _paced(ask, QUESTIONS // CLIENTS, CLIENTS * SECONDS / QUESTIONS)
+    turns = range(number, QUESTIONS, CLIENTS)
+    await _at(ask, [turn * SECONDS / QUESTIONS for turn in turns])
 
 
-async def _paced(do: Callable[[], Awaitable[float]], times: int, pause: float) -> list[float]:
-    """At a steady pace, whatever each of them took."""
+async def _at(do: Callable[[], Awaitable[float]], moments: list[float]) -> list[float]:
+    """At each of these seconds from now, whatever the one before it took."""
     began, done = time.perf_counter(), []
-    for turn in range(times):
-        await asyncio.sleep(max(0.0, began + turn * pause - time.perf_counter()))
+    for moment in moments:
+        await asyncio.sleep(max(0.0, began + moment - time.perf_counter()))
         done.append(await do())
     return done
 

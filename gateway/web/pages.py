@@ -1,7 +1,12 @@
-"""The page shells and what they load, read once: no path of a request ever meets the file system."""
+"""The page shells and what they load, read once: no path of a request ever meets the file system.
+
+A shell names what it loads by a version that changes with any byte of it: so a browser asks for each file
+once, and never runs the script of one version with that of another.
+"""
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +33,7 @@ SHELLS = {
     "/app/templates": "templates",
     "/app/settings": "settings",
 }
+VERSION_DIGITS = 16
 TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -51,25 +57,37 @@ class Pages:
     shells: Mapping[str, bytes]
     assets: Mapping[str, Asset]
     worker: Asset
+    version: str
 
     @classmethod
     def read(cls, ui: Path) -> "Pages":
         try:
             shells = {path: (ui / "pages" / f"{name}.html").read_bytes() for path, name in SHELLS.items()}
             assets, worker = _assets(ui / "static"), _asset(ui / "sw.js")
+            version = _version(assets)
+            shells = {path: _naming(shell, version) for path, shell in shells.items()}
         except OSError as error:
             raise UsageError(f"The pages cannot be read ({error}): install Secondsig again.") from error
-        return cls(shells, assets, worker)
+        return cls(shells, assets, worker, version)
 
     def routes(self) -> list[web.RouteDef]:
         shells = [web.get(path, _shell(content)) for path, content in self.shells.items()]
-        files = [web.get("/sw.js", self._worker), web.get("/static/{name:.+}", self._static)]
+        files = [
+            web.get("/sw.js", self._worker),
+            web.get(f"/static/{self.version}/{{name:.+}}", self._for_good),
+            web.get("/static/{name:.+}", self._static),
+        ]
         return [*shells, web.get("/", _home), *files]
 
     async def _worker(self, request: web.Request) -> web.StreamResponse:
         """At the root, since a worker is for what lies below it; asked for again whenever a browser looks."""
         response = _file(self.worker, request)
         response.headers["Content-Security-Policy"] = WORKER_POLICY
+        return response
+
+    async def _for_good(self, request: web.Request) -> web.StreamResponse:
+        response = await self._static(request)
+        response.headers["Cache-Control"] = "max-age=31536000, immutable"
         return response
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
@@ -100,6 +118,15 @@ def _asset(path: Path) -> Asset:
     content = path.read_bytes()
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     return Asset(content, gzip.compress(content, mtime=0), TYPES[path.suffix], etag)
+
+
+def _version(assets: Mapping[str, Asset]) -> str:
+    told = "".join(f"{name} {asset.etag}\n" for name, asset in assets.items())
+    return hashlib.sha256(told.encode()).hexdigest()[:VERSION_DIGITS]
+
+
+def _naming(shell: bytes, version: str) -> bytes:
+    return re.sub(rb'((?:src|href)="/static/)', rb"\g<1>" + version.encode() + b"/", shell)
 
 
 def _shell(content: bytes) -> Handler:

@@ -1,6 +1,8 @@
 // Elements are made here and only here: names, attributes and text, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
+/** Where this version of the pages has its files. */
+const STATIC = new URL("..", import.meta.url).pathname;
 
 export const one = (selector, root = document) => root.querySelector(selector);
 export const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -20,7 +22,7 @@ export function icon(name) {
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
+  use.setAttribute("href", `${STATIC}icons.svg#${name}`);
   svg.append(use);
   return svg;
 }
@@ -46,7 +48,7 @@ export function focusHeading(heading) {
 
 /** Once the style sheet `name` is in force, or cannot be had: without it a page is plain, not wrong. */
 export function styled(name) {
-  const href = `/static/${name}.css`;
+  const href = `${STATIC}${name}.css`;
   if (one(`link[href="${href}"]`)) return Promise.resolve();
   return new Promise((resolve) => {
     const link = el("link", { rel: "stylesheet", href });

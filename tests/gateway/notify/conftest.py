@@ -10,6 +10,7 @@ from aiohttp import web
 
 from gateway.notify.posting import Poster
 from gateway.proxy.dialer import Dialer
+from tests.kit.patience import PATIENCE
 
 type Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -79,6 +80,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def poster() -> AsyncIterator[Poster]:
-    made = Poster(Dialer(allowed=LOOPBACK), seconds=1.0)
+    made = Poster(Dialer(allowed=LOOPBACK), seconds=PATIENCE)
     yield made
     await made.close()

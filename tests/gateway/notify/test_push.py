@@ -291,7 +291,7 @@ async def test_a_push_service_that_redirects_is_not_followed(poster: Poster) -> 
 
 
 async def test_a_push_service_that_is_slow_or_never_ends_costs_a_bounded_time(poster: Poster) -> None:
-    for does, answer in ((hangs, "later"), (talks_without_end, "accepted")):
+    for does, answer, poster.seconds in ((hangs, "later", 0.3), (talks_without_end, "accepted", PATIENCE)):
         async with asyncio.timeout(PATIENCE), played_service(does) as service:
             own = a_subscription(endpoint=f"{service.origin}/x")
             pushed = await over_the_wire(poster, service.origin).send(own, b"{}", 1, "t")

@@ -397,11 +397,14 @@ class Server:
     origin: str
 
 
+SCRIPT = '<script type="module" src="/static/js/main.js"></script>'
+
+
 def write_ui(folder: Path) -> Path:
     (folder / "pages").mkdir()
     (folder / "static" / "js").mkdir(parents=True)
     for name in sorted(set(SHELLS.values())):
-        (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
+        (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>{SCRIPT}")
     (folder / "static" / "app.css").write_text("body{}")
     (folder / "static" / "js" / "main.js").write_text("export {}")
     (folder / "static" / "icons.svg").write_text("<svg/>")

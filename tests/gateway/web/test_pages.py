@@ -46,6 +46,16 @@ async def test_static_files_are_checked_again_and_not_sent_twice(name: str, kind
     assert (await browser.get(f"/static/{name}", If_None_Match='"other"')).body == first.body
 
 
+async def test_what_a_page_names_is_kept_for_good_and_of_one_version(browser: Browser, ui: Path):
+    (version,) = set(re.findall(rb"/static/([0-9a-f]{16})/", (await browser.get("/login")).body))
+    script = await browser.get(f"/static/{version.decode()}/js/main.js")
+    assert script.headers["Cache-Control"] == "max-age=31536000, immutable"
+    assert (await browser.get(f"/static/{'0' * 16}/js/main.js")).status == 404
+    assert (await browser.get(f"/static/{version.decode()}/js/none.js")).status == 404
+    (ui / "static" / "app.css").write_text("body{display:none}")
+    assert Pages.read(ui).version != version.decode()
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -75,8 +85,9 @@ async def test_file_changed_after_the_start_is_not_served(browser: Browser, ui: 
 def test_every_file_that_the_pages_name_is_served():
     pages = Pages.read(Path(approve_ui.__path__[0]))
     for shell in pages.shells.values():
-        named = re.findall(r'(?:src|href)="/static/([^"#?]+)', shell.decode())
+        named = re.findall(rf'(?:src|href)="/static/{pages.version}/([^"#?]+)', shell.decode())
         assert named
+        assert shell.count(b"/static/") == len(named)
         assert set(named) <= set(pages.assets)
 
 
