@@ -11,6 +11,9 @@ const BOX_LENGTH = 800;
 const WRITTEN_OUT = new RegExp(
   "[\\p{C}\\p{Zl}\\p{Zp}]|(?! )\\p{Zs}|[\\u034F\\u115F\\u1160\\u17B4\\u17B5\\u2800\\u3164\\uFFA0\\u{E0100}-\\u{E01EF}]" +
     "|[\\uFE00-\\uFE0E]|(?<!\\p{Extended_Pictographic})\\uFE0F|(?<=\\p{M}{3})\\p{M}", "u");
+// Most texts: nothing in them hides, reverses or resembles, so the long looks below are spared.
+const ASCII = /^[\t\n -~]*$/;
+const isPlain = (text) => /^[ -~]+$/.test(text) && !text.startsWith(" ") && !text.endsWith(" ");
 const REVERSES = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/u;
 const LOOKS_LIKE_HTML = /<[a-z!/?][^<]*>?/i;
 const LATIN = /\p{Script=Latin}/u;
@@ -25,6 +28,10 @@ const spelled = (c) => `U+${c.codePointAt(0).toString(16).toUpperCase().padStart
 /** Text with every character that would not show written out; `lines` keeps line breaks and tabs. */
 export function written(text, { lines = false } = {}) {
   const fragment = document.createDocumentFragment();
+  if (isPlain(text)) {
+    fragment.append(text);
+    return fragment;
+  }
   let plain = "";
   for (const [c, bare] of characters(text, lines)) {
     if (bare) {
@@ -131,6 +138,14 @@ function unfold(pre) {
 
 /** What a reader should know of a text before trusting its looks. */
 export function concerns(text, { html = true } = {}) {
+  const found = ASCII.test(text) ? [] : strange(text);
+  const host = asciiHost(text);
+  if (host) found.push(`Its host is ${host}.`);
+  if (html && LOOKS_LIKE_HTML.test(text)) found.push("Holds HTML. It is shown as text here; the service may render it.");
+  return found;
+}
+
+function strange(text) {
   const found = [];
   const hidden = Array.from(text).filter((c) => hides(c, true) && c !== "\uFE0F");
   if (hidden.some((c) => REVERSES.test(c))) found.push("Holds a character that reverses text. Elsewhere this reads otherwise.");
@@ -138,9 +153,6 @@ export function concerns(text, { html = true } = {}) {
   if (silent.length) found.push(`Holds ${silent.length === 1 ? "a character" : `${silent.length} characters`} that would not show: ${[...new Set(silent)].slice(0, 4).map(spelled).join(", ")}.`);
   const mixed = mixture(text);
   if (mixed) found.push(`Mixes alphabets: “${mixed[1]}” is ${spelled(mixed[1])}, not the Latin letter it resembles.`);
-  const host = asciiHost(text);
-  if (host) found.push(`Its host is ${host}.`);
-  if (html && LOOKS_LIKE_HTML.test(text)) found.push("Holds HTML. It is shown as text here; the service may render it.");
   return found;
 }
 
