@@ -12,6 +12,7 @@ from gateway.notify.channel import Failed, Outcome, Sent
 from gateway.notify.message import Limit, Message, fitted
 from gateway.values import dataclass
 
+NAME = "Secondsig"
 SECONDS = 20.0
 THREADS = 32
 """Calls that one channel may have open, those that nobody waits for any more among them."""
@@ -114,10 +115,11 @@ def _make(url: str) -> _Made:
     import apprise
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-    service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    ours = apprise.AppriseAsset(app_id=NAME, app_desc=NAME, app_url="", image_url_mask="", image_url_logo="")
+    service = apprise.Apprise.instantiate(url, asset=ours, suppress_exceptions=True)
     if service is None or service.body_maxlen < SMALLEST:
         raise Unusable
-    sender = apprise.Apprise()
+    sender = apprise.Apprise(asset=ours)
     sender.add(service)
     return _Made(sender, _limit(service.title_maxlen, service.body_maxlen))
 

@@ -2,12 +2,18 @@
 
 import asyncio
 import email
+import html
+import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from email import policy
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
+import urllib3.util.connection
+from aiohttp import web
 from aiosmtpd.controller import Controller
 
 from gateway.notify import apprise as apprise_channel
@@ -16,8 +22,10 @@ from gateway.notify.channel import Failed, Sent
 from gateway.notify.message import Limit, Message, message_of, trial_message
 from tests.gateway.notify.conftest import Receiver, says
 from tests.kit.clocks import START
+from tests.kit.patience import PATIENCE
 from tests.kit.ports import free_port
 from tests.kit.things import an_envelope
+from tests.kit.upstream import Upstream
 
 ORIGIN = "https://sign.example"
 
@@ -94,7 +102,7 @@ async def test_a_mail_server_that_is_slow_holds_nobody_and_has_a_bound(
     ]
     assert box.mails == []
     box.open.set()
-    service.seconds = 10
+    service.seconds = PATIENCE
     async with asyncio.timeout(60):
         while (outcome := await service.send(asked(), "Mika")) == Failed("busy", again=True):
             await asyncio.sleep(0.01)
@@ -167,3 +175,73 @@ async def test_a_short_message_fits_with_its_link_whole(monkeypatch: pytest.Monk
 def test_a_text_that_went_out_stays_as_it_is() -> None:
     service = AppriseService("json://localhost")
     assert (service.personal, service.withdraws, service.has("Mika")) == (False, False, True)
+
+
+class Famous(Upstream):
+    """Answers as the services do that take what they were sent."""
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        await super()._answer(request)
+        if self.host == "hooks.slack.com":
+            return web.Response(text="ok")
+        return web.json_response({"ok": True, "id": "1", "result": {"message_id": 1, "chat": {"id": 1}}})
+
+
+CHATS = {
+    "telegram": ("api.telegram.org", "tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/-100123"),
+    "slack": ("hooks.slack.com", "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/"),
+    "ntfy": ("ntfy.sh", "ntfys://ntfy.sh/secondsig-ops"),
+    "teams": ("a.b.logic.azure.com", "workflows://a.b.logic.azure.com:443/643e69f83c8944/s0m3s1gn4tur3/"),
+    "discord": ("discord.com", "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"),
+}
+HOSTILE = (
+    "<!channel> <https://evil.example|Approve> [Approve](https://evil.example) *bold* @everyone &lt;b&gt; "
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chat", CHATS)
+async def test_each_chat_gets_sentence_and_link_and_no_markup_of_an_agent(
+    chat: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apprise's own code, over TLS, to a server that has the chat's name: only the address is ours."""
+    host, url = CHATS[chat]
+    there = Famous(tmp_path, host)
+    port = await there.start()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(there.ca_file))
+    connect = urllib3.util.connection.create_connection
+
+    def to_ours(address: tuple[str, int], *given: Any, **named: Any) -> Any:
+        assert address == (host, 443)
+        return connect(("127.0.0.1", port), *given, **named)
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", to_ours)
+    message = asked(list_summary=({"text": "Pay "}, {"value": HOSTILE + "x" * 5000}))
+    try:
+        assert await AppriseService(url, PATIENCE).send(message, "Mika") == Sent()
+    finally:
+        await there.stop()
+    told = html.unescape(unquote_plus("".join(strings(there.bodies[-1])))).replace("\\", "")
+    assert message.link in told
+    assert "ci-bot asks for approval" in told + str(dict(there.seen[-1].headers))
+    assert "Pay" in told
+    assert "caronc" not in told.lower()
+    for markup in ("<!channel>", "evil.example", "](", "*bold*", "@everyone", "<b>bold"):
+        assert markup not in told
+
+
+def strings(body: bytes) -> list[str]:
+    """Every text of a JSON body; another body as it is."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return [body.decode()]
+    return list(_strings(value))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value + "\n"
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _strings(each)
