@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -28,6 +28,7 @@ class Timekeeper:
     rules: Callable[[], Rules]
     tell: Callable[[Envelope], Awaitable[None]] | None = None
     """Tells whoever an escalation brought."""
+    _live: set[str] = field(default_factory=set, init=False)
 
     async def run(self) -> None:
         """Until it is cancelled. A store that fails is tried again: time is never lost, only late."""
@@ -48,9 +49,17 @@ class Timekeeper:
         for envelope in await self.store.overdue(self.store.now()):
             await self._end(envelope)
         await self._escalate()
-        for lent in await self.store.delegations():
-            if lent.is_over(self.store.now()):
-                await self._end_delegation(lent)
+        lent = await self.store.delegations()
+        for each in lent:
+            if each.is_over(self.store.now()):
+                await self._end_delegation(each)
+        self._tell_of_what_began({each.id for each in lent if each.is_live(self.store.now())})
+
+    def _tell_of_what_began(self, live: set[str]) -> None:
+        """Whoever signs for somebody from now on is told of what waits, and pages show them."""
+        if live - self._live:
+            self.board.configured()
+        self._live = live
 
     async def _escalate(self) -> None:
         """Whom policy lets sign by now is told by policy; the row and the pages say that it came to this."""

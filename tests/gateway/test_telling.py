@@ -7,10 +7,12 @@ import pytest
 
 from gateway.envelopes import Envelope
 from gateway.errors import StoreError
+from gateway.payload import utc
 from gateway.settings import AppriseChannel, Escalation, NotificationRule, Notifications
 from gateway.telling import Telling
 from gateway.timekeeper import Timekeeper
 from tests.kit.away import lend
+from tests.kit.patience import PATIENCE
 from tests.kit.things import KEYS, a_request
 from tests.kit.world import World
 
@@ -102,6 +104,26 @@ async def test_whom_a_right_is_lent_hears_of_what_waits_already(world: World) ->
     await asyncio.sleep(0)
     await lend(world)
     async with asyncio.timeout(60):
+        while await told(world) != ["Mika", "Tomo"]:
+            await asyncio.sleep(0.01)
+    world.board.stop()
+    await running
+
+
+async def test_whom_a_right_is_lent_later_hears_of_what_waits_when_it_begins(world: World) -> None:
+    world.policy.approvers = frozenset({"Mika"})
+    await lend(world, asked={"from": utc(world.store.now() + 30)})
+    await world.opened()
+    keeper = Timekeeper(world.store, world.board, world.rules)
+    await keeper.tick()
+    running = asyncio.create_task(telling(world).run(world.board))
+    await asyncio.sleep(0)
+    world.time.advance(30)
+    seen = world.board.last
+    for _ in range(2):
+        await keeper.tick()
+    assert world.board.last == seen + 1
+    async with asyncio.timeout(PATIENCE):
         while await told(world) != ["Mika", "Tomo"]:
             await asyncio.sleep(0.01)
     world.board.stop()
