@@ -1,10 +1,10 @@
 // The queue: live, and still while somebody's pointer or focus is in it.
 
-import { get, post } from "./api.js";
+import { get } from "./api.js";
 import { ends } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { el, icon, one, say, tag } from "./dom.js";
-import { again, listen } from "./events.js";
+import { listen } from "./events.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
 import { concerns, written } from "./values.js";
@@ -16,10 +16,12 @@ const OUTCOME = {
   cancelled: ["", "cross", "Cancelled"], lapsed: ["hold", "clock", "Approved, never used"], revoked: ["", "cross", "Withdrawn"],
 };
 const SAID = { failed: "failed", unclear: "unclear" };
+const ASKS_AGAIN_MS = 4000;
 const RISK = { high: ["stop", "risk-high", "High risk"], medium: ["hold", "risk-medium", "Medium risk"] };
 
 // Notifications are offered beside the queue, which does not wait for them.
 const push = import("./push.js");
+const stop = import("./stop.js");
 const list = one("#waiting");
 const body = one("tbody", list);
 const later = one("#show-new");
@@ -38,7 +40,8 @@ async function refresh() {
     answer = await get("/api/v1/envelopes");
   } catch (error) {
     if (error.status === 401) return toLogin();
-    return again(refresh, () => !one("#live").classList.contains("stale"));
+    if (!one("#live").classList.contains("stale")) setTimeout(soon, ASKS_AGAIN_MS);
+    return;
   }
   setServerTime(answer.server_time);
   const count = one("#count");
@@ -69,54 +72,21 @@ function showConfig() {
   one("#review-count").textContent = reviews === 1 ? "and one review is open: somebody who did not sign has to look at it." : `and ${reviews} reviews are open: somebody who did not sign has to look at them.`;
 }
 
-function askToStop() {
-  const dialog = one("#stop-ask");
-  dialog.returnValue = "";
-  dialog.showModal();
-  one("h2", dialog).focus();
-  dialog.addEventListener("close", () => { if (dialog.returnValue === "stop") stopAll(); }, { once: true });
-}
-
-async function stopAll() {
-  const told = one("#stop-said");
-  try {
-    const { paused, denied } = await post("/api/v1/stop-all");
-    one("span", told).textContent = `Everything is stopped: agents paused: ${paused.length}, requests denied: ${denied.length}.`;
-  } catch (error) {
-    one("span", told).textContent = `${error.message} Not everything is stopped: try again, or use secondsig stop-all.`;
-  }
-  told.hidden = false;
-  soon();
-}
+const askToStop = () => stop.then((loaded) => loaded.askToStop(soon), () => say("The gateway cannot be reached. Use secondsig stop-all."));
 
 // An agent that asks far more than it usually does: one tap pauses it, and what it waits for is cancelled.
 function showUnusual(rows) {
   const agents = new Map(rows.filter((row) => row.unusual).map((row) => [row.agent, row.unusual]));
   // Made anew only if it says something else: a button must not go away under a finger.
   const said = JSON.stringify([...agents]);
-  if (one("#unusual").dataset.said === said) return;
-  one("#unusual").dataset.said = said;
-  one("#unusual").replaceChildren(...[...agents].map(unusualNotice));
-}
-
-function unusualNotice([agent, { in_10_min: count, usual_per_hour: usual }]) {
-  const said = ` ${count} questions in 10 minutes, where it usually asks ${usual || "fewer than one"} an hour.`;
-  const words = el("p", {}, el("b", {}, written(agent), " asks more than usual:"), said);
-  const button = el("button", { class: "button slim", type: "button" }, icon("pause"), " Pause agent");
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    try {
-      await post(`/api/v1/agents/${encodeURIComponent(agent)}/pause`);
-      button.remove();
-      words.replaceChildren(el("b", {}, written(agent), " is paused."), " What it waited for is cancelled.");
-      soon();
-    } catch (error) {
-      if (error.status === 401) return toLogin();
-      button.disabled = false;
-      words.append(el("span", { class: "small" }, ` Not paused: ${error.detail}`));
-    }
-  });
-  return el("section", { class: "notice", "aria-label": "Unusual volume", "data-agent": agent }, icon("volume"), words, button);
+  const place = one("#unusual");
+  if (place.dataset.said === said) return;
+  place.dataset.said = said;
+  if (agents.size === 0) return place.replaceChildren();
+  import("./unusual.js").then(
+    ({ noticesOf }) => { if (place.dataset.said === said) place.replaceChildren(...noticesOf(agents, soon)); },
+    () => { delete place.dataset.said; },
+  );
 }
 
 // Nothing moves under a finger: rows that ended say so where they stand, and new ones wait behind a button.

@@ -5,7 +5,7 @@ import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
-import { again, listen } from "./events.js";
+import { listen } from "./events.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { outcomeOf, placeOf, tellOutcome } from "./outcome.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
@@ -19,6 +19,7 @@ const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "own-r
 const SIGNABLE = new Set(["ready", "sign-failed"]);
 const BREAKABLE = new Set(["verifying", "ready", "sign-failed", "not-allowed", "counted", "signed", "no-passkey"]);
 const SENDING_FOR_MS = 2500;
+const ASKS_AGAIN_MS = 4000;
 const FIFTEEN_MINUTES = 900;
 
 const id = location.pathname.split("/").at(-1);
@@ -132,7 +133,8 @@ function offline(unsure = page.unsure) {
   page.unsure = unsure;
   fill("offline-line", unsure ? "You are offline, and whether your signature arrived is not known. This page asks again when you are back." : "You are offline. Nothing was sent.");
   enter("offline");
-  again(load, () => page.state === "offline");
+  // One call may have failed while the feed still stands: then nobody else asks again.
+  setTimeout(() => { if (page.state === "offline" && navigator.onLine) load(); }, ASKS_AGAIN_MS);
 }
 
 // Without a payload the sheet is the question in short.

@@ -5,7 +5,7 @@ import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, one, showState } from "./dom.js";
-import { again, listen } from "./events.js";
+import { listen } from "./events.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
 import { onPress, whoAmI } from "./session.js";
@@ -15,6 +15,7 @@ import { caution, concerns, readText, written } from "./values.js";
 import { checkTogether, openBatch } from "./verify-together.js";
 import { keepsCommitment, Mismatch } from "./verify.js";
 
+const ASKS_AGAIN_MS = 4000;
 const DECIDING = new Set(["verifying", "ready", "signing", "sign-failed", "offline", "no-passkey"]);
 const SIGNABLE = new Set(["ready", "sign-failed"]);
 const WHY_NOT = {
@@ -314,7 +315,8 @@ function later() {
 function offline(words) {
   fill("offline-line", words);
   enter("offline");
-  again(load, () => page.state === "offline");
+  // One call may have failed while the feed still stands: then nobody else asks again.
+  setTimeout(() => { if (page.state === "offline" && navigator.onLine) load(); }, ASKS_AGAIN_MS);
 }
 
 // What a person does

@@ -2,23 +2,21 @@
 
 import { authorised } from "./api.js";
 
-const feed = { from: null };
+let from = null;
 
-/** What the page shows was true at this event: `listen` begins there, so that nothing between is missed. */
-export const listenFrom = (id) => { feed.from = id; };
+/** What the page shows was true at this event: `listen` begins there and misses nothing. */
+export const listenFrom = (id) => { from = id; };
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
-const ASKS_AGAIN_MS = 4000;
 const SILENT_FOR_MS = 40_000; // it says something every 15 s
 
 /**
  * Listens until the session ends. `onEvent(name, data)` gets each event; `onLive(true|false)` says whether
- * the connection stands; after a gap the stream resumes with the last id it saw. Where it cannot, because the
- * gateway was started anew or the gap was long, that counts as a changed configuration: look at everything again.
+ * the connection stands. After a gap it resumes, or tells of `config`: then everything is to be looked at.
  */
 export async function listen({ onEvent, onLive, onSignedOut = () => {} }) {
-  const seen = { id: feed.from };
+  const seen = { id: from };
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
     try {
       const response = await open(seen.id);
@@ -67,11 +65,6 @@ function dispatch(block, seen, onEvent) {
   const data = JSON.parse(event.data.join("\n"));
   if (event.name !== "hello") onEvent(event.name, data);
   else if (data.missed) onEvent("config", {});
-}
-
-/** Asks again after one call that failed, for the feed may still stand and then nobody else would. */
-export function again(load, wanted) {
-  setTimeout(() => { if (wanted() && navigator.onLine) load(); }, ASKS_AGAIN_MS);
 }
 
 // Coming back on line ends the pause at once.
