@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import expect
-
 from benchmarks.figures import median, verdict
 from gateway.demo.client import Agent
 from gateway.installation import install
@@ -23,12 +21,15 @@ ARMS_MS = 700
 ROWS = 1_000_000
 ASKED = 9
 JSON = {"Content-Type": "application/json"}
-WATCH = """addEventListener('DOMContentLoaded', () => {
+WATCH = """// The page says when: asking it again and again would take from the time that is measured.
+addEventListener('DOMContentLoaded', () => {
   const look = () => {
     const verified = document.querySelector('details.verified');
     if (verified && !verified.hidden) window.verifiedAt ??= performance.now();
     const approve = document.querySelector('#approve');
-    if (approve?.getAttribute('aria-disabled') === 'false') window.armedAt ??= performance.now();
+    if (window.armedAt || approve?.getAttribute('aria-disabled') !== 'false') return;
+    window.armedAt = performance.now();
+    console.debug('armed');
   };
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
 });"""
@@ -94,9 +95,8 @@ async def _question(gateway: Gateway, person: BrowserPerson) -> None:
         for _ in range(LOADS):
             if cold:
                 await session.send("Network.clearBrowserCache")
-            await person.page.goto(f"{origin}{link}")
-            approve = person.page.locator("#approve")
-            await expect(approve).to_have_attribute("aria-disabled", "false", timeout=30_000)
+            async with person.page.expect_console_message(lambda said: said.text == "armed"):
+                await person.page.goto(f"{origin}{link}")
             verified.append(await person.page.evaluate("window.verifiedAt"))
             armed.append(await person.page.evaluate("window.armedAt"))
         print(f"{words}: verified after {', '.join(f'{each:.0f}' for each in verified)} ms")

@@ -42,10 +42,13 @@ function enter(state) {
   fill("verb", DECIDING.has(state) || state === "not-allowed" ? "asks to" : "asked to");
   document.body.classList.toggle("alarm-page", state === "mismatch");
   if (changed) guard.settle();
-  const heading = all(".outcome h1").find((h) => h.checkVisibility()) ?? (page.resumed && state === "ready" ? one("#what") : null);
-  if (changed && !first && heading) focusHeading(heading);
+  if (changed && !first) headTo(all(".outcome h1").find((h) => h.checkVisibility()) ?? (page.resumed && state === "ready" ? one("#what") : null));
   if (state === "ready") page.resumed = false;
   showArming();
+}
+
+function headTo(heading) {
+  if (heading) focusHeading(heading);
 }
 
 const breaking = () => page.verb === "break_glass";
@@ -148,9 +151,10 @@ function showUnsigned(state) {
 async function prepare() {
   if (page.alarmed) return;
   if (page.challenge && page.opened) return enter(guard.verified ? "ready" : "verifying");
+  const asked = page.challenge ?? askToSign();
   enter("verifying");
   try {
-    page.challenge ??= await askToSign();
+    page.challenge = await asked;
     page.opened = await openPayload(page.challenge, { envelope: id, approver: page.me.name, decision: page.verb, reason: page.reason });
     await build();
   } catch (error) {
