@@ -126,7 +126,8 @@ def _version(assets: Mapping[str, Asset]) -> str:
 
 
 def _naming(shell: bytes, version: str) -> bytes:
-    return re.sub(rb'((?:src|href)="/static/)', rb"\g<1>" + version.encode() + b"/", shell)
+    """All but the manifest: by its address a browser knows the app that somebody installed."""
+    return re.sub(rb'((?:src|href)="/static/)(?!manifest)', rb"\g<1>" + version.encode() + b"/", shell)
 
 
 def _shell(content: bytes) -> Handler:

@@ -87,7 +87,9 @@ def test_every_file_that_the_pages_name_is_served():
     for shell in pages.shells.values():
         named = re.findall(rf'(?:src|href)="/static/{pages.version}/([^"#?]+)', shell.decode())
         assert named
-        assert shell.count(b"/static/") == len(named)
+        (manifest,) = re.findall(r'"/static/(manifest[^"]+)', shell.decode()) or [None]
+        assert shell.count(b"/static/") == len(named) + (manifest is not None)
+        assert manifest in {None, *pages.assets}
         assert set(named) <= set(pages.assets)
 
 
