@@ -2,6 +2,7 @@
 
 from mitmproxy import http
 
+from gateway.errors import Reason, Refusal
 from gateway.gate import Gate
 from gateway.proxy.exchange import Tunnels, exchange_of
 
@@ -9,11 +10,20 @@ CREDENTIAL = "proxy-authorization"
 
 
 class IdentifyAgent:
-    def __init__(self, gate: Gate, tunnels: Tunnels) -> None:
-        self._gate, self._tunnels = gate, tunnels
+    def __init__(self, gate: Gate, tunnels: Tunnels, most: int) -> None:
+        """No agent has more than `most` tunnels at once."""
+        self._gate, self._tunnels, self._most = gate, tunnels, most
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        exchange_of(flow).caller = self._gate.identify(credential(flow.request), peer(flow))
+        caller = exchange_of(flow).caller = self._gate.identify(credential(flow.request), peer(flow))
+        if sum(tunnel.caller.agent == caller.agent for tunnel in self._tunnels.values()) >= self._most:
+            raise Refusal(
+                Reason.RATE_LIMITED,
+                f"{self._most} connections of this agent are open: close some, and try again in 5 s. "
+                "Nothing was sent.",
+                retryable=True,
+                retry_after=5,
+            )
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         exchange = exchange_of(flow)

@@ -9,11 +9,13 @@ from typing import Any
 
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.tlsconfig import TlsConfig
+from mitmproxy.net.http.http1 import assemble_response
 from mitmproxy.options import Options
 
 from addons.close_bypasses import CloseBypasses
 from addons.enforce import Enforce
 from addons.identify_agent import IdentifyAgent
+from gateway.errors import Reason, Refusal
 from gateway.gate import Carried, Gate, Release
 from gateway.model import Request
 from gateway.proxy.carrying import carry
@@ -21,6 +23,7 @@ from gateway.proxy.certificates import CertificateAuthority, Leaves
 from gateway.proxy.connection import ClientConnection, Hook, Shared
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.exchange import Exchange, Tunnels
+from gateway.proxy.places import SHARE, places
 from gateway.proxy.refusing import Refuser
 from gateway.proxy.tls import Tls, trusted_roots
 
@@ -36,8 +39,20 @@ HOOKS = (
 )
 QUEUE = 1024
 POLL_SECONDS = 0.02
+ANSWERED_AT_ONCE = 64
+SECONDS_FOR_A_HEAD = 2.0
+HEAD_BYTES = 65_536
 KEPT_FOR_CLOSING = 0.2
 IDLE_BEFORE_PROBES, BETWEEN_PROBES, PROBES = 30, 10, 3
+
+
+FULL = Refusal(
+    Reason.GATEWAY_UNAVAILABLE,
+    "Too many connections to the gateway are open: close those that are not used, and try again in 5 s. "
+    "Nothing was sent.",
+    retryable=True,
+    retry_after=5,
+)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -68,14 +83,23 @@ class Engine:
         dialer: Dialer,
         sockets: Sequence[socket.socket],
         upstream_roots: Path | None = None,
+        most: int | None = None,
     ) -> None:
+        """At most so many clients are connected; without a number, as many as there are places for."""
+        self._most = places() if most is None else most
+        self._turned_away = 0
         self._sockets = sockets
         self._servers: list[asyncio.Server] = []
         self._connections: dict[ClientConnection, asyncio.Task[Any]] = {}
         options = make_options(trusted_roots(upstream_roots))
         tunnels: Tunnels = {}
         tls = Tls(options, Leaves(ca), tunnels, gate.needs_http1)
-        addons = (IdentifyAgent(gate, tunnels), CloseBypasses(tunnels), Enforce(gate, tunnels), tls)
+        addons = (
+            IdentifyAgent(gate, tunnels, self._most // SHARE),
+            CloseBypasses(tunnels),
+            Enforce(gate, tunnels),
+            tls,
+        )
         hooks = {name: _hooks(name, addons) for name in HOOKS}
         self._gate, self._stopping = gate, False
         self._shared = Shared(options, dialer, Refuser(gate), hooks, tunnels)
@@ -90,9 +114,30 @@ class Engine:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         _probe_when_idle(writer.get_extra_info("socket"))
+        if len(self._connections) >= self._most:
+            await self._turn_away(reader, writer)
+            return
         connection = ClientConnection(reader, writer, self._shared)
         with self._known(connection):
             await connection.handle_client()
+
+    async def _turn_away(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """With an answer, unless so many come that answering them would cost what there is no room for."""
+        if self._turned_away >= ANSWERED_AT_ONCE:
+            writer.transport.abort()
+            return
+        self._turned_away += 1
+        try:
+            async with asyncio.timeout(SECONDS_FOR_A_HEAD):
+                await reader.read(HEAD_BYTES)  # else closing takes the answer along
+                answer = self._shared.refuser.response(FULL, close=True)
+                writer.write(assemble_response(answer))  # type: ignore[no-untyped-call]
+                await writer.drain()
+        except (OSError, TimeoutError):
+            pass
+        finally:
+            self._turned_away -= 1
+            writer.close()
 
     @contextlib.contextmanager
     def _known(self, connection: ClientConnection) -> Iterator[None]:

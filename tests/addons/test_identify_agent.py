@@ -2,6 +2,7 @@ import pytest
 
 from tests.gateway.proxy.h2client import H2Client
 from tests.gateway.proxy.harness import HOST, PROXY_AUTH, World, get
+from tests.kit.patience import until
 
 
 @pytest.mark.parametrize("auth", ["", "Proxy-Authorization: Basic Zm9v\r\n", PROXY_AUTH * 2])
@@ -70,3 +71,18 @@ async def test_a_tunnel_that_was_refused_lends_its_identity_to_nobody(w: World):
     await client.ask(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: other\r\n{PROXY_AUTH}\r\n")
     got = await client.ask(f"GET http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
     assert " 407 " in got.line
+
+
+async def test_an_agent_takes_no_more_than_its_share_of_the_places(w: World):
+    w.most = 8
+    await w.upstream()
+    await w.start()
+    first, second = await w.tunnel(), await w.tunnel()
+    third = await w.client()
+    got = await third.ask(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n{PROXY_AUTH}\r\n")
+    assert " 403 " in got.line
+    assert w.gate.reasons == ["rate_limited"]
+    assert " 200 " in (await first.ask(get())).line
+    second.close()
+    await until(lambda: w.engine is not None and len(w.engine._connections) < 3)
+    assert " 200 " in (await (await w.tunnel()).ask(get())).line

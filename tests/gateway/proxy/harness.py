@@ -307,6 +307,7 @@ class World:
     engine: Engine | None = None
     port: int = 0
     clients: list[Client] = field(default_factory=list)
+    most: int | None = None
 
     async def upstream(
         self,
@@ -332,7 +333,12 @@ class World:
         sock = listening_socket("127.0.0.1", 0)
         self.port = sock.getsockname()[1]
         self.engine = Engine(
-            self.gate, ca=self.ca, dialer=self.dialer, sockets=[sock], upstream_roots=self.roots.pem
+            self.gate,
+            ca=self.ca,
+            dialer=self.dialer,
+            sockets=[sock],
+            upstream_roots=self.roots.pem,
+            most=self.most,
         )
         await self.engine.start()
         return self

@@ -13,6 +13,7 @@ import requests
 from gateway.errors import Reason, Refusal
 from gateway.gate import Answer, Forward
 from gateway.model import Request
+from gateway.proxy import engine as engine_module
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.engine import _probe_when_idle, listening_socket, make_options
 from gateway.proxy.tls import trusted_roots
@@ -320,3 +321,56 @@ async def test_many_held_requests_end_and_leave_nothing_behind(w: World):
     assert w.engine
     await until(lambda: w.engine and not w.engine._connections)
     assert not w.engine._shared.tunnels
+
+
+# Places. ---------------------------------------------------------------------------------------------------
+
+
+def turned_away(w: World) -> int:
+    assert w.engine
+    return w.engine._turned_away
+
+
+def known(w: World) -> list[object]:
+    assert w.engine
+    return list(w.engine._connections)
+
+
+async def test_more_connections_than_there_is_room_for_are_turned_away_and_the_others_go_on(w: World):
+    w.most = 8
+    await w.upstream()
+    await w.start()
+    inside = await w.tunnel()
+    idle = [await w.client() for _ in range(7)]
+    for sent in (f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n{PROXY_AUTH}\r\n", "nonsense"):
+        late = await w.client()
+        got = await late.ask(sent)
+        assert (w.gate.reasons[-1], got.all("connection")) == ("gateway_unavailable", ["close"])
+        assert await late.closed()
+    assert (engine_module.FULL.status, engine_module.FULL.retry_after) == (503, 5)
+    assert (await inside.ask(get())).body == b"hello"
+    idle[0].close()
+    await until(lambda: len(known(w)) < 8)
+    assert (await (await w.tunnel()).ask(get())).body == b"hello"
+
+
+async def test_a_flood_beyond_the_places_is_closed_without_a_word(w: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(engine_module, "ANSWERED_AT_ONCE", 2)
+    w.most = 0
+    await w.start()
+    silent = [await w.client() for _ in range(2)]
+    await until(lambda: turned_away(w) == 2)
+    assert await (await w.client()).closed()
+    silent[0].close()
+    await until(lambda: turned_away(w) == 1)
+    assert b"gateway_unavailable" in (await (await w.client()).ask(get())).body
+
+
+async def test_who_is_turned_away_and_says_nothing_is_not_waited_for(
+    w: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(engine_module, "SECONDS_FOR_A_HEAD", 0.05)
+    w.most = 0
+    await w.start()
+    assert await (await w.client()).closed()
+    await until(lambda: turned_away(w) == 0)
