@@ -1,6 +1,6 @@
 """Every page in every state: nothing is too wide or cut off, axe finds nothing, its budget counts all of it.
 
-SECONDSIG_SHOTS=folder draws each for people to look at.
+PICTURES=folder draws each for people to look at.
 """
 
 import hashlib

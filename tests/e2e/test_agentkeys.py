@@ -121,7 +121,7 @@ async def test_agentkeys_600_approved_goes_out_once(tmp_path: Path) -> None:
 
 @pytest.mark.browser
 async def test_agentkeys_600_approved_in_a_browser_goes_out_once(tmp_path: Path) -> None:
-    async with agentkeys(tmp_path, ttl=60) as house, Chromium() as chromium:
+    async with agentkeys(tmp_path) as house, Chromium() as chromium:
         person = await chromium.person()
         await person.page.goto(await house.invite("Noor"))
         await person.page.get_by_role("button", name="Enrol").click()

@@ -38,7 +38,7 @@ async def changed(house: Inside, before: str) -> None:
 
 
 async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path) -> None:
-    async with inside(tmp_path, ttl=120) as house, Chromium() as chromium:
+    async with inside(tmp_path) as house, Chromium() as chromium:
         noor, tomo = await chromium.person(), await chromium.person()
         await enrol(house, noor, "Noor")
         await enrol(house, tomo, "Tomo")
@@ -75,8 +75,8 @@ async def test_two_people_sign_and_each_sees_how_many_did_and_who(tmp_path: Path
 
 
 async def test_who_is_away_lends_their_right_and_the_page_says_for_whom_it_is_signed(tmp_path: Path) -> None:
-    escalate = ", escalate: [{after: 90s, to: oncall}]"
-    async with inside(tmp_path, ttl=120, approvals=escalate) as house, Chromium() as chromium:
+    escalate = ", escalate: [{after: 200s, to: oncall}]"
+    async with inside(tmp_path, approvals=escalate) as house, Chromium() as chromium:
         noor, tomo = await chromium.person(), await chromium.person()
         await enrol(house, noor, "Noor")
         await enrol(house, tomo, "Tomo", "readers")

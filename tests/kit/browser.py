@@ -51,8 +51,8 @@ async def press_approve(page: Page) -> None:
 
 
 async def pictures(page: Page, name: str) -> None:
-    """Where SECONDSIG_SHOTS names a folder, the page is drawn into it in each size and scheme."""
-    if folder := os.environ.get("SECONDSIG_SHOTS"):
+    """Where PICTURES names a folder, the page is drawn into it in each size and scheme."""
+    if folder := os.environ.get("PICTURES"):
         before = page.viewport_size
         for size, (width, height) in SIZES.items():
             await page.set_viewport_size({"width": width, "height": height})
