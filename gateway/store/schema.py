@@ -1,6 +1,6 @@
 """The tables of the embedded database."""
 
-VERSION = 2
+VERSION = 3
 
 SIGNED_CHANGES = """
 CREATE TABLE signed_changes (
@@ -158,6 +158,12 @@ BEGIN DELETE FROM push_subscriptions WHERE credential_id = NEW.id; END""",
 )
 """Tables and indexes that the second version added, as a new database gets them too."""
 
+ADDED_IN_3: tuple[str, ...] = (
+    "CREATE INDEX envelopes_by_opening ON envelopes(opened_at, agent)",
+    "CREATE INDEX envelopes_waiting ON envelopes(agent, expires_at) WHERE state = 'pending'",
+)
+"""So that counting what waits and what was asked lately costs nothing for all that was asked before."""
+
 CHANGES = {
     1: (
         "ALTER TABLE agents ADD COLUMN resumed_at INTEGER",
@@ -173,7 +179,8 @@ CHANGES = {
         "ALTER TABLE sessions ADD COLUMN address TEXT",
         "ALTER TABLE sessions ADD COLUMN browser TEXT",
         *ADDED_IN_2,
-    )
+    ),
+    2: ADDED_IN_3,
 }
 """What brings a database of each older version to the next one."""
 

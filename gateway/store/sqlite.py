@@ -636,7 +636,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("BEGIN EXCLUSIVE")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        for statement in (*schema.TABLES.split(";"), *schema.ADDED_IN_2):
+        for statement in (*schema.TABLES.split(";"), *schema.ADDED_IN_2, *schema.ADDED_IN_3):
             db.execute(statement)
     elif version in schema.CHANGES:
         for older in range(version, schema.VERSION):

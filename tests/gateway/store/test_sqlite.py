@@ -338,19 +338,21 @@ def shape(db: sqlite3.Connection) -> dict[str, list[str]]:
     }
 
 
-def test_a_database_of_the_version_before_is_brought_to_the_same_shape(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", schema.CHANGES)
+def test_a_database_of_each_version_before_is_brought_to_the_same_shape(tmp_path: Path, version: int) -> None:
     new, old = tmp_path / "new.db", tmp_path / "old.db"
     wanted = shape_of(new)
     open_database(old).close()
     with sqlite3.connect(old) as db:
-        for statement in reversed(schema.CHANGES[1]):
+        since = [statement for older in range(version, schema.VERSION) for statement in schema.CHANGES[older]]
+        for statement in reversed(since):
             made = re.match(r"(?s)\s*CREATE (?:UNIQUE )?(TABLE|INDEX|TRIGGER) (\w+)", statement)
             added = re.match(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", statement)
             if made:
                 db.execute(f"DROP {made[1]} {made[2]}")
             elif added:
                 db.execute(f"ALTER TABLE {added[1]} DROP COLUMN {added[2]}")
-        db.execute("PRAGMA user_version = 1")
+        db.execute(f"PRAGMA user_version = {version}")
         assert shape(db) != wanted
     db.close()
     assert shape_of(old) == wanted
