@@ -159,8 +159,9 @@ BEGIN DELETE FROM push_subscriptions WHERE credential_id = NEW.id; END""",
 """Tables and indexes that the second version added, as a new database gets them too."""
 
 ADDED_IN_3: tuple[str, ...] = (
-    "CREATE INDEX envelopes_by_opening ON envelopes(opened_at, agent)",
-    "CREATE INDEX envelopes_waiting ON envelopes(agent, expires_at) WHERE state = 'pending'",
+    "CREATE INDEX envelopes_by_opening ON envelopes(opened_at)",
+    "CREATE INDEX envelopes_by_agent ON envelopes(agent, opened_at)",
+    "CREATE INDEX envelopes_waiting ON envelopes(state, agent, expires_at) WHERE state = 'pending'",
 )
 """So that counting what waits and what was asked lately costs nothing for all that was asked before."""
 
