@@ -13,13 +13,6 @@ OF_WHOM: dict[Who, str] = {
     "team": ("agent IN (SELECT name FROM agents WHERE team = (SELECT team FROM agents WHERE name = :agent))"),
     "everybody": "1",
 }
-BY_TIME: dict[Who, str] = {
-    "agent": "envelopes_by_agent",
-    "team": "envelopes_by_agent",
-    "everybody": "envelopes_by_opening",
-}
-"""Left to itself SQLite reads every question that the agent ever asked."""
-
 WINDOWS: tuple[tuple[Literal["minute", "hour"], int], ...] = (("minute", 60), ("hour", 3600))
 
 
@@ -41,7 +34,7 @@ def reached(change: Open, db: sqlite3.Connection) -> Full | None:
 def _waiting(db: sqlite3.Connection, who: Who, most: int, change: Open) -> Full | None:
     """Room comes at the latest when the first of those that wait is over."""
     named = {"agent": change.envelope.agent}
-    those = f"FROM envelopes INDEXED BY envelopes_waiting WHERE state = 'pending' AND {OF_WHOM[who]}"
+    those = f"FROM envelopes WHERE state = 'pending' AND {OF_WHOM[who]}"
     (waiting,) = db.execute(f"SELECT count(*) {those}", named).fetchone()
     if waiting < most:
         return None
@@ -55,8 +48,7 @@ def _opened(db: sqlite3.Connection, who: Who, cap: Cap, change: Open) -> Full | 
     for what, seconds in WINDOWS:
         most = cap.minute if what == "minute" else cap.hour
         row = db.execute(
-            f"SELECT opened_at FROM envelopes INDEXED BY {BY_TIME[who]} "  # noqa: S608  # our own words
-            f"WHERE opened_at > :since AND {OF_WHOM[who]} "
+            f"SELECT opened_at FROM envelopes WHERE opened_at > :since AND {OF_WHOM[who]} "  # noqa: S608  # our own conditions
             "ORDER BY opened_at DESC LIMIT 1 OFFSET :before",
             {"agent": change.envelope.agent, "since": now - seconds, "before": most - 1},
         ).fetchone()
