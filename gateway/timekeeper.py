@@ -1,7 +1,7 @@
 """Deadlines, also after a restart: what nobody decided is refused, what nobody used lapses."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -53,10 +53,15 @@ class Timekeeper:
         for each in lent:
             if each.is_over(self.store.now()):
                 await self._end_delegation(each)
-        self._tell_of_what_began({each.id for each in lent if each.is_live(self.store.now())})
+        self._tell_of_what_began(lent)
 
-    def _tell_of_what_began(self, live: set[str]) -> None:
-        """Whoever signs for somebody from now on is told of what waits, and pages show them."""
+    def _tell_of_what_began(self, lent: Sequence[Delegation]) -> None:
+        """Whoever signs for somebody from now on is told of what waits, and pages show them.
+
+        What began when it was set was told then.
+        """
+        now = self.store.now()
+        live = {each.id for each in lent if each.set_at < each.from_at and each.is_live(now)}
         if live - self._live:
             self.board.configured()
         self._live = live

@@ -130,6 +130,13 @@ async def test_whom_a_right_is_lent_later_hears_of_what_waits_when_it_begins(wor
     await running
 
 
+async def test_a_right_that_begins_when_it_is_lent_is_announced_once(world: World) -> None:
+    await lend(world)
+    seen = world.board.last
+    await Timekeeper(world.store, world.board, world.rules).tick()
+    assert world.board.last == seen
+
+
 async def test_changes_that_come_together_are_gone_through_once_and_only_where_somebody_can_be_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
