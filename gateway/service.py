@@ -165,14 +165,14 @@ class Service:
         self._as_started = settings
         self._candidates = settings
         self._stamps = stamp(files_in_force(settings))
-        self.board = Board(time.time_ns() // 1_000_000)
+        self._clock = clock or Clock()
+        self.board = Board(self._clock.now_ms())
         self.last_change = LastChange()
         self.playground = Playground()
         self.reach = Reach()
         self.first_link: dict[str, Any] | None = None
         """Where nobody is enrolled; made before operators can ask for another, which replaces it."""
         self._listeners: list[tuple[str, int]] = []
-        self._clock = clock or Clock()
         self._tasks: list[asyncio.Task[None]] = []
         self._undo: list[Callable[[], object]] = []
 
