@@ -27,6 +27,7 @@ from gateway.questions import intent_key, join_key, join_scope, unnamed
 from gateway.releasing import headers_to_send
 from gateway.rules import Rules
 from gateway.store.contract import (
+    Before,
     Done,
     EndGrant,
     FinishUse,
@@ -96,10 +97,10 @@ class Granting:
         """A denial outlives a grant, and an identical request meets the question it belongs to."""
         agent, approvals = request.caller.agent, rules.settings.approvals
         key = intent_key(agent, mapped, self.keys, unnamed(request, mapped))
-        if await self.store.denied_since(agent, key, self.store.now() - approvals.deny_for):
-            return True
         joined = join_key(request, mapped, rules.library.body(request), self.keys)
-        return await self.store.live_envelope(agent, joined, join_scope(request, rules.settings)) is not None
+        join = joined, join_scope(request, rules.settings)
+        before = await self.store.asked_before(agent, key, self.store.now() - approvals.deny_for, join)
+        return before != Before(None, None)
 
     async def _holds(self, grant: Grant, rules: Rules) -> bool:
         """The stored assertion is this signer's, over exactly what the grant says now."""

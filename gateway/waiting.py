@@ -74,7 +74,6 @@ class Waiting:
         """The release of exactly this request, a promise of its answer, or a refusal that explains itself."""
         wait = wanted_wait(request)
         asked = how_to_ask(mapped.units, rules.settings, prefers_async=wait is not None)
-        await self._refuse_if_denied(request, mapped, rules)
         envelope, secret = await self._open_or_join(request, mapped, decision, body, rules, asking)
         if asked.mode is Mode.ASYNC:
             return await self._promise(envelope, request, rules, gone, wait or 0)
@@ -100,16 +99,6 @@ class Waiting:
                 return release
         return await self.keeping.keep(envelope, request, rules.settings.origin)
 
-    async def _refuse_if_denied(self, request: Request, mapped: Mapped, rules: Rules) -> None:
-        """What was denied stays refused for a while, whatever header was changed."""
-        now = self.store.now()
-        deny_for = rules.settings.approvals.deny_for
-        key = intent_key(request.caller.agent, mapped, self.keys, unnamed(request, mapped))
-        denied = await self.store.denied_since(request.caller.agent, key, now - deny_for)
-        if denied is not None:
-            again = max(1, (denied.decided_at or now) + deny_for - now)
-            raise denial(denied, retry_after=again)
-
     async def _open_or_join(
         self,
         request: Request,
@@ -120,11 +109,7 @@ class Waiting:
         asking: Asking,
     ) -> tuple[Envelope, str | None]:
         """Identical requests meet in one envelope: the database decides which of them opened it."""
-        live = await self.store.live_envelope(
-            request.caller.agent,
-            join_key(request, mapped, body, self.keys),
-            join_scope(request, rules.settings),
-        )
+        live = await self._live(request, mapped, body, rules)
         self._check_cosigner(request, live)
         if live is not None:
             asking.joined()
@@ -148,6 +133,20 @@ class Waiting:
                 return existing, None
             case Lost(full=full):
                 raise too_many(full)
+
+    async def _live(
+        self, request: Request, mapped: Mapped, body: DecodedBody, rules: Rules
+    ) -> Envelope | None:
+        """What is open for this very request. What was denied stays refused, whatever header changed."""
+        now, agent = self.store.now(), request.caller.agent
+        deny_for = rules.settings.approvals.deny_for
+        meaning = intent_key(agent, mapped, self.keys, unnamed(request, mapped))
+        join = join_key(request, mapped, body, self.keys), join_scope(request, rules.settings)
+        before = await self.store.asked_before(agent, meaning, now - deny_for, join)
+        if before.denied is not None:
+            again = max(1, (before.denied.decided_at or now) + deny_for - now)
+            raise denial(before.denied, retry_after=again)
+        return before.live
 
     def _check_reachable(
         self, request: Request, mapped: Mapped, decision: Decision, rules: Rules, risk: str

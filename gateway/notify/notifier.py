@@ -28,6 +28,9 @@ LOOK_EVERY = 1.0
 AT_ONCE = 16
 """Messages that are on their way over one channel at the same time."""
 
+REMEMBERED = 64
+"""Questions that need not be read again for their message: those that have just been asked."""
+
 READ = 2000
 DECIDED = frozenset({State.APPROVED, State.DENIED, State.EXPIRED, State.CANCELLED})
 BACKOFF = (1, 3, 10, 30, 60, 120, 300, 600)
@@ -55,6 +58,10 @@ class Notifier:
     _sending: dict[Key, asyncio.Task[None]] = field(default_factory=dict, init=False)
     _tested: dict[str, Delivery] = field(default_factory=dict, init=False)
     _ended: list[str] = field(default_factory=list, init=False)
+    _asked: dict[str, Envelope] = field(default_factory=dict, init=False)
+    """What waits and was told by the board lately, until its first message went."""
+    _full: set[str] = field(default_factory=set, init=False)
+    """Channels that had no room for all that was due."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
@@ -100,6 +107,7 @@ class Notifier:
                     if room > 0 and key not in self._sending:
                         self._start(key, channel, group)
                         room -= 1
+                (self._full.discard if room > 0 else self._full.add)(name)
 
     async def test(self, name: str) -> dict[str, Any]:
         """One message over one channel, at once; what came of it."""
@@ -124,6 +132,11 @@ class Notifier:
 
     def _changed(self, envelope: Envelope) -> None:
         """Told of every change, before anybody acts on it: nothing is done here but remembered."""
+        self._asked.pop(envelope.id, None)
+        if envelope.state is State.PENDING:
+            self._asked[envelope.id] = envelope
+            if len(self._asked) > REMEMBERED:
+                del self._asked[next(iter(self._asked))]
         if envelope.state in DECIDED:
             self._ended.append(envelope.id)
             self.reach.reached(envelope.id)
@@ -135,12 +148,16 @@ class Notifier:
         task.add_done_callback(lambda _task: self._finished(key))
 
     def _finished(self, key: Key) -> None:
+        """There may be room now for what waited: for another question, or for the end of this one."""
+        envelope, name, _, _ = key
         self._sending.pop(key, None)
-        self._woken.set()
+        still_asked = self._asked.pop(envelope, None) is not None
+        if name in self._full or not still_asked:
+            self._woken.set()
 
     async def _send(self, channel: Channel, group: tuple[Delivery, ...]) -> None:
         first = group[0]
-        envelope = await self.store.envelope(first.envelope)
+        envelope = self._asked.get(first.envelope) or await self.store.envelope(first.envelope)
         if envelope is None or (first.kind == "asked" and envelope.state is not State.PENDING):
             await self.store.apply(Delivered(group, "failed", self.store.now(), OVER))
             return
@@ -182,7 +199,7 @@ class Notifier:
 
     async def _after_asking(self, envelope_id: str, *, went: bool, last: bool) -> None:
         """It may have been decided while the message was on its way."""
-        now = await self.store.envelope(envelope_id)
+        now = self._asked.get(envelope_id) or await self.store.envelope(envelope_id)
         if now is None or now.state is not State.PENDING:
             await self._conclude((envelope_id,))
         elif went:

@@ -327,6 +327,14 @@ class Delivery:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a request meets: a denial of what it means, and a question that is open for exactly it."""
+
+    denied: Envelope | None
+    live: Envelope | None
+
+
 # What can change. Each is one conditional write.
 
 
@@ -952,7 +960,10 @@ class Store(Protocol):
         ...
 
     async def envelope(self, envelope_id: str) -> Envelope | None: ...
-    async def live_envelope(self, agent: str, join_key: str, join_scope: str) -> Envelope | None: ...
+    async def asked_before(self, agent: str, intent_key: str, since: int, join: tuple[str, str]) -> Before:
+        """What was denied since that moment with the same meaning, and what is open for the same request."""
+        ...
+
     async def envelopes(self, states: Sequence[State] | None = None, limit: int = 100) -> list[Envelope]: ...
     async def waiting_alike(self, batch_key: str, limit: int) -> list[Envelope]:
         """What waits and may be signed together, the shortest time first."""

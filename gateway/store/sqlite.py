@@ -54,6 +54,15 @@ GROUP BY host, method, action, reason ORDER BY last DESC LIMIT :limit
 """
 """With max() the columns that are not grouped are those of the row that has it."""
 
+DENIED = """
+SELECT * FROM envelopes WHERE agent = ? AND intent_key = ? AND state = 'denied' AND decided_at > ?
+ORDER BY decided_at DESC LIMIT 1
+"""
+LIVE = """
+SELECT * FROM envelopes WHERE agent = ? AND join_key = ? AND join_scope = ?
+AND state IN ('pending', 'approved')
+"""
+
 log = structlog.get_logger()
 
 
@@ -280,13 +289,17 @@ class SqliteStore:
         row = await self._one("SELECT * FROM envelopes WHERE id = ?", (envelope_id,))
         return records.envelope_from(row) if row else None
 
-    async def live_envelope(self, agent: str, join_key: str, join_scope: str) -> Envelope | None:
-        row = await self._one(
-            "SELECT * FROM envelopes WHERE agent = ? AND join_key = ? AND join_scope = ? "
-            "AND state IN ('pending', 'approved')",
-            (agent, join_key, join_scope),
-        )
-        return records.envelope_from(row) if row else None
+    async def asked_before(self, agent: str, intent_key: str, since: int, join: tuple[str, str]) -> c.Before:
+        """Both are read in one turn of the thread: every question asks for both."""
+
+        def read(db: sqlite3.Connection) -> list[sqlite3.Row | None]:
+            return [
+                db.execute(DENIED, (agent, intent_key, since)).fetchone(),
+                db.execute(LIVE, (agent, *join)).fetchone(),
+            ]
+
+        denied, live = [row and records.envelope_from(row) for row in await self._ask(read)]
+        return c.Before(denied, live)
 
     async def envelopes(self, states: Sequence[State] | None = None, limit: int = 100) -> list[Envelope]:
         wanted = [str(state) for state in states or tuple(State)]
@@ -310,11 +323,7 @@ class SqliteStore:
         return {row["state"]: row["count"] for row in rows}
 
     async def denied_since(self, agent: str, intent_key: str, since: int) -> Envelope | None:
-        row = await self._one(
-            "SELECT * FROM envelopes WHERE agent = ? AND intent_key = ? AND state = 'denied' "
-            "AND decided_at > ? ORDER BY decided_at DESC LIMIT 1",
-            (agent, intent_key, since),
-        )
+        row = await self._one(DENIED, (agent, intent_key, since))
         return records.envelope_from(row) if row else None
 
     async def repeats_since(

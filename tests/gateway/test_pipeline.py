@@ -139,7 +139,7 @@ async def test_whatever_is_raised_nothing_passes(
         "body": (world.library, "body"),
         "decide": (world.policy, "decide"),
         "rules": (world.pipeline, "rules"),
-        "store": (world.sqlite, "live_envelope"),
+        "store": (world.sqlite, "asked_before"),
     }[broken]
     monkeypatch.setattr(*target, failing)
     with pytest.raises(type(error)):

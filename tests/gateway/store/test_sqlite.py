@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.audit import Kind, Row
-from gateway.envelopes import State, Step
+from gateway.envelopes import Envelope, State, Step
 from gateway.errors import StoreError
 from gateway.store import contract as c
 from gateway.store import schema
@@ -458,14 +458,19 @@ def test_why_a_database_cannot_be_used_is_told(
 
 async def test_only_an_open_question_of_the_same_agent_and_address_is_live(store: TimedStore) -> None:
     await store.apply(c.Open(an_envelope(), caps(20)))
-    found = await store.live_envelope("ci-bot", "join", "127.0.0.1")
+    found = await live(store, "ci-bot", "join", "127.0.0.1")
     assert found is not None
     assert found.id == ENVELOPE
-    assert await store.live_envelope("other", "join", "127.0.0.1") is None
-    assert await store.live_envelope("ci-bot", "other", "127.0.0.1") is None
-    assert await store.live_envelope("ci-bot", "join", "::1") is None
+    assert await live(store, "other", "join", "127.0.0.1") is None
+    assert await live(store, "ci-bot", "other", "127.0.0.1") is None
+    assert await live(store, "ci-bot", "join", "::1") is None
     await store.apply(c.Move(ENVELOPE, 1, Step.DENY, START))
-    assert await store.live_envelope("ci-bot", "join", "127.0.0.1") is None
+    assert await live(store, "ci-bot", "join", "127.0.0.1") is None
+
+
+async def live(store: TimedStore, agent: str, *join: str) -> Envelope | None:
+    key, scope = join
+    return (await store.asked_before(agent, "no intent", START, (key, scope))).live
 
 
 async def denied(store: TimedStore, name: str, at: int, **changes: Any) -> None:
@@ -482,6 +487,9 @@ async def test_the_newest_denial_of_the_same_intent_is_found(store: TimedStore) 
     assert found is not None
     assert found.id == "env_2"
     assert await store.denied_since("ci-bot", "intent", START + 5) is None
+    before = await store.asked_before("ci-bot", "intent", START - 1, ("join", "127.0.0.1"))
+    assert before == c.Before(found, None)
+    assert (await store.asked_before("ci-bot", "intent", START + 5, ("join", "127.0.0.1"))).denied is None
 
 
 async def test_only_a_denial_stays_refused_not_a_timeout_or_a_cancellation(store: TimedStore) -> None:
