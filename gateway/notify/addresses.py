@@ -28,10 +28,12 @@ class Destination:
     url: URL
     addresses: tuple[tuple[str, int], ...]
 
-    def connector(self, tls: ssl.SSLContext) -> aiohttp.TCPConnector:
-        """Connects to nothing else, whatever DNS says by then."""
+    def connector(self, tls: ssl.SSLContext | None) -> aiohttp.TCPConnector:
+        """Connects to nothing else, whatever DNS says by then; with no `tls` to http alone."""
+        if tls is None and self.url.scheme != "http":
+            raise ValueError("https needs to know whom to trust")
         return aiohttp.TCPConnector(
-            ssl=tls,
+            ssl=tls or True,
             resolver=_Pinned(self.addresses),
             use_dns_cache=False,
             socket_factory=self._socket,

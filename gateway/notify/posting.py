@@ -3,6 +3,7 @@
 A connection is used again for what leads to the same checked addresses.
 """
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import field
@@ -54,6 +55,7 @@ class Poster:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Raises Forbidden, or OSError, TimeoutError or aiohttp.ClientError where nobody answered."""
         destination = await find(url, self.dialer)
+        await self._read_roots(destination)
         line = self._line(destination)
         timeout = aiohttp.ClientTimeout(total=self.seconds, sock_connect=SECONDS_TO_CONNECT)
         line.posts += 1
@@ -74,7 +76,7 @@ class Poster:
         if where not in self._lines:
             self._lines[where] = _Line(
                 aiohttp.ClientSession(
-                    connector=destination.connector(self._context()),
+                    connector=destination.connector(self._tls),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     trust_env=False,
                     auto_decompress=False,
@@ -89,12 +91,17 @@ class Poster:
                 del self._lines[where]
                 await line.session.close()
 
-    def _context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-            if self.roots is not None:
-                self._tls.load_verify_locations(self.roots)
-        return self._tls
+    async def _read_roots(self, destination: Destination) -> None:
+        """Beside the event loop: it takes long enough to be felt by whoever is proxied meanwhile."""
+        if self._tls is None and destination.url.scheme == "https":
+            self._tls = await asyncio.to_thread(_context, self.roots)
+
+
+def _context(roots: Path | None) -> ssl.SSLContext:
+    made = ssl.create_default_context()
+    if roots is not None:
+        made.load_verify_locations(roots)
+    return made
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:

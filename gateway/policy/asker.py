@@ -1,7 +1,7 @@
 """Questions to Cedar, made of a request's units, the facts and the world; built for the hot path."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cedarpy import Entities
@@ -32,7 +32,7 @@ _REMEMBERED = 4096
 @dataclass(frozen=True, slots=True)
 class _Known:
     handle: Entities
-    listed: dict[EntityRef, Entity]
+    listed: Mapping[EntityRef, Entity]
 
 
 class Asker:
@@ -40,7 +40,7 @@ class Asker:
 
     def __init__(self, schemas: Schemas, vocabulary: Vocabulary, slices: Slices, world: World) -> None:
         self._schemas, self._vocabulary, self._slices, self._world = schemas, vocabulary, slices, world
-        self._known: dict[tuple[EntityRef, str], _Known] = {}
+        self._known: dict[tuple[Any, ...], _Known] = {}
         self._handles: dict[Any, Entities] = {}
         self._checked: set[Any] = set()
         self._answers: dict[Any, Answer] = {}
@@ -95,34 +95,11 @@ class Asker:
         key = _key(principal, unit)
         handle = self._handles.get(key)
         if handle is None:
-            handle = self._join(self._remembered(principal, unit.action, policies), unit)
+            known = self._known_of(principal, unit.action, literals=policies.literals)
+            handle = _with(known, self._world.reachable([unit.resource], unit.parents))
             _make_room(self._handles)
             self._handles[key] = handle
         return handle
-
-    def _join(self, known: _Known, unit: Unit) -> Entities:
-        """The known part with the resource; what stands in both differs only if the request adds parents."""
-        resource = self._world.reachable([unit.resource], unit.parents)
-        listed = known.listed
-        if any(ref in listed and listed[ref] != entity for ref, entity in resource.items()):
-            return _parse((listed | resource).values())
-        added = [entity for ref, entity in resource.items() if ref not in listed]
-        try:
-            return known.handle.with_added_json_str(_as_text(added)) if added else known.handle
-        except BaseException as error:
-            raise doubt(error) from error
-
-    def _remembered(self, principal: EntityRef, action: str, policies: Slice) -> _Known:
-        """The agent, the action with its groups, and what the policies name, with all they lead to."""
-        key = (principal, action)
-        known = self._known.get(key)
-        if known is None:
-            roots = [principal, EntityRef("Action", action), *policies.literals]
-            listed = self._world.reachable(roots, {})
-            known = _Known(_parse(listed.values()), listed)
-            _make_room(self._known)
-            self._known[key] = known
-        return known
 
     def may_approve(self, person: str, *, agent: str, owner: bool, mapped: Mapped, signing: Signing) -> bool:
         """Cedar's answer to whether a person may approve every unit, within what the templates leave."""
@@ -154,22 +131,27 @@ class Asker:
         if asker not in self._world.entities:
             return False
         policies = self._slice(action)
-        roots = [who, asker, *named, EntityRef("Action", action), *policies.literals]
-        known = self._world.reachable(roots, {})
+        known = self._known_of(who, action, asker, *named, literals=policies.literals)
         asked = json.dumps(context)
         return all(
-            Question(
-                who,
-                action,
-                envelope.ref,
-                policies,
-                _parse((known | {envelope.ref: envelope}).values()),
-                {},
-            )
+            Question(who, action, envelope.ref, policies, _with(known, {envelope.ref: envelope}), {})
             .ask_with(asked)
             .allowed
-            for envelope in self._envelopes(known[asker], mapped, signing)
+            for envelope in self._envelopes(known.listed[asker], mapped, signing)
         )
+
+    def _known_of(
+        self, who: EntityRef, action: str, *named: EntityRef, literals: Iterable[EntityRef]
+    ) -> _Known:
+        """All that Cedar can reach from these, from the action and from what its policies name."""
+        key = (who, action, *named)
+        known = self._known.get(key)
+        if known is None:
+            listed = self._world.reachable([who, EntityRef("Action", action), *named, *literals], {})
+            known = _Known(_parse(listed.values()), listed)
+            _make_room(self._known)
+            self._known[key] = known
+        return known
 
     def limits(self, agent: str) -> dict[str, int]:
         known = self._world.entities
@@ -214,6 +196,18 @@ def _key(principal: EntityRef, unit: Unit) -> tuple[Any, ...]:
 
 def _as_text(entities: Iterable[Entity]) -> str:
     return json.dumps([entity.as_json() for entity in entities])
+
+
+def _with(known: _Known, more: Mapping[EntityRef, Entity]) -> Entities:
+    """What stands in both differs only where a request adds parents, or a policy names a question."""
+    listed = known.listed
+    if any(ref in listed and listed[ref] != entity for ref, entity in more.items()):
+        return _parse({**listed, **more}.values())
+    added = [entity for ref, entity in more.items() if ref not in listed]
+    try:
+        return known.handle.with_added_json_str(_as_text(added)) if added else known.handle
+    except BaseException as error:
+        raise doubt(error) from error
 
 
 def _parse(entities: Iterable[Entity]) -> Entities:

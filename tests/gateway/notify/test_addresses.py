@@ -140,6 +140,12 @@ async def test_ssrf_a_dns_answer_that_changes_after_the_check_is_not_followed(re
     assert receiver.bodies == []
 
 
+def test_tls_stripping_https_without_anything_to_trust_makes_no_connection() -> None:
+    found = Destination(URL("https://hooks.example/"), ((PUBLIC, 443),))
+    with pytest.raises(ValueError, match="whom to trust"):
+        found.connector(None)
+
+
 async def test_ssrf_another_address_than_the_checked_one_gets_no_socket(receiver: Receiver) -> None:
     """However the address came to be another one: it is looked at where the socket is made."""
     port = URL(receiver.url).port or 0

@@ -81,6 +81,8 @@ def test_an_amount_is_the_exact_sum_or_none(parts):
         ('resource has team && resource.team == Team::"other"', Signing(), False),
         ("context.waited >= 30", Signing(waited=30), True),
         ("context.waited >= 30", Signing(waited=29), False),
+        ('resource == Envelope::"envelope" && resource.quorum == 2', Signing(quorum=2), True),
+        ('resource == Envelope::"envelope" && resource.quorum == 2', Signing(), False),
         ("context.signer == principal", Signing(), True),
         ("context.signer == principal", Signing(signer="lea"), False),
         ('context.signer in Group::"finance-leads"', Signing(signer="lea"), True),
@@ -118,3 +120,16 @@ action "/shop/wave" in ["write"] appliesTo {{ principal: [Agent], resource: [Sho
     text = '@id("x") permit (principal, action == Action::"approve", resource) when { resource.has_money };'
     mapped = make_mapped(make_unit(f"/shop/{action}"))
     assert asked(text, schema_text + lines, mapped) is told
+
+
+def test_what_one_question_says_is_not_taken_for_what_the_next_says(schema_text):
+    """All that stays the same between two is remembered; the question itself never is."""
+    text = '@id("x") permit (principal, action == Action::"approve", resource) when { resource.quorum == 2 };'
+    agents = (AgentFacts("ci", team="platform"),)
+    policy = Policy.load(text, "p.cedar", "[]", "e.json", schema_text, agents, PEOPLE)
+    one = make_mapped(make_unit(DELETE))
+
+    def may(quorum):
+        return policy.may_approve("mika", agent="ci", owner=False, mapped=one, signing=Signing(quorum=quorum))
+
+    assert [may(quorum) for quorum in (2, 1, 2, 3)] == [True, False, True, False]
