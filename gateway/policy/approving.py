@@ -6,6 +6,7 @@ from gateway.model import EntityRef, Mapped, Money, Unit
 from gateway.policy.world import Entity, uid
 from gateway.values import dataclass
 
+ENVELOPE = "Envelope"
 _UNKNOWN_CURRENCY = "xxx"
 _BIGGEST = 2**63 - 1
 
@@ -65,7 +66,7 @@ def envelope_entity(
     teams = [parent for parent in agent.parents if parent.type == "Team"]
     if len(teams) == 1:
         attrs["team"] = {"__entity": uid(teams[0])}
-    return Entity(EntityRef("Envelope", "envelope"), attrs=attrs)
+    return Entity(EntityRef(ENVELOPE, "envelope"), attrs=attrs)
 
 
 def signing_context(person: EntityRef, signing: Signing, *, owner: bool) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from cedarpy import Entities
 
 from gateway.model import EntityRef, Mapped, Unit
-from gateway.policy.approving import Signing, amount_of, envelope_entity, signing_context
+from gateway.policy.approving import ENVELOPE, Signing, amount_of, envelope_entity, signing_context
 from gateway.policy.facts import (
     GATEWAY_ATTRIBUTES,
     PASSING,
@@ -18,7 +19,7 @@ from gateway.policy.facts import (
     gateway_values,
     template_values,
 )
-from gateway.policy.questions import Answer, Memory, Question, doubt
+from gateway.policy.questions import MAX_REMEMBERED, Answer, Memory, Question, doubt
 from gateway.policy.schemas import Schemas
 from gateway.policy.slices import Slice, Slices
 from gateway.policy.vocabulary import Vocabulary
@@ -61,9 +62,9 @@ class Asker:
         else:
             values = gateway_values(unit, facts, units, policies.reads)
             values |= {name: own[name] for name in policies.reads & own.keys()}
-        entities = self._entities(principal, unit, policies)
         passing = PASSING & values.keys()
         memory = None if passing else Memory(self._answers, _key(principal, unit))
+        entities = partial(self._entities, principal, unit, policies)
         question = Question(principal, unit.action, unit.resource, policies, entities, values, memory)
         self._check_shape(question, unit, facts, units, own)
         return question
@@ -126,18 +127,28 @@ class Asker:
         context: dict[str, Any],
         *named: EntityRef,
     ) -> bool:
-        """`named` are those whom only the context names."""
+        """`named` are those whom only the context names.
+
+        Few policies look at which resource or amount is asked about: what all of them see alike of two
+        questions is answered alike, and Cedar is asked once.
+        """
         asker = EntityRef("Agent", agent)
         if asker not in self._world.entities:
             return False
         policies = self._slice(action)
         known = self._known_of(who, action, asker, *named, literals=policies.literals)
-        asked = json.dumps(context)
+        asked = json.dumps(_only(context, policies.reads))
+        reads = None if any(ref.type == ENVELOPE for ref in policies.literals) else policies.reads_resource
+
+        def ask(envelope: Entity) -> Answer:
+            seen = json.dumps(_only(envelope.attrs, reads))
+            fits = len(seen) <= MAX_REMEMBERED
+            memory = Memory(self._answers, (who, action, asker, named, seen)) if fits else None
+            entities = partial(_with, known, {envelope.ref: envelope})
+            return Question(who, action, envelope.ref, policies, entities, {}, memory).ask_with(asked)
+
         return all(
-            Question(who, action, envelope.ref, policies, _with(known, {envelope.ref: envelope}), {})
-            .ask_with(asked)
-            .allowed
-            for envelope in self._envelopes(known.listed[asker], mapped, signing)
+            ask(envelope).allowed for envelope in self._envelopes(known.listed[asker], mapped, signing)
         )
 
     def _known_of(
@@ -192,6 +203,10 @@ class Asker:
 
 def _key(principal: EntityRef, unit: Unit) -> tuple[Any, ...]:
     return principal, unit.action, unit.resource, tuple(unit.parents.items())
+
+
+def _only(attributes: Mapping[str, Any], names: frozenset[str] | None) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if names is None or name in names}
 
 
 def _as_text(entities: Iterable[Entity]) -> str:

@@ -1,7 +1,7 @@
 """One question to Cedar, and what counts as an answer: anything unexpected is CannotTell, which is deny."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cedarpy import Decision, Entities, PolicySet, Schema, is_authorized
@@ -30,7 +30,7 @@ MAX_REMEMBERED = 1024
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The answers of one world, and what names principal, action, resource and entities among them."""
+    """The answers of one world; the key tells apart all that policies look at, but for the context."""
 
     answers: dict[Any, Answer]
     key: tuple[Any, ...]
@@ -38,33 +38,38 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Everything but cosigner and approvals, which differ from one asking to the next."""
+    """Everything but the part of the context that differs from one asking to the next.
+
+    `entities` are made when the answer is not remembered.
+    """
 
     principal: EntityRef
     action: str
     resource: EntityRef
     policies: Slice
-    entities: Entities
+    entities: Callable[[], Entities]
     values: Mapping[str, Any]
     memory: Memory | None = None
 
     def ask(self, *, cosigner: bool, approvals: int) -> Answer:
+        return self.ask_with(context_json(self.values, cosigner=cosigner, approvals=approvals))
+
+    def ask_with(self, context: str) -> Answer:
         """Cedar is a function: what was asked in the same words of the same policies has the same answer."""
-        context = context_json(self.values, cosigner=cosigner, approvals=approvals)
         if self.memory is None or len(context) > MAX_REMEMBERED:
-            return self.ask_with(context)
+            return self._decide(context)
         known = self.memory.answers.get((*self.memory.key, context))
         if known is None:
-            known = self.ask_with(context)
+            known = self._decide(context)
             if len(self.memory.answers) >= MAX_ANSWERS:
                 self.memory.answers.clear()
             self.memory.answers[*self.memory.key, context] = known
         return known
 
-    def ask_with(self, context: str) -> Answer:
+    def _decide(self, context: str) -> Answer:
         """An error in any policy is CannotTell: Cedar skips a forbid that fails and would answer Allow."""
         try:
-            result = is_authorized(self._request(context), self.policies.handle, self.entities)
+            result = is_authorized(self._request(context), self.policies.handle, self.entities())
             decision, errors = result.decision, result.diagnostics.errors
             decided = sorted(result.diagnostics.reasons, key=_position)
             reasons = tuple(self.policies.reasons[policy] for policy in decided)

@@ -18,13 +18,17 @@ RESERVED_IDS = frozenset({"default", "template", "policy-error", "judge", "conse
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One policy. `reads` names the context attributes that it looks at; None means all of them."""
+    """One policy. `reads` names the context attributes that it looks at; None means all of them.
+
+    `reads_resource` those of the resource, as long as no policy reaches it by its name.
+    """
 
     tokens: Tokens
     text: str
     head: Mapping[str, Any]
     reason: PolicyReason
     reads: frozenset[str] | None
+    reads_resource: frozenset[str] | None
     literals: frozenset[EntityRef]
 
     def may_apply(self, action: str, groups: frozenset[str]) -> bool:
@@ -86,7 +90,8 @@ def _rule(source: Source, piece: Tokens, parsed: Mapping[str, Any] | None, index
         text=text,
         head=parsed["action"],
         reason=PolicyReason(notes.get("id") or f"policy{index}", notes.get("reason") or None),
-        reads=_reads(parsed["conditions"]),
+        reads=_reads("context", parsed["conditions"]),
+        reads_resource=_reads("resource", parsed["conditions"]),
         literals=frozenset(_literals(parsed)),
     )
 
@@ -122,16 +127,16 @@ def _nodes(tree: Any) -> Iterator[Mapping[str, Any]]:
             waiting.extend(node)
 
 
-def _reads(conditions: Any) -> frozenset[str] | None:
-    """The context attributes that are named; None where the context is used as a whole."""
+def _reads(variable: str, conditions: Any) -> frozenset[str] | None:
+    """The attributes of a variable that are named; None where it is used as a whole."""
     named: list[str] = []
     uses = 0
     for node in _nodes(conditions):
-        uses += node.get("Var") == "context"
+        uses += node.get("Var") == variable
         match node:
-            case {".": {"left": {"Var": "context"}, "attr": str(name)}} | {
-                "has": {"left": {"Var": "context"}, "attr": str(name)}
-            }:
+            case {".": {"left": {"Var": str(of)}, "attr": str(name)}} | {
+                "has": {"left": {"Var": str(of)}, "attr": str(name)}
+            } if of == variable:
                 named.append(name)
             case _:
                 pass

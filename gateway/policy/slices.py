@@ -12,11 +12,15 @@ from gateway.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """`reads` are the context attributes that some policy looks at; None means all of them."""
+    """`reads` are the context attributes that some policy looks at, `reads_resource` those of the resource.
+
+    None means all of them.
+    """
 
     handle: PolicySet
     reasons: dict[str, PolicyReason]
     reads: frozenset[str] | None
+    reads_resource: frozenset[str] | None
     literals: frozenset[EntityRef]
 
 
@@ -44,11 +48,15 @@ class Slices:
 
 def _slice(rules: list[Rule]) -> Slice:
     """Cedar names policies by their position in the text it parses."""
-    reads = [rule.reads for rule in rules]
-    named = [names for names in reads if names is not None]
     return Slice(
         handle=PolicySet.from_str("\n".join(rule.text for rule in rules)),
         reasons={f"policy{index}": rule.reason for index, rule in enumerate(rules)},
-        reads=frozenset().union(*named) if len(named) == len(reads) else None,
+        reads=_all_of([rule.reads for rule in rules]),
+        reads_resource=_all_of([rule.reads_resource for rule in rules]),
         literals=frozenset().union(*(rule.literals for rule in rules)),
     )
+
+
+def _all_of(reads: list[frozenset[str] | None]) -> frozenset[str] | None:
+    named = [names for names in reads if names is not None]
+    return frozenset().union(*named) if len(named) == len(reads) else None

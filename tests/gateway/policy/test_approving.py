@@ -1,8 +1,8 @@
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.model import Money
+from gateway.model import EntityRef, Money
 from gateway.policy import AgentFacts, PersonFacts, Policy, Signing
 from gateway.policy.approving import amount_of
 from tests.gateway.policy.conftest import BASE as BASE_CONTEXT
@@ -122,14 +122,70 @@ action "/shop/wave" in ["write"] appliesTo {{ principal: [Agent], resource: [Sho
     assert asked(text, schema_text + lines, mapped) is told
 
 
-def test_what_one_question_says_is_not_taken_for_what_the_next_says(schema_text):
-    """All that stays the same between two is remembered; the question itself never is."""
-    text = '@id("x") permit (principal, action == Action::"approve", resource) when { resource.quorum == 2 };'
+CONDITIONS = [
+    "true",
+    "resource.quorum == 2",
+    'resource.resource like "*site*"',
+    "resource has money && resource.money.minor > 5",
+    'Envelope::"envelope".resource like "*site*"',
+    "[resource].contains(resource) && resource.quorum == 2",
+    'resource.intent_risk == "high" && context.waited > 3',
+    "context.signer == principal",
+    'resource.agent in Team::"platform"',
+]
+ASKED = st.fixed_dictionaries(
+    {
+        "person": st.sampled_from(["mika", "lea"]),
+        "agent": st.sampled_from(["ci", "loner"]),
+        "owner": st.booleans(),
+        "unit": st.sampled_from(
+            [
+                make_unit(DELETE),
+                make_unit(DELETE, resource=EntityRef("Shop::Repo", "acme/x")),
+                money(3),
+                money(9),
+            ]
+        ),
+        "signing": st.builds(
+            Signing,
+            quorum=st.integers(1, 2),
+            intent_risk=st.sampled_from(["low", "high"]),
+            waited=st.sampled_from([0, 9]),
+            signer=st.sampled_from([None, "lea"]),
+        ),
+    }
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=2), st.lists(ASKED, min_size=2, max_size=12)
+)
+def test_an_answer_about_one_question_is_never_given_about_another(schema_text, conditions, asked):
+    """Policies that remember answer as policies that were never asked before."""
+
+    def policy():
+        texts = (
+            f'@id("x{at}") permit (principal, action == Action::"approve", resource) when {{ {condition} }};'
+            for at, condition in enumerate(conditions)
+        )
+        agents = (AgentFacts("ci", team="platform"), AgentFacts("loner"))
+        return Policy.load("\n".join(texts), "p.cedar", "[]", "e.json", schema_text, agents, PEOPLE)
+
+    remembering, fresh = policy(), policy()
+    for one in asked:
+        given = {"agent": one["agent"], "owner": one["owner"], "signing": one["signing"]}
+        fresh._asker._answers.clear()
+        mapped = make_mapped(one["unit"])
+        known = remembering.may_approve(one["person"], mapped=mapped, **given)
+        assert known is fresh.may_approve(one["person"], mapped=mapped, **given)
+
+
+def test_long_words_of_an_agent_do_not_fill_the_memory_of_answers(schema_text):
+    text = f'@id("x") permit (principal, action == Action::"approve", resource) when {{ {CONDITIONS[2]} }};'
     agents = (AgentFacts("ci", team="platform"),)
     policy = Policy.load(text, "p.cedar", "[]", "e.json", schema_text, agents, PEOPLE)
-    one = make_mapped(make_unit(DELETE))
-
-    def may(quorum):
-        return policy.may_approve("mika", agent="ci", owner=False, mapped=one, signing=Signing(quorum=quorum))
-
-    assert [may(quorum) for quorum in (2, 1, 2, 3)] == [True, False, True, False]
+    for name, kept in (("site", 1), ("site" * 500, 1), ("site2", 2)):
+        mapped = make_mapped(make_unit(DELETE, resource=EntityRef("Shop::Repo", name)))
+        assert policy.may_approve("mika", agent="ci", owner=False, mapped=mapped, signing=PLAIN)
+        assert len(policy._asker._answers) == kept

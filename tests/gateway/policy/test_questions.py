@@ -11,9 +11,9 @@ PERMIT = "permit (principal, action, resource);"
 
 def question(text, values=None, resource="r"):
     reasons = {f"policy{index}": PolicyReason(f"p{index}") for index in range(text.count(";"))}
-    policies = Slice(PolicySet.from_str(text), reasons, None, frozenset())
-    entities = Entities.from_json_str("[]")
-    return Question(EntityRef("Agent", "a"), "x", EntityRef("R", resource), policies, entities, values or {})
+    policies = Slice(PolicySet.from_str(text), reasons, None, None, frozenset())
+    principal, asked = EntityRef("Agent", "a"), EntityRef("R", resource)
+    return Question(principal, "x", asked, policies, lambda: Entities.from_json_str("[]"), values or {})
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_a_long_context_is_not_kept_and_what_is_kept_has_a_bound(monkeypatch: py
     """An agent that makes up new words must not fill the memory."""
     asked: list[str] = []
 
-    def ask_with(self: Question, context: str) -> Answer:
+    def decide(self: Question, context: str) -> Answer:
         asked.append(context)
         return Answer(allowed=True, reasons=())
 
-    monkeypatch.setattr(Question, "ask_with", ask_with)
+    monkeypatch.setattr(Question, "_decide", decide)
     monkeypatch.setattr("gateway.policy.questions.MAX_ANSWERS", 2)
     memory = Memory({}, ("key",))
     for text in ("a", "a", "x" * 2000, "x" * 2000, "b", "c"):
@@ -100,7 +100,7 @@ def test_a_long_context_is_not_kept_and_what_is_kept_has_a_bound(monkeypatch: py
 
 def test_a_signature_is_another_question(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        Question, "ask_with", lambda _self, context: Answer(allowed="true" in context, reasons=())
+        Question, "_decide", lambda _self, context: Answer(allowed="true" in context, reasons=())
     )
     question = Question(None, "", None, None, None, {}, Memory({}, ()))  # type: ignore[arg-type]
     assert not question.ask(cosigner=False, approvals=0).allowed

@@ -95,6 +95,9 @@ def test_what_is_beyond_reading_is_refused_and_not_half_read():
 def test_every_attribute_that_a_policy_reads_is_known(condition, reads):
     rule = one(f"forbid (principal, action, resource) when {{ {condition} }};")
     assert rule.reads == reads
+    of_resource = condition.replace("context", "resource")
+    rule = one(f"forbid (principal, action, resource) when {{ {of_resource} }};")
+    assert (rule.reads_resource, rule.reads) == (reads, set())
 
 
 def test_the_entities_that_a_policy_names_are_known():

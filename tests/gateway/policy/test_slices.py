@@ -36,6 +36,7 @@ def test_a_policy_that_reads_the_whole_context_gets_it(schema_text):
     made = slices(schema_text)
     assert made.of("/shop/search").reads is None
     assert made.of("/shop/refund").reads == {"account"}
+    assert made.of("/shop/refund").reads_resource == set()
 
 
 def test_groups_and_unknown_actions_have_no_slice(schema_text):
