@@ -23,7 +23,7 @@ from gateway.model import Decision, Mapped, Request
 from gateway.outcomes import answer_reader
 from gateway.pausing import By
 from gateway.policy import Facts
-from gateway.questions import intent_key, join_key, join_scope, unnamed
+from gateway.questions import Names
 from gateway.releasing import headers_to_send
 from gateway.rules import Rules
 from gateway.store.contract import (
@@ -61,7 +61,13 @@ class Granting:
         self._tidied: tuple[Rules, list[Grant]] | None = None
 
     async def release(
-        self, request: Request, mapped: Mapped, decision: Decision, rules: Rules, facts: Facts
+        self,
+        request: Request,
+        mapped: Mapped,
+        decision: Decision,
+        names: Names,
+        rules: Rules,
+        facts: Facts,
     ) -> Release | None:
         """The release of a request that a live grant covers whole, or None: then people are asked.
 
@@ -77,29 +83,24 @@ class Granting:
         agent = request.caller.agent
         if not self.store.steady() or request.header("Secondsig-Cosigner"):
             return None
-        grant = self._covering(request, mapped, facts, rules)
+        grant = self._covering(agent, mapped, names, facts, rules)
         if grant is None or not grantable(agent, mapped, facts, decision.quorum, rules):
             return None
-        if await self._is_asked_or_denied(request, mapped, rules) or not await self._holds(grant, rules):
+        if await self._is_asked_or_denied(agent, names, rules) or not await self._holds(grant, rules):
             return None
         return await self._use(grant, request, mapped, rules)
 
-    def _covering(self, request: Request, mapped: Mapped, facts: Facts, rules: Rules) -> Grant | None:
-        grants = self.grants.of(request.caller.agent)
-        if not grants:
-            return None
-        key = intent_key(request.caller.agent, mapped, self.keys, unnamed(request, mapped))
+    def _covering(self, agent: str, mapped: Mapped, names: Names, facts: Facts, rules: Rules) -> Grant | None:
+        grants = self.grants.of(agent)
         return next(
-            (each for each in grants if covers(each, mapped, facts, key, rules, self.directory)), None
+            (each for each in grants if covers(each, mapped, facts, names.intent, rules, self.directory)),
+            None,
         )
 
-    async def _is_asked_or_denied(self, request: Request, mapped: Mapped, rules: Rules) -> bool:
+    async def _is_asked_or_denied(self, agent: str, names: Names, rules: Rules) -> bool:
         """A denial outlives a grant, and an identical request meets the question it belongs to."""
-        agent, approvals = request.caller.agent, rules.settings.approvals
-        key = intent_key(agent, mapped, self.keys, unnamed(request, mapped))
-        joined = join_key(request, mapped, rules.library.body(request), self.keys)
-        join = joined, join_scope(request, rules.settings)
-        before = await self.store.asked_before(agent, key, self.store.now() - approvals.deny_for, join)
+        since = self.store.now() - rules.settings.approvals.deny_for
+        before = await self.store.asked_before(agent, names.intent, since, names.join)
         return before != Before(None, None)
 
     async def _holds(self, grant: Grant, rules: Rules) -> bool:

@@ -166,9 +166,9 @@ class Pipeline:
             raised = rules.policy.raise_to_people(request.caller.agent, mapped, self._facts(request, moment))
             if raised.effect is not Effect.STEP_UP:
                 raise _denied(request, rules, mapped, raised)
-            body = rules.library.body(request)
+            names = moment.names
             try:
-                return await self.waiting.step_up(request, mapped, raised, body, rules, gone, asking)
+                return await self.waiting.step_up(request, mapped, raised, names, rules, gone, asking)
             except Refusal as refusal:
                 raise _recorded(refusal, request, rules, mapped, raised) from refusal
 
@@ -195,14 +195,12 @@ class Pipeline:
     ) -> Answer | Release:
         with self.history.holding(moment) as asking:
             try:
-                granted = await self.granting.release(
-                    request, mapped, decision, rules, self._facts(request, moment)
-                )
+                names, facts = moment.names, self._facts(request, moment)
+                granted = await self.granting.release(request, mapped, decision, names, rules, facts)
                 if granted is not None:
                     asking.passed()
                     return granted
-                body = rules.library.body(request)
-                return await self.waiting.step_up(request, mapped, decision, body, rules, gone, asking)
+                return await self.waiting.step_up(request, mapped, decision, names, rules, gone, asking)
             except Refusal as refusal:
                 raise _recorded(refusal, request, rules, mapped, decision) from refusal
 

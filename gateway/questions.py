@@ -57,6 +57,20 @@ class Digests:
     config: str
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A request's body as it is read, the bytes that an approval binds, and by which keys it meets others.
+
+    One approval covers all with the same `join`, which tells nothing without our key; those with the same
+    `intent` mean the same.
+    """
+
+    body: DecodedBody
+    bound: bytes
+    join: tuple[str, str]
+    intent: str
+
+
 def how_to_ask(units: tuple[Unit, ...], settings: Settings, *, prefers_async: bool = False) -> Asked:
     """The shortest life and the strictest mode that any unit asks for.
 
@@ -72,11 +86,10 @@ def how_to_ask(units: tuple[Unit, ...], settings: Settings, *, prefers_async: bo
     return Asked(min(ttl, most), mode)
 
 
-def join_key(request: Request, mapped: Mapped, body: DecodedBody, keys: "Keys") -> str:
-    """Equal for two requests that one approval covers; tells nothing without the key."""
-    return keyed(
-        keys.digest, b"join\0" + bound_request(request, merge_binds(mapped.units), body, keys.digest)
-    )
+def names_of(request: Request, mapped: Mapped, body: DecodedBody, settings: Settings, keys: "Keys") -> Names:
+    bound = bound_request(request, merge_binds(mapped.units), body, keys.digest)
+    join = keyed(keys.digest, b"join\0" + bound), join_scope(request, settings)
+    return Names(body, bound, join, intent_key(request.caller.agent, mapped, keys, unnamed(request, mapped)))
 
 
 def join_scope(request: Request, settings: Settings) -> str:
@@ -139,7 +152,7 @@ def new_envelope(
     request: Request,
     mapped: Mapped,
     decision: Decision,
-    body: DecodedBody,
+    names: Names,
     risk: tuple[str, tuple[str, ...]],
     observed: Observed,
     *,
@@ -153,7 +166,7 @@ def new_envelope(
     now: int,
 ) -> Envelope:
     """The question as it is stored. Refuses what cannot be shown whole."""
-    if len(request.body) > largest_asked(body, settings):
+    if len(request.body) > largest_asked(names.body, settings):
         raise too_large()
     asked = how_to_ask(mapped.units, settings, prefers_async=wanted_wait(request) is not None)
     level, reasons = risk
@@ -176,9 +189,9 @@ def new_envelope(
         salt=entropy.salt,
         hidden_salt=entropy.hidden_salt,
     )
-    bound = bound_request(request, merge_binds(mapped.units), body, keys.digest)
-    sheet = make_sheet(request, mapped, decision, body, bound, about)
+    sheet = make_sheet(request, mapped, decision, names.body, names.bound, about)
     first = mapped.units[0]
+    join, scope = names.join
     return Envelope(
         id=entropy.envelope,
         state=State.PENDING,
@@ -187,9 +200,9 @@ def new_envelope(
         run=request.caller.run,
         address=request.caller.peer,
         token_id=request.caller.token_id,
-        join_key=keyed(keys.digest, b"join\0" + bound),
-        join_scope=join_scope(request, settings),
-        intent_key=intent_key(agent.name, mapped, keys, unnamed(request, mapped)),
+        join_key=join,
+        join_scope=scope,
+        intent_key=names.intent,
         fingerprint=fingerprint(mapped, decision.quorum, keys),
         digest=sheet.digest,
         salt=entropy.salt,

@@ -10,7 +10,6 @@ from gateway.audit import Kind, Row
 from gateway.backing import stake_of
 from gateway.board import Board, Waiter
 from gateway.canonical import sha256
-from gateway.decoded import DecodedBody
 from gateway.directory import Directory
 from gateway.endings import denial, ended
 from gateway.envelopes import MAX_HELD_TTL, Envelope, State
@@ -29,12 +28,9 @@ from gateway.preferences import wanted_wait
 from gateway.questions import (
     Digests,
     Entropy,
+    Names,
     how_to_ask,
-    intent_key,
-    join_key,
-    join_scope,
     new_envelope,
-    unnamed,
 )
 from gateway.reach import Reach
 from gateway.releasing import Releaser
@@ -66,7 +62,7 @@ class Waiting:
         request: Request,
         mapped: Mapped,
         decision: Decision,
-        body: DecodedBody,
+        names: Names,
         rules: Rules,
         gone: asyncio.Event,
         asking: Asking,
@@ -74,7 +70,7 @@ class Waiting:
         """The release of exactly this request, a promise of its answer, or a refusal that explains itself."""
         wait = wanted_wait(request)
         asked = how_to_ask(mapped.units, rules.settings, prefers_async=wait is not None)
-        envelope, secret = await self._open_or_join(request, mapped, decision, body, rules, asking)
+        envelope, secret = await self._open_or_join(request, mapped, decision, names, rules, asking)
         if asked.mode is Mode.ASYNC:
             return await self._promise(envelope, request, rules, gone, wait or 0)
         await self.keeping.check_not_kept(envelope)
@@ -104,19 +100,19 @@ class Waiting:
         request: Request,
         mapped: Mapped,
         decision: Decision,
-        body: DecodedBody,
+        names: Names,
         rules: Rules,
         asking: Asking,
     ) -> tuple[Envelope, str | None]:
         """Identical requests meet in one envelope: the database decides which of them opened it."""
-        live = await self._live(request, mapped, body, rules)
+        live = await self._live(request, names, rules)
         self._check_cosigner(request, live)
         if live is not None:
             asking.joined()
             return live, None
         signers = self._check_reachable(request, mapped, decision, rules, asking.risk[0])
         secret = secrets.token_urlsafe(24)
-        envelope = self._new(request, mapped, decision, body, rules, secret, asking)
+        envelope = self._new(request, mapped, decision, names, rules, secret, asking)
         stake = stake_of(envelope, mapped, envelope.opened_at)
         tell = to_tell(self.reach, rules, self.directory, envelope.id, stake, signers)
         applied = await self.store.apply(
@@ -134,15 +130,11 @@ class Waiting:
             case Lost(full=full):
                 raise too_many(full)
 
-    async def _live(
-        self, request: Request, mapped: Mapped, body: DecodedBody, rules: Rules
-    ) -> Envelope | None:
+    async def _live(self, request: Request, names: Names, rules: Rules) -> Envelope | None:
         """What is open for this very request. What was denied stays refused, whatever header changed."""
         now, agent = self.store.now(), request.caller.agent
         deny_for = rules.settings.approvals.deny_for
-        meaning = intent_key(agent, mapped, self.keys, unnamed(request, mapped))
-        join = join_key(request, mapped, body, self.keys), join_scope(request, rules.settings)
-        before = await self.store.asked_before(agent, meaning, now - deny_for, join)
+        before = await self.store.asked_before(agent, names.intent, now - deny_for, names.join)
         if before.denied is not None:
             again = max(1, (before.denied.decided_at or now) + deny_for - now)
             raise denial(before.denied, retry_after=again)
@@ -183,7 +175,7 @@ class Waiting:
         request: Request,
         mapped: Mapped,
         decision: Decision,
-        body: DecodedBody,
+        names: Names,
         rules: Rules,
         secret: str,
         asking: Asking,
@@ -199,7 +191,7 @@ class Waiting:
             request,
             mapped,
             decision,
-            body,
+            names,
             asking.risk,
             asking.observed,
             agent=self.directory.agents[request.caller.agent],

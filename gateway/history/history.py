@@ -22,7 +22,7 @@ from gateway.history.windows import DAY, FIVE_MINUTES
 from gateway.keys import Keys
 from gateway.model import Mapped, Request
 from gateway.payload import Observed
-from gateway.questions import join_key, join_scope
+from gateway.questions import Names, names_of
 from gateway.rules import Rules
 from gateway.store.contract import Reserved, Store
 from gateway.values import dataclass
@@ -80,14 +80,10 @@ class History:
     def moment(self, request: Request, mapped: Mapped, rules: Rules) -> Moment:
         """This request against its agent's past, before anything is decided."""
 
-        def joins() -> tuple[str, str] | None:
-            try:
-                body = rules.library.body(request)
-            except Refusal:
-                return None
-            return join_key(request, mapped, body, self._keys), join_scope(request, rules.settings)
+        def names() -> Names:
+            return names_of(request, mapped, rules.library.body(request), rules.settings, self._keys)
 
-        return self._moment(request, mapped, joins)
+        return self._moment(request, mapped, names)
 
     def at_spend(self, request: Request, mapped: Mapped, envelope: Envelope) -> Moment:
         """The same request again, once people have signed: it was counted when it came, and counts once."""
@@ -198,7 +194,7 @@ class History:
         self,
         request: Request,
         mapped: Mapped,
-        joins: Callable[[], tuple[str, str] | None] = lambda: None,
+        names: Callable[[], Names] | None = None,
         spends: Envelope | None = None,
     ) -> Moment:
         return Moment(
@@ -207,7 +203,7 @@ class History:
             mapped,
             self._reserved(request, mapped),
             self._store.now(),
-            joins=joins,
+            names=names,
             spends=spends,
         )
 

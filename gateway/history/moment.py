@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from gateway.envelopes import Envelope
+from gateway.errors import Refusal
 from gateway.history.holding import Held
 from gateway.history.past import Past
 from gateway.history.windows import DAY, HOUR
 from gateway.intent_risk import LEVELS, Noticed, intent_risk, unread
 from gateway.model import Mapped, Money, Request, Unit
 from gateway.payload import Observed
-from gateway.questions import purpose
+from gateway.questions import Names, purpose
 from gateway.store.contract import Reserved
 from gateway.values import dataclass
 
@@ -40,9 +41,8 @@ class Unusual:
 class Moment:
     """One request against its agent's past.
 
-    `joins` tells what an identical request has in common with this one, so that what was reserved for it is
-    not counted beside it. `spends` is the question that this request was asked about: then the past holds the
-    request already.
+    By its names what was reserved for an identical one is not counted beside it. `spends` is the question that
+    this request was asked about: then the past holds the request already.
     """
 
     def __init__(
@@ -53,11 +53,18 @@ class Moment:
         what: Reserved,
         now: int,
         *,
-        joins: Callable[[], tuple[str, str] | None] = lambda: None,
+        names: Callable[[], Names] | None = None,
         spends: Envelope | None = None,
     ) -> None:
         self.past, self.mapped, self.what, self.now = past, mapped, what, now
-        self._request, self._joins, self._spends = request, joins, spends
+        self._request, self._names, self._spends = request, names, spends
+
+    @cached_property
+    def names(self) -> Names:
+        """Raises Refusal where the body cannot be read in one way."""
+        if self._names is None:
+            raise TypeError("who spends what was asked before is not asked for names")
+        return self._names()
 
     @cached_property
     def _mine(self) -> Held | None:
@@ -67,8 +74,11 @@ class Moment:
             return None
         if self._spends is not None:
             return next((each for each in held if each.envelope == self._spends.id), None)
-        join = self._joins()
-        return next((each for each in held if join is not None and each.join == join), None)
+        try:
+            join = self.names.join
+        except Refusal:
+            return None
+        return next((each for each in held if each.join == join), None)
 
     @property
     def _question(self) -> int:

@@ -342,7 +342,8 @@ async def test_a_use_that_races_what_it_rests_on_loses(world: World, change: Any
     request = a_request()
     mapped = rules.library.map(request)
     facts = facts_of(request, mapped, world.store.now())
-    assert await world.granting.release(request, mapped, ASK, rules, facts) is None
+    names = world.history.moment(request, mapped, rules).names
+    assert await world.granting.release(request, mapped, ASK, names, rules, facts) is None
     assert await world.sqlite.grant_uses() == {}
 
 
@@ -404,7 +405,8 @@ async def test_a_clock_that_jumps_uses_and_revives_no_grant(world: World) -> Non
     rules = world.rules()
     mapped = rules.library.map(a_request())
     facts = facts_of(a_request(), mapped, world.store.now())
-    assert await world.granting.release(a_request(), mapped, ASK, rules, facts) is None
+    names = world.history.moment(a_request(), mapped, rules).names
+    assert await world.granting.release(a_request(), mapped, ASK, names, rules, facts) is None
     world.time.jump(-100)
     assert await passes(world)
     world.time.advance(1000)

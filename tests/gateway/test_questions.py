@@ -10,19 +10,21 @@ from hypothesis import strategies as st
 from gateway.decoded import DecodedBody, Kind
 from gateway.envelopes import MAX_HELD_TTL, MAX_TTL, Envelope, State
 from gateway.errors import Reason, Refusal
+from gateway.keys import Keys
 from gateway.model import Approval, Bind, Decision, Effect, Mapped, Mode, Request, Risk, SummaryPart
 from gateway.questions import (
     MAX_PURPOSE,
     Asked,
     Digests,
     Entropy,
+    Names,
     batch_key,
     fingerprint,
     how_to_ask,
     intent_key,
-    join_key,
     join_scope,
     largest_asked,
+    names_of,
     new_envelope,
     purpose,
     unnamed,
@@ -56,6 +58,10 @@ def with_approvals(**changes: Any) -> Settings:
     return replace(SETTINGS, approvals=replace(Approvals(), **changes))
 
 
+def named(request: Request, mapped: Mapped, settings: Settings = SETTINGS, keys: Keys = KEYS) -> Names:
+    return names_of(request, mapped, body_of(request), settings, keys)
+
+
 def opened(
     request: Request | None = None,
     mapped: Mapped | None = None,
@@ -67,7 +73,7 @@ def opened(
         wanted,
         mapped or a_mapped(),
         decision,
-        body_of(wanted),
+        named(wanted, mapped or a_mapped(), settings),
         RISK,
         OBSERVED,
         agent=an_agent(team="platform", owner="Mika"),
@@ -145,8 +151,8 @@ def test_the_operators_mode_holds_where_a_template_says_nothing() -> None:
 # By which keys requests meet. ------------------------------------------------------------------------------
 
 
-def key_of(request: Request, mapped: Mapped | None = None) -> str:
-    return join_key(request, mapped or a_mapped(), body_of(request), KEYS)
+def key_of(request: Request, mapped: Mapped | None = None, keys: Keys = KEYS) -> str:
+    return named(request, mapped or a_mapped(), keys=keys).join[0]
 
 
 def test_one_more_byte_is_another_question() -> None:
@@ -168,7 +174,7 @@ def test_what_the_template_frees_is_the_same_question() -> None:
 
 def test_no_key_can_be_computed_without_the_gateways_own() -> None:
     request, mapped = a_request(), a_mapped()
-    assert join_key(request, mapped, body_of(request), OTHER_KEYS) != key_of(request)
+    assert key_of(request, keys=OTHER_KEYS) != key_of(request)
     assert intent_key("ci-bot", mapped, OTHER_KEYS) != intent_key("ci-bot", mapped, KEYS)
     assert fingerprint(mapped, 1, OTHER_KEYS) != fingerprint(mapped, 1, KEYS)
 

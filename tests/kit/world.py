@@ -428,12 +428,13 @@ class World:
         wanted = request or a_request()
         rules = self.rules()
         mapped = rules.library.map(wanted)
-        with self.history.holding(self.history.moment(wanted, mapped, rules)) as asking:
+        moment = self.history.moment(wanted, mapped, rules)
+        with self.history.holding(moment) as asking:
             return await self.waiting.step_up(
                 wanted,
                 mapped,
                 self.policy.decision,
-                rules.library.body(wanted),
+                moment.names,
                 rules,
                 gone or asyncio.Event(),
                 asking,

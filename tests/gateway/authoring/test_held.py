@@ -6,7 +6,7 @@ from pathlib import Path
 from gateway.authoring.held import HIDDEN, held_request
 from gateway.decoded import decode
 from gateway.model import Decision, Effect
-from gateway.questions import Digests, Entropy, new_envelope, unpack
+from gateway.questions import Digests, Entropy, names_of, new_envelope, unpack
 from gateway.settings import Settings
 from gateway.store.contract import Agent
 from tests.kit.clocks import START
@@ -20,17 +20,19 @@ def test_the_request_comes_back_without_its_secrets() -> None:
     unit = a_unit(redact=("header:X-Customer",))
     unit = replace(unit, bind=replace(unit.bind, volatile=("header:Idempotency-Key",)))
     nowhere = Path("nowhere")
+    settings = Settings(nowhere, nowhere, nowhere, nowhere)
+    mapped = a_mapped(unit)
     envelope = new_envelope(
         request,
-        a_mapped(unit),
+        mapped,
         Decision(Effect.STEP_UP, quorum=1),
-        decode(request, "json"),
+        names_of(request, mapped, decode(request, "json"), settings, KEYS),
         RISK,
         OBSERVED,
         agent=Agent("ci-bot", None, None, paused=False, created_at=START),
         gateway=GATEWAY,
         rp_id=RP_ID,
-        settings=Settings(nowhere, nowhere, nowhere, nowhere),
+        settings=settings,
         digests=Digests("p", "c"),
         keys=KEYS,
         entropy=Entropy(ENVELOPE, b"\x01" * 16, b"\x02" * 16, "s"),

@@ -19,7 +19,7 @@ from gateway.installation import install
 from gateway.keys import Keys, load_keys
 from gateway.loading import read_rules
 from gateway.model import Decision, Effect
-from gateway.questions import Digests, Entropy, new_envelope
+from gateway.questions import Digests, Entropy, names_of, new_envelope
 from gateway.settings import Settings
 from gateway.store.contract import AddAgent, Agent, Open, Token
 from gateway.store.sqlite import SqliteStore
@@ -144,7 +144,7 @@ def an_envelope(settings: Settings, keys: Keys) -> Envelope:
         request,
         mapped,
         Decision(Effect.STEP_UP, quorum=1),
-        decode(request, "form"),
+        names_of(request, mapped, decode(request, "form"), settings, keys),
         RISK,
         OBSERVED,
         agent=Agent("ci-bot", "platform", None, paused=False, created_at=now),

@@ -2,12 +2,15 @@ from typing import Any
 
 import pytest
 
+from gateway.decoded import DecodedBody
+from gateway.errors import ambiguous
 from gateway.history.holding import Held
 from gateway.history.moment import Moment, money_of, unusual
 from gateway.history.past import Past
 from gateway.history.windows import DAY, HOUR
 from gateway.model import Mapped, Money
 from gateway.payload import Observed
+from gateway.questions import Names
 from gateway.store.contract import Reserved
 from tests.kit.clocks import START
 from tests.kit.things import a_mapped, a_request, a_unit, an_envelope, money, with_header
@@ -61,12 +64,37 @@ def test_a_retry_is_not_counted_beside_what_was_reserved_for_it() -> None:
     past = Past("ci-bot")
     past.held.append(Held("ci-bot", START, WHAT, "env_1", ("join", "scope")))
     past.questions.add(START)
-    same = moment(past, joins=lambda: ("join", "scope"))
+    same = moment(past, names=lambda: named("join"))
     assert same.spent(a_unit()) == {"hour": 600, "day": 600}
     assert same.recent("x")["questions_hour"] == 1
     assert same.observed.question_this_hour == 1
-    for joins in (lambda: ("join", "other"), lambda: None):
-        assert moment(past, joins=joins).spent(a_unit()) == {"hour": 1200, "day": 1200}
+    for names in (lambda: named("other"), unreadable):
+        assert moment(past, names=names).spent(a_unit()) == {"hour": 1200, "day": 1200}
+
+
+def named(join: str) -> Names:
+    return Names(DecodedBody("none"), b"", (join, "scope"), "intent")
+
+
+def unreadable() -> Names:
+    raise ambiguous("two ways")
+
+
+def test_the_names_are_made_when_they_are_needed_and_once() -> None:
+    made: list[str] = []
+
+    def names() -> Names:
+        made.append("names")
+        return named("join")
+
+    past = Past("ci-bot")
+    asked = moment(past, names=names)
+    assert asked.spent(a_unit()) == {"hour": 600, "day": 600}
+    assert made == []
+    assert asked.names is asked.names
+    assert made == ["names"]
+    with pytest.raises(TypeError):
+        _ = moment(past).names
 
 
 def test_all_units_of_a_request_add_up_and_a_negative_one_lowers_nothing() -> None:
