@@ -41,8 +41,8 @@ class Unusual:
 class Moment:
     """One request against its agent's past.
 
-    By its names what was reserved for an identical one is not counted beside it. `spends` is the question that
-    this request was asked about: then the past holds the request already.
+    By its names what was reserved for an identical one is not counted beside it. `spends` is the question
+    that this request was asked about: then the past holds the request already.
     """
 
     def __init__(
