@@ -246,6 +246,25 @@ async def test_one_lost_answer_heals_while_the_feed_still_stands(page: Page, gat
     await heading(page, "jonas denied this first")
 
 
+async def test_what_a_page_shows_first_is_asked_for_once_in_turn(page: Page, gateway: FakeGateway) -> None:
+    """Asked before the page is laid out, and the question after the event from which the feed goes on."""
+    await open_ready(page)
+    first = ["/api/v1/me", f"/api/v1/envelopes/{ENVELOPE}"]
+    assert [path for path in gateway.got if path in first] == first
+    assert len(gateway.posted["sign"]) == 1
+
+
+@pytest.mark.parametrize("lost", ["me", f"envelopes/{ENVELOPE}", f"envelopes/{ENVELOPE}/sign"])
+async def test_a_lost_first_answer_is_asked_for_again(page: Page, gateway: FakeGateway, lost: str) -> None:
+    await page.route(f"**/api/v1/{lost}", lambda route: route.abort(), times=1)
+    await page.goto(ADDRESS)
+    if not lost.endswith("sign"):
+        await heading(page, "This question cannot be shown")
+        await page.get_by_role("link", name="Try again").click()
+    await press_approve(page)
+    await heading(page, "Approved and sent")
+
+
 async def test_offline_nothing_can_be_pressed_and_coming_back_heals(page: Page, gateway: FakeGateway) -> None:
     await open_ready(page)
     await arm(page)

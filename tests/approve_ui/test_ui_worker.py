@@ -14,6 +14,7 @@ from playwright.async_api import Error, Page, Worker
 
 from tests.approve_ui.fake_gateway import ENVELOPE, UI, FakeGateway
 from tests.approve_ui.steps import REGISTER
+from tests.kit.patience import PATIENCE, until
 
 SOURCE = (UI / "sw.js").read_text()
 WAITS = {
@@ -84,20 +85,34 @@ class Delivery:
         async with asyncio.timeout(60):
             self._registration = await known
 
-    async def message(self, data: str) -> None:
+    async def message(self, data: str, title: str) -> list[Json]:
+        """All that is shown once something has this title; told again where nothing comes.
+
+        Chromium forgets a notification that it is still putting up when somebody asks what is shown.
+        """
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await self._tell(data)
+                for _ in range(60):
+                    found = await self.shown()
+                    if title in {each["title"] for each in found}:
+                        return found
+                    await asyncio.sleep(0.05)
+
+    async def _tell(self, data: str) -> None:
         origin = "/".join(self.page.url.split("/")[:3])
         told = {"origin": origin, "registrationId": self._registration, "data": data}
         await self._session.send("ServiceWorker.deliverPushMessage", told)
 
-    async def shown(self, count: int) -> list[Json]:
-        """What is shown as soon as there are so many, or after a while whatever is shown."""
-        found: list[Json] = []
-        for _ in range(200):
-            found = await self.page.evaluate(SHOWN)
-            if len(found) == count:
-                break
-            await asyncio.sleep(0.05)
+    async def shown(self) -> list[Json]:
+        found: list[Json] = await self.page.evaluate(SHOWN)
         return found
+
+    async def nothing(self) -> None:
+        async def is_empty() -> bool:
+            return not await self.shown()
+
+        await until(is_empty)
 
     async def cleared(self) -> None:
         clear = (
@@ -123,30 +138,24 @@ async def test_what_is_pushed_is_shown_opened_and_withdrawn(page: Page, gateway:
     """One worker for all of it: what it does with each message, one after the other."""
     told = await delivery(page)
 
-    await told.message(json.dumps(WAITS))
-    (notification,) = await told.shown(1)
+    (notification,) = await told.message(json.dumps(WAITS), str(WAITS["title"]))
     assert [notification[name] for name in ("title", "body", "tag", "data")] == [
         WAITS[name] for name in ("title", "body", "tag", "url")
     ]
     assert (notification["silent"], notification["actions"]) == (False, [])
 
     # Decided: it takes the question's place without a sound, and goes by itself.
-    await told.message(json.dumps({**WAITS, "title": "Denied: ci-bot", "decided": True}))
-    for _ in range(100):
-        (notification,) = await told.shown(1)
-        if notification["title"] == "Denied: ci-bot":
-            break
-        await asyncio.sleep(0.05)
-    assert (notification["title"], notification["silent"]) == ("Denied: ci-bot", True)
-    assert await told.shown(0) == []
+    decided = {**WAITS, "title": "Denied: ci-bot", "decided": True}
+    (notification,) = await told.message(json.dumps(decided), "Denied: ci-bot")
+    assert notification["silent"] is True
+    await told.nothing()
 
     # Whatever is not whole says nothing of any request, and leads nowhere else.
     for malformed in MALFORMED:
-        await told.message(malformed)
-        (notification,) = await told.shown(1)
+        (notification,) = await told.message(malformed, PLAIN[0])
         assert [notification[name] for name in ("title", "body", "tag", "data")] == PLAIN, malformed
         await told.cleared()
-        assert await told.shown(0) == []
+        await told.nothing()
 
     # A tap opens the page of the envelope, or comes back to it; it opens nothing else.
     assert await told.worker.evaluate(TAP, f"/approve/{ENVELOPE}") == [[f"/approve/{ENVELOPE}"], 0]

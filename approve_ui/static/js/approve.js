@@ -5,9 +5,12 @@ import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
 import { askForNote, closeDialog } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
+import { early } from "./early.js";
 import { listen } from "./events.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { outcomeOf, placeOf, tellOutcome } from "./outcome.js";
+import "./jcs.js"; // named here, as the next is, so that all are fetched in one turn
+import "./nav.js";
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
 import { sheetOf } from "./payload.js";
 import { onPress, signOut, whoAmI } from "./session.js";
@@ -82,7 +85,7 @@ const load = () => (loading = loading.catch(() => {}).then(loadNow));
 async function loadNow() {
   let view;
   try {
-    view = await get(api);
+    view = await (early("view") ?? get(api));
   } catch (error) {
     return onFailure(error);
   }
@@ -167,7 +170,10 @@ async function prepare() {
   guard.settle(ARMS_AFTER_MS);
 }
 
-const askToSign = () => (breaking() ? post(`${api}/break-glass/begin`, { reason: page.reason }) : post(`${api}/sign`));
+async function askToSign() {
+  if (breaking()) return post(`${api}/break-glass/begin`, { reason: page.reason });
+  return early("challenge") ?? post(`${api}/sign`);
+}
 
 async function build() {
   guard.verified = false;
@@ -404,7 +410,7 @@ function runUntil(expires, ttl) {
 
 async function signedIn() {
   try {
-    page.me = await whoAmI();
+    page.me = await whoAmI(early("me"));
     await load();
   } catch (error) {
     return onFailure(error);

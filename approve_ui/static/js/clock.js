@@ -18,8 +18,8 @@ export function setServerTime(text) {
 
 export const secondsUntil = (text) => Math.max(0, Math.ceil((Date.parse(text) - now()) / 1000));
 
-export const timeOfDay = (text, seconds = true) =>
-  new Date(text).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }), hourCycle: "h23" });
+// Not toLocaleTimeString: it reads a language's rules anew each time.
+export const timeOfDay = (text, seconds = true) => new Date(text).toTimeString().slice(0, seconds ? 8 : 5);
 
 /** "today 10:41:02", or the date where it is another day. */
 export function when(text) {

@@ -8,8 +8,8 @@ import "./nav.js";
 import { whyNotSigned } from "./passkey.js";
 
 /** The signed-in person; throws the API's 401 if there is none. */
-export async function whoAmI() {
-  const me = await get("/api/v1/me");
+export async function whoAmI(asked = get("/api/v1/me")) {
+  const me = await asked;
   setServerTime(me.server_time);
   listenFrom(me.event);
   const { display, name } = me.person;
