@@ -4,31 +4,37 @@ from mitmproxy import http
 
 from gateway.errors import Reason, Refusal
 from gateway.gate import Gate
+from gateway.model import Caller
 from gateway.proxy.exchange import Tunnels, exchange_of
+from gateway.proxy.places import Places
 
 CREDENTIAL = "proxy-authorization"
 
 
 class IdentifyAgent:
-    def __init__(self, gate: Gate, tunnels: Tunnels, most: int) -> None:
-        """No agent has more than `most` tunnels at once."""
-        self._gate, self._tunnels, self._most = gate, tunnels, most
+    def __init__(self, gate: Gate, tunnels: Tunnels, places: Places) -> None:
+        self._gate, self._tunnels, self._places = gate, tunnels, places
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        caller = exchange_of(flow).caller = self._gate.identify(credential(flow.request), peer(flow))
-        if sum(tunnel.caller.agent == caller.agent for tunnel in self._tunnels.values()) >= self._most:
-            raise Refusal(
-                Reason.RATE_LIMITED,
-                f"{self._most} connections of this agent are open: close some, and try again in 5 s. "
-                "Nothing was sent.",
-                retryable=True,
-                retry_after=5,
-            )
+        exchange_of(flow).caller = self._identify(flow, credential(flow.request))
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         exchange = exchange_of(flow)
         proof = self._tunnels[flow.client_conn.id].credential if exchange.inside else credential(flow.request)
-        exchange.caller = self._gate.identify(proof, peer(flow))
+        exchange.caller = self._identify(flow, proof)
+
+    def _identify(self, flow: http.HTTPFlow, proof: tuple[str, ...]) -> Caller:
+        """Every request with a good credential also says whose the connection is."""
+        caller = self._gate.identify(proof, peer(flow))
+        if not self._places.take(flow.client_conn.id, caller.agent):
+            raise Refusal(
+                Reason.RATE_LIMITED,
+                f"{self._places.share} connections of this agent are open: close some, and try again in 5 s. "
+                "Nothing was sent.",
+                retryable=True,
+                retry_after=5,
+            )
+        return caller
 
 
 def credential(request: http.Request) -> tuple[str, ...]:

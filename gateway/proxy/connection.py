@@ -24,6 +24,7 @@ from gateway.errors import Refusal
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.exchange import KEY, Exchange, Tunnels
 from gateway.proxy.layering import Shortcut, choose
+from gateway.proxy.places import Places
 from gateway.proxy.refusing import Refuser, unavailable
 from gateway.proxy.stream import RefusedAddress, Stream, kill
 from gateway.values import dataclass
@@ -47,6 +48,7 @@ class Shared:
     refuser: Refuser
     hooks: Hooks
     tunnels: Tunnels
+    places: Places
     waiting: frozenset[str] = field(init=False)
     """The hooks that may wait."""
 
@@ -82,6 +84,7 @@ class ClientConnection(LiveConnectionHandler):
         finally:
             self._over = True
             self.shared.tunnels.pop(self.client.id, None)
+            self.shared.places.leave(self.client.id)
             for io in self.transports.values():  # what was cancelled before it began closes nothing itself
                 if isinstance(io.writer, asyncio.StreamWriter):
                     io.writer.close()

@@ -23,7 +23,7 @@ from gateway.proxy.certificates import CertificateAuthority, Leaves
 from gateway.proxy.connection import ClientConnection, Hook, Shared
 from gateway.proxy.dialer import Dialer
 from gateway.proxy.exchange import Exchange, Tunnels
-from gateway.proxy.places import SHARE, places
+from gateway.proxy.places import SHARE, Places, room
 from gateway.proxy.refusing import Refuser
 from gateway.proxy.tls import Tls, trusted_roots
 
@@ -41,6 +41,7 @@ QUEUE = 1024
 POLL_SECONDS = 0.02
 ANSWERED_AT_ONCE = 64
 SECONDS_FOR_A_HEAD = 2.0
+SECONDS_TO_SAY_WHO = 30.0
 HEAD_BYTES = 65_536
 KEPT_FOR_CLOSING = 0.2
 IDLE_BEFORE_PROBES, BETWEEN_PROBES, PROBES = 30, 10, 3
@@ -86,7 +87,8 @@ class Engine:
         most: int | None = None,
     ) -> None:
         """At most so many clients are connected; without a number, as many as there are places for."""
-        self._most = places() if most is None else most
+        self._most = room() if most is None else most
+        self._places = Places(self._most // SHARE)
         self._turned_away = 0
         self._sockets = sockets
         self._servers: list[asyncio.Server] = []
@@ -95,14 +97,14 @@ class Engine:
         tunnels: Tunnels = {}
         tls = Tls(options, Leaves(ca), tunnels, gate.needs_http1)
         addons = (
-            IdentifyAgent(gate, tunnels, self._most // SHARE),
+            IdentifyAgent(gate, tunnels, self._places),
             CloseBypasses(tunnels),
             Enforce(gate, tunnels),
             tls,
         )
         hooks = {name: _hooks(name, addons) for name in HOOKS}
         self._gate, self._stopping = gate, False
-        self._shared = Shared(options, dialer, Refuser(gate), hooks, tunnels)
+        self._shared = Shared(options, dialer, Refuser(gate), hooks, tunnels, self._places)
 
     async def start(self) -> None:
         """Accept connections; from now on our own listeners are never dialled."""
@@ -118,8 +120,16 @@ class Engine:
             await self._turn_away(reader, writer)
             return
         connection = ClientConnection(reader, writer, self._shared)
+        clock = asyncio.get_running_loop()
+        closing = clock.call_later(SECONDS_TO_SAY_WHO, self._close_stranger, connection)
         with self._known(connection):
             await connection.handle_client()
+        closing.cancel()
+
+    def _close_stranger(self, connection: ClientConnection) -> None:
+        """Who proved nothing for so long keeps no place from those who would."""
+        if connection.client.id not in self._places:
+            connection.abort()
 
     async def _turn_away(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """With an answer, unless so many come that answering them would cost what there is no room for."""

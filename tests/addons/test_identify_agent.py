@@ -1,7 +1,7 @@
 import pytest
 
 from tests.gateway.proxy.h2client import H2Client
-from tests.gateway.proxy.harness import HOST, PROXY_AUTH, World, get
+from tests.gateway.proxy.harness import HOST, PROXY_AUTH, Client, World, get
 from tests.kit.patience import until
 
 
@@ -86,3 +86,27 @@ async def test_an_agent_takes_no_more_than_its_share_of_the_places(w: World):
     second.close()
     await until(lambda: w.engine is not None and len(w.engine._connections) < 3)
     assert " 200 " in (await (await w.tunnel()).ask(get())).line
+
+
+async def plainly(w: World) -> tuple[Client, str]:
+    client = await w.client()
+    return client, (await client.ask(f"GET http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\n{PROXY_AUTH}\r\n")).line
+
+
+async def test_an_agent_that_opens_no_tunnels_takes_no_more_than_its_share_either(w: World):
+    w.most = 8
+    await w.upstream()
+    await w.upstream(port=80, plain=True)
+    await w.start()
+    first = await w.tunnel()
+    second, line = await plainly(w)
+    assert " 200 " in line
+    assert " 403 " in (await plainly(w))[1]
+    late = await w.client()
+    got = await late.ask(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n{PROXY_AUTH}\r\n")
+    assert " 403 " in got.line
+    assert w.gate.reasons == ["rate_limited", "rate_limited"]
+    assert " 200 " in (await first.ask(get())).line
+    second.close()
+    await until(lambda: w.engine is not None and len(w.engine._connections) < 4)
+    assert " 200 " in (await plainly(w))[1]

@@ -374,3 +374,26 @@ async def test_who_is_turned_away_and_says_nothing_is_not_waited_for(
     await w.start()
     assert await (await w.client()).closed()
     await until(lambda: turned_away(w) == 0)
+
+
+async def test_strangers_who_prove_nothing_lose_their_places_and_agents_keep_theirs(w: World):
+    await w.upstream()
+    await w.start()
+    inside = await w.tunnel()
+    silent, refused, slow = [await w.client() for _ in range(3)]
+    assert " 407 " in (await refused.ask(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n")).line
+    await slow.send(b"GET http://x/ HTTP/1.1\r\n")
+    await until(lambda: len(known(w)) == 4)
+    assert w.engine
+    for connection in list(w.engine._connections):
+        w.engine._close_stranger(connection)
+    for stranger in (silent, refused, slow):
+        assert await stranger.closed()
+    assert (await inside.ask(get())).body == b"hello"
+
+
+async def test_who_connects_and_says_nothing_is_closed_in_time(w: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(engine_module, "SECONDS_TO_SAY_WHO", 0.05)
+    await w.start()
+    assert await (await w.client()).closed()
+    await until(lambda: known(w) == [])

@@ -2,7 +2,7 @@ import resource
 
 import pytest
 
-from gateway.proxy.places import FOR_OURSELVES, LEAST, MOST, places
+from gateway.proxy.places import FOR_OURSELVES, LEAST, MOST, Places, room
 
 WANTED = MOST * 2 + FOR_OURSELVES
 
@@ -23,7 +23,7 @@ class System:
 
 
 @pytest.mark.parametrize(
-    ("soft", "hard", "room", "after"),
+    ("soft", "hard", "wanted", "after"),
     [
         (1024, 524_288, MOST, WANTED),
         (1024, resource.RLIM_INFINITY, MOST, WANTED),
@@ -34,10 +34,26 @@ class System:
     ],
 )
 def test_there_are_as_many_places_as_the_system_has_files_for(
-    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, room: int, after: int
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, wanted: int, after: int
 ) -> None:
     system = System(soft, hard)
     for name in ("getrlimit", "setrlimit"):
         monkeypatch.setattr(f"gateway.proxy.places.resource.{name}", getattr(system, name))
-    assert places() == room
+    assert room() == wanted
     assert (system.soft, system.hard) == (after, hard)
+
+
+def test_a_place_belongs_to_the_agent_that_proved_itself_there_last() -> None:
+    places = Places(2)
+    assert places.take("one", "ci-bot")
+    assert places.take("one", "ci-bot")
+    assert places.take("two", "ci-bot")
+    assert not places.take("three", "ci-bot")
+    assert "three" not in places
+    assert places.take("three", "other")
+    assert places.take("two", "other")
+    assert places.take("four", "ci-bot")
+    assert not places.take("three", "ci-bot")
+    places.leave("one")
+    assert places.take("five", "ci-bot")
+    places.leave("never came")
