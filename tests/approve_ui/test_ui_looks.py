@@ -163,6 +163,30 @@ async def queue(page: Page, gateway: FakeGateway) -> None:
     await page.goto("/app/approvals")
 
 
+async def flooded_queue(page: Page, gateway: FakeGateway) -> None:
+    flood = {"in_10_min": 14, "usual_per_hour": 0}
+    gateway.waiting = [row_of(payload(), unusual=flood, agent="data-import-" + "x" * 60)]
+    await page.goto("/app/approvals")
+    await page.wait_for_selector("#unusual .notice:visible")
+
+
+async def stopping(page: Page, gateway: FakeGateway) -> None:
+    await queue(page, gateway)
+    await page.click("#stop")
+    await page.wait_for_selector("#stop-ask:visible")
+
+
+async def breaking_glass(page: Page, gateway: FakeGateway) -> None:
+    gateway.may = {"approve": False, "deny": True, "why": "not_allowed"}
+    gateway.may_break_glass = True
+    gateway.broken_glass = [
+        {"person": "noor", "reason": "The on-call is unreachable " * 8, "at": "2026-11-20T10:41:02Z"}
+    ]
+    await page.goto(ADDRESS)
+    await page.click("#break-glass")
+    await page.wait_for_selector("#glass-ask:visible")
+
+
 async def grouped_queue(page: Page, gateway: FakeGateway) -> None:
     refunds(gateway)
     gateway.waiting = [row_of(payload()), *(row_of(one, batch="b" * 64) for one in gateway.alike())]
@@ -375,6 +399,9 @@ SCENES: list[Scene] = [
     login,
     enrol,
     queue,
+    flooded_queue,
+    stopping,
+    breaking_glass,
     grouped_queue,
     batch,
     batch_items,
@@ -401,6 +428,36 @@ SCENES: list[Scene] = [
 
 FETCHED = """() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname)
   .filter((path) => /\\.(js|css)$/.test(path))"""
+
+
+STATES = """() => [...new Set([...document.querySelectorAll("[data-when]")]
+  .flatMap((each) => each.dataset.when.split(" ")))].sort()"""
+ENTER = """async (state) => {
+  const { showState } = await import(new URL("dom.js", document.querySelector("script[type=module]").src));
+  showState(state);
+}"""
+
+
+async def test_every_way_a_question_can_stand_fits_every_size_and_every_reader(
+    page: Page, gateway: FakeGateway
+) -> None:
+    """The page has a section for each; here they are shown one after the other, whatever led there."""
+    await ready(page, gateway)
+    axe = await Axe.beside(page)
+    states = await page.evaluate(STATES)
+    assert len(states) > 20
+    found: dict[str, list[str]] = {}
+    for at, state in enumerate(states):
+        await page.evaluate(ENTER, state)
+        await page.emulate_media(color_scheme="dark" if at % 2 else "light", reduced_motion="reduce")
+        for name, (width, height) in SIZES.items():
+            await page.set_viewport_size({"width": width, "height": height})
+            found[f"too wide, {state}, {name}"] = await page.evaluate(TOO_WIDE)
+            found[f"outside its box, {state}, {name}"] = await page.evaluate(OUTSIDE_ITS_BOX)
+        found[f"axe, {state}"] = await axe.violations()
+        await pictures(page, f"state-{state}")
+    await axe.close()
+    assert [f"{problem}: {each}" for problem, where in found.items() for each in where][:9] == []
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
