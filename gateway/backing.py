@@ -14,7 +14,8 @@ from gateway.keys import Keys
 from gateway.model import Mapped
 from gateway.program_keys import ProgramKeyError, verify
 from gateway.rules import Rules, Stake, may_delegate, standing_to_break_glass, still_counts
-from gateway.store.contract import ProgramSignature, Store
+from gateway.store.contract import Store
+from gateway.store.things import ProgramSignature
 from gateway.values import dataclass
 
 

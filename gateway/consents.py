@@ -7,7 +7,7 @@ from gateway.model import Mapped, PolicyReason
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
     from gateway.policy import Facts
     from gateway.rules import Rules
-    from gateway.store.contract import Agent
+    from gateway.store.things import Agent
 
 
 def beyond(agent: "Agent | None", mapped: Mapped, facts: "Facts", rules: "Rules") -> tuple[PolicyReason, ...]:

@@ -11,7 +11,8 @@ from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.model import Caller
 from gateway.passkeys import Credential
 from gateway.settings import Settings
-from gateway.store.contract import Agent, Holder, Person, Program, Store, Token
+from gateway.store.contract import Store
+from gateway.store.things import Agent, Holder, Person, Program, Token
 from gateway.subscriptions import Subscription
 from gateway.values import dataclass
 

@@ -26,18 +26,9 @@ from gateway.policy import Facts
 from gateway.questions import Names
 from gateway.releasing import headers_to_send
 from gateway.rules import Rules
-from gateway.store.contract import (
-    Before,
-    Done,
-    EndGrant,
-    FinishUse,
-    Grant,
-    GrantEnd,
-    GrantUse,
-    Store,
-    UseGrant,
-    WithdrawConsent,
-)
+from gateway.store.contract import Done, Store
+from gateway.store.things import Before, Grant, GrantEnd, GrantUse
+from gateway.store.writes import EndGrant, FinishUse, UseGrant, WithdrawConsent
 
 TICK = 1.0
 

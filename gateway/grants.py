@@ -19,7 +19,8 @@ if TYPE_CHECKING:  # what only names a type is not worth the time that a command
     from gateway.directory import Directory
     from gateway.policy import Facts, Fragment
     from gateway.rules import Rules
-    from gateway.store.contract import Grant, GrantedUnit, GrantEnd, Store
+    from gateway.store.contract import Store
+    from gateway.store.things import Grant, GrantedUnit, GrantEnd
 
 
 class Grants:

@@ -19,7 +19,8 @@ from gateway.model import Request
 from gateway.payload import utc
 from gateway.problems import ERRORS
 from gateway.releasing import row_of
-from gateway.store.contract import Done, Lost, Move, Store
+from gateway.store.contract import Done, Lost, Store
+from gateway.store.writes import Move
 
 ENVELOPES = "/v1/envelopes/"
 

@@ -18,7 +18,9 @@ from gateway.keys import Keys
 from gateway.model import Mode, Request
 from gateway.payload import utc
 from gateway.releasing import row_of
-from gateway.store.contract import Done, Keep, Kept, Lost, Store, TakeAnswer
+from gateway.store.contract import Done, Lost, Store
+from gateway.store.things import Kept
+from gateway.store.writes import Keep, TakeAnswer
 
 INSIDE = "http://secondsig.internal"
 SECRET_HEADER = "Secondsig-Envelope-Secret"  # noqa: S105  # a header's name, not a secret

@@ -24,21 +24,9 @@ from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.pausing import By, Pausing
 from gateway.releasing import row_of
 from gateway.rules import LastChange, Rules, agent_facts
-from gateway.store.contract import (
-    AddAgent,
-    AddToken,
-    Agent,
-    Done,
-    Invitation,
-    Invite,
-    Lost,
-    Move,
-    RemoveAgent,
-    RevokePerson,
-    RevokeTokens,
-    Store,
-    Token,
-)
+from gateway.store.contract import Done, Lost, Store
+from gateway.store.things import Agent, Invitation, Token
+from gateway.store.writes import AddAgent, AddToken, Invite, Move, RemoveAgent, RevokePerson, RevokeTokens
 from gateway.trust import Trust
 
 INVITATION_LIFE = 600

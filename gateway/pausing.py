@@ -8,7 +8,8 @@ from gateway.directory import Directory
 from gateway.envelopes import DecisionMethod, Envelope, State, Step
 from gateway.releasing import row_of
 from gateway.rules import Rules
-from gateway.store.contract import Done, Move, PauseAgent, Store
+from gateway.store.contract import Done, Store
+from gateway.store.writes import Move, PauseAgent
 from gateway.values import dataclass
 
 

@@ -28,7 +28,7 @@ from gateway.values import dataclass
 
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
     from gateway.keys import Keys
-    from gateway.store.contract import Agent
+    from gateway.store.things import Agent
 
 MAX_PURPOSE = 280
 

@@ -27,7 +27,8 @@ from gateway.model import Decision, Effect, Mapped, Request
 from gateway.outcomes import answer_reader
 from gateway.questions import fingerprint, unpack
 from gateway.rules import Rules
-from gateway.store.contract import Answered, Done, Lost, Move, Spend, Store
+from gateway.store.contract import Done, Lost, Store
+from gateway.store.writes import Answered, Move, Spend
 from gateway.values import dataclass
 
 log = structlog.get_logger()

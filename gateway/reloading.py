@@ -15,7 +15,8 @@ from gateway.loading import files_in_force, read_rules
 from gateway.metrics import Metrics
 from gateway.rules import LastChange, RefusedChange, Rules
 from gateway.settings import Settings
-from gateway.store.contract import Record, Store
+from gateway.store.contract import Store
+from gateway.store.writes import Record
 
 TICK = 1.0
 """Seconds between two looks at the files; what changes is read once it has been still for as long."""

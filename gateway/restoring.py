@@ -3,7 +3,8 @@
 from gateway.audit import Kind, Row
 from gateway.envelopes import Envelope, State, Step
 from gateway.releasing import row_of
-from gateway.store.contract import Done, Move, NewEpoch, Store
+from gateway.store.contract import Done, Store
+from gateway.store.writes import Move, NewEpoch
 
 EVERY = 100_000
 MAY_BE_OVER = {State.APPROVED: Step.LAPSE, State.PENDING: Step.CANCEL}

@@ -14,7 +14,7 @@ from gateway.values import dataclass
 
 if TYPE_CHECKING:  # what only names a type is not worth the time that a command takes to start
     from gateway.directory import Directory
-    from gateway.store.contract import Agent, Holder, Program, ProgramVerb
+    from gateway.store.things import Agent, Holder, Program, ProgramVerb
 
 ADMINISTRATORS = "administrators"
 BREAK_GLASS = "break_glass"

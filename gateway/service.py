@@ -78,8 +78,8 @@ from gateway.rules import LastChange, RefusedChange, Rules, digest_with_limits, 
 from gateway.sending import Sender
 from gateway.settings import LOOPBACK, Address, Listen, Notifications, Settings
 from gateway.store.clock import Clock
-from gateway.store.contract import Configure
 from gateway.store.sqlite import SqliteStore
+from gateway.store.writes import Configure
 from gateway.subscriptions import Subscription
 from gateway.telling import Telling
 from gateway.templates import Loosened

@@ -16,7 +16,9 @@ from gateway.model import Mapped
 from gateway.questions import unpack
 from gateway.reach import Reach, Topic
 from gateway.rules import Rules, Stake, approvers, delegates, glass_breakers
-from gateway.store.contract import Delivery, Store, Tell
+from gateway.store.contract import Store
+from gateway.store.things import Delivery
+from gateway.store.writes import Tell
 
 MANY = 10_000
 

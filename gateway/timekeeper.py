@@ -13,7 +13,8 @@ from gateway.envelopes import Envelope, State, Step
 from gateway.errors import StoreError
 from gateway.releasing import row_of
 from gateway.rules import Rules
-from gateway.store.contract import Done, EndDelegation, Escalate, Forget, Move, Shred, Store
+from gateway.store.contract import Done, Store
+from gateway.store.writes import EndDelegation, Escalate, Forget, Move, Shred
 
 TICK = 0.25
 SHRED_EVERY = 600

@@ -35,7 +35,8 @@ from gateway.questions import (
 from gateway.reach import Reach
 from gateway.releasing import Releaser
 from gateway.rules import Rules, Stake, glass_breakers, reachable
-from gateway.store.contract import Done, Full, Joined, Lost, Open, Store
+from gateway.store.contract import Done, Full, Joined, Lost, Store
+from gateway.store.writes import Open
 from gateway.telling import may_be_told, to_tell
 
 PATIENCE = {"python-httpx": 4, "python-httpx2": 4, "got": 25, "okhttp": 9, "axios": 50}

@@ -9,7 +9,8 @@ from gateway.directory import Directory
 from gateway.envelopes import State
 from gateway.payload import utc
 from gateway.rules import Rules, is_administrator
-from gateway.store.contract import Agent, Holder, Store
+from gateway.store.contract import Store
+from gateway.store.things import Agent, Holder
 
 
 @dataclass

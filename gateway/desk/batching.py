@@ -13,7 +13,9 @@ from gateway.desk.deciding import Deciding
 from gateway.envelopes import Envelope, Signature, State, signed_by
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.payload import challenge, for_signer
-from gateway.store.contract import AddChallenge, Challenge, Done, Lost, Sign, SignBatch, UseChallenge
+from gateway.store.contract import Done, Lost
+from gateway.store.things import Challenge
+from gateway.store.writes import AddChallenge, Sign, SignBatch, UseChallenge
 from gateway.values import dataclass
 
 

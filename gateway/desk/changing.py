@@ -19,18 +19,9 @@ from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
 from gateway.payload import challenge, utc
 from gateway.rules import Rules, is_administrator
-from gateway.store.contract import (
-    AddChallenge,
-    Applied,
-    Challenge,
-    Change,
-    Done,
-    Lost,
-    SignedChange,
-    Store,
-    UseChallenge,
-    WithSignature,
-)
+from gateway.store.contract import Applied, Done, Lost, Store
+from gateway.store.things import Challenge, SignedChange
+from gateway.store.writes import AddChallenge, Change, UseChallenge, WithSignature
 from gateway.values import dataclass
 
 TYPE = "secondsig/administration"

@@ -24,20 +24,9 @@ from gateway.payload import challenge, for_signer
 from gateway.questions import Unsealed, unpack
 from gateway.releasing import row_of
 from gateway.rules import Right, Rules, Stake, Standing, right_of, standing_to_break_glass
-from gateway.store.contract import (
-    AddChallenge,
-    Applied,
-    Challenge,
-    Done,
-    Lost,
-    Move,
-    Record,
-    Reveal,
-    Sign,
-    Store,
-    UseChallenge,
-    Withdraw,
-)
+from gateway.store.contract import Applied, Done, Lost, Store
+from gateway.store.things import Challenge
+from gateway.store.writes import AddChallenge, Move, Record, Reveal, Sign, UseChallenge, Withdraw
 
 MAX_NOTE = 280
 WHY_NOT = {

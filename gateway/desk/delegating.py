@@ -11,7 +11,8 @@ from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.payload import utc
 from gateway.rules import Rules, is_administrator
-from gateway.store.contract import Done, EndDelegation, Store
+from gateway.store.contract import Done, Store
+from gateway.store.writes import EndDelegation
 from gateway.templates.cedar_schema import GROUPS
 
 

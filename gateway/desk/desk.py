@@ -35,7 +35,8 @@ from gateway.pausing import By
 from gateway.payload import utc
 from gateway.reach import Reach
 from gateway.rules import LastChange, Rules, Stake, approvers, brought_by, delegates, is_administrator
-from gateway.store.contract import Review, Store
+from gateway.store.contract import Store
+from gateway.store.things import Review
 
 DAY = 86_400
 RECENT = 20

@@ -12,7 +12,8 @@ from gateway.directory import Directory
 from gateway.encoding import b64u, from_b64u
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.payload import utc
-from gateway.store.contract import AddSubscription, Done, Lost, RemoveSubscription, Store
+from gateway.store.contract import Done, Lost, Store
+from gateway.store.writes import AddSubscription, RemoveSubscription
 from gateway.subscriptions import MOST_DEVICES, Subscription, check_keys, service_of
 
 

@@ -25,17 +25,9 @@ from gateway.policy import Facts
 from gateway.questions import Unsealed
 from gateway.releasing import row_of
 from gateway.rules import Rules
-from gateway.store.contract import (
-    AddChallenge,
-    BreakGlass,
-    Challenge,
-    Done,
-    Lost,
-    Review,
-    Sign,
-    Store,
-    UseChallenge,
-)
+from gateway.store.contract import Done, Lost, Store
+from gateway.store.things import Challenge, Review
+from gateway.store.writes import AddChallenge, BreakGlass, Sign, UseChallenge
 
 DAY = 86_400
 

@@ -9,7 +9,9 @@ from gateway.directory import Directory
 from gateway.errors import UsageError
 from gateway.payload import utc
 from gateway.rules import Rules, is_administrator
-from gateway.store.contract import Delivery, SawPage, Store
+from gateway.store.contract import Store
+from gateway.store.things import Delivery
+from gateway.store.writes import SawPage
 
 SHOWN = 100
 

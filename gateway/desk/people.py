@@ -11,7 +11,9 @@ from gateway.encoding import b64u
 from gateway.passkeys import Credential
 from gateway.payload import utc
 from gateway.rules import Rules, administrators, is_administrator
-from gateway.store.contract import CancelRecovery, Change, Done, KeyTimes, RevokeKey, RevokePerson, Store
+from gateway.store.contract import Done, Store
+from gateway.store.things import KeyTimes
+from gateway.store.writes import CancelRecovery, Change, RevokeKey, RevokePerson
 
 
 @dataclass

@@ -26,21 +26,9 @@ from gateway.program_keys import ProgramKeyError, verify
 from gateway.questions import Unsealed
 from gateway.releasing import row_of
 from gateway.rules import Rules, approvers, may_delegate
-from gateway.store.contract import (
-    AddChallenge,
-    ByProgram,
-    Challenge,
-    Delegate,
-    Done,
-    Lost,
-    Move,
-    Program,
-    ProgramSignature,
-    ProgramVerb,
-    Route,
-    Store,
-    UseChallenge,
-)
+from gateway.store.contract import Done, Lost, Store
+from gateway.store.things import Challenge, Program, ProgramSignature, ProgramVerb
+from gateway.store.writes import AddChallenge, ByProgram, Delegate, Move, Route, UseChallenge
 
 TYPE = "secondsig/program"
 VERSION = 1

@@ -9,7 +9,7 @@ from gateway.desk.contract import DeskError, Session
 from gateway.desk.signing_in import SigningIn
 from gateway.encoding import b64u
 from gateway.payload import utc
-from gateway.store.contract import StoredSession
+from gateway.store.things import StoredSession
 
 ID_DIGITS = 32
 

@@ -18,20 +18,9 @@ from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.keys import Keys
 from gateway.payload import challenge, utc
 from gateway.rules import Rules
-from gateway.store.contract import (
-    AddChallenge,
-    Challenge,
-    Done,
-    Enrol,
-    Invitation,
-    Lost,
-    Person,
-    SignIn,
-    SignOut,
-    Store,
-    StoredSession,
-    UseChallenge,
-)
+from gateway.store.contract import Done, Lost, Store
+from gateway.store.things import Challenge, Invitation, Person, StoredSession
+from gateway.store.writes import AddChallenge, Enrol, SignIn, SignOut, UseChallenge
 
 LOGIN_LIFE = 300
 MAX_NAME = 64

@@ -13,7 +13,8 @@ from gateway.errors import UsageError
 from gateway.model import Risk, ServiceMode
 from gateway.payload import utc
 from gateway.rules import LastChange, Rules, is_administrator
-from gateway.store.contract import Store, Unmatched
+from gateway.store.contract import Store
+from gateway.store.things import Unmatched
 from gateway.templates.service import Service
 
 PATIENCE = 5.0

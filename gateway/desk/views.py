@@ -8,7 +8,7 @@ from gateway.audit import Entry
 from gateway.envelopes import Envelope
 from gateway.history import Unusual
 from gateway.payload import utc
-from gateway.store.contract import Agent, Breaking, Consent, Grant, Program, Review, Used
+from gateway.store.things import Agent, Breaking, Consent, Grant, Program, Review, Used
 
 
 def row_view(

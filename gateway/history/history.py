@@ -24,7 +24,8 @@ from gateway.model import Mapped, Request
 from gateway.payload import Observed
 from gateway.questions import Names, names_of
 from gateway.rules import Rules
-from gateway.store.contract import Reserved, Store
+from gateway.store.contract import Store
+from gateway.store.things import Reserved
 from gateway.values import dataclass
 
 GIVES_BACK = frozenset({State.DENIED, State.EXPIRED, State.CANCELLED, State.LAPSED, State.REVOKED})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.store.contract import Reserved
+from gateway.store.things import Reserved
 
 
 @dataclass(eq=False, slots=True)

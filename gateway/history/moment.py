@@ -12,7 +12,7 @@ from gateway.intent_risk import LEVELS, Noticed, intent_risk, unread
 from gateway.model import Mapped, Money, Request, Unit
 from gateway.payload import Observed
 from gateway.questions import Names, purpose
-from gateway.store.contract import Reserved
+from gateway.store.things import Reserved
 from gateway.values import dataclass
 
 KNOWN_DAYS = 5

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.history.holding import Held
 from gateway.history.windows import DAY, FIVE_MINUTES, HOUR, MINUTE, Hours, Largest, Names, Rolling
-from gateway.store.contract import Reserved, Tally, What
+from gateway.store.things import Reserved, Tally, What
 
 MOST_ACTIONS, MOST_RESOURCES, MOST_CREDENTIALS, MOST_ADDRESSES, MOST_PURSES = 300, 500, 50, 100, 40
 BEYOND = ""

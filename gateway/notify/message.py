@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from gateway.envelopes import Envelope
 from gateway.payload import utc
-from gateway.store.contract import DeliveryKind
+from gateway.store.things import DeliveryKind
 from gateway.values import dataclass
 
 MAX_TITLE, MAX_TEXT = 120, 600

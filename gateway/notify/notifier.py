@@ -15,14 +15,9 @@ from gateway.notify.message import Message, message_of, trial_message
 from gateway.reach import Reach
 from gateway.rules import Rules
 from gateway.settings import Notifications
-from gateway.store.contract import (
-    OVER,
-    Conclude,
-    Delivered,
-    Delivery,
-    DeliveryState,
-    Store,
-)
+from gateway.store.contract import Store
+from gateway.store.things import OVER, Delivery, DeliveryState
+from gateway.store.writes import Conclude, Delivered
 
 LOOK_EVERY = 1.0
 AT_ONCE = 16

@@ -25,7 +25,8 @@ from gateway.notify.channel import Accepted, Failed, Outcome
 from gateway.notify.encryption import encrypt
 from gateway.notify.message import Message
 from gateway.notify.vapid import authorization
-from gateway.store.contract import Done, RemoveSubscription, Store
+from gateway.store.contract import Done, Store
+from gateway.store.writes import RemoveSubscription
 from gateway.subscriptions import Subscription, service_of
 from gateway.values import dataclass
 

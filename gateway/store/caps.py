@@ -4,7 +4,8 @@ import sqlite3
 from typing import Literal
 
 from gateway.envelopes import Cap
-from gateway.store.contract import Full, Open
+from gateway.store.contract import Full
+from gateway.store.writes import Open
 
 type Who = Literal["agent", "team", "everybody"]
 

@@ -9,7 +9,7 @@ from gateway.audit import COLUMNS, Row
 from gateway.envelopes import ENDED, Envelope, IllegalStep, State, Step, after
 from gateway.passkeys import Credential
 from gateway.store import contract as c
-from gateway.store import tallies
+from gateway.store import tallies, writes
 from gateway.store.caps import reached
 from gateway.store.deliveries import queue
 from gateway.store.epoch import begin
@@ -47,7 +47,7 @@ def _lost(db: sqlite3.Connection, envelope_id: str) -> c.Lost:
 
 
 @make.register
-def _open(change: c.Open, db: sqlite3.Connection) -> c.Applied:
+def _open(change: writes.Open, db: sqlite3.Connection) -> c.Applied:
     new = change.envelope
     row = db.execute(
         "SELECT * FROM envelopes WHERE agent = ? AND join_key = ? AND join_scope = ? "
@@ -66,7 +66,7 @@ def _open(change: c.Open, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _move(change: c.Move, db: sqlite3.Connection) -> c.Applied:
+def _move(change: writes.Move, db: sqlite3.Connection) -> c.Applied:
     if change.step in {Step.APPROVE, Step.SPEND}:
         raise IllegalStep(f"{change.step} needs a signature or a cosigner, which a move does not carry")
     current = _envelope(db, change.envelope)
@@ -97,7 +97,7 @@ def _move(change: c.Move, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _sign(change: c.Sign, db: sqlite3.Connection) -> c.Applied:
+def _sign(change: writes.Sign, db: sqlite3.Connection) -> c.Applied:
     current = _signable(change, db)
     if isinstance(current, c.Lost):
         return current
@@ -107,9 +107,9 @@ def _sign(change: c.Sign, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _sign_batch(change: c.SignBatch, db: sqlite3.Connection) -> c.Applied:
+def _sign_batch(change: writes.SignBatch, db: sqlite3.Connection) -> c.Applied:
     """The envelopes are looked at first: one that is lost costs the passkey's answer nothing."""
-    wanted: list[tuple[c.Sign, Envelope]] = []
+    wanted: list[tuple[writes.Sign, Envelope]] = []
     for sign in change.signs:
         current = _signable(sign, db)
         if isinstance(current, c.Lost):
@@ -128,7 +128,7 @@ def _sign_batch(change: c.SignBatch, db: sqlite3.Connection) -> c.Applied:
     return c.Done(envelopes=tuple(signed))
 
 
-def _signable(change: c.Sign, db: sqlite3.Connection) -> Envelope | c.Lost:
+def _signable(change: writes.Sign, db: sqlite3.Connection) -> Envelope | c.Lost:
     """The envelope, if it still is as the signer saw it, and in time."""
     envelope_id = change.signature.envelope
     current = _envelope(db, envelope_id)
@@ -139,7 +139,7 @@ def _signable(change: c.Sign, db: sqlite3.Connection) -> Envelope | c.Lost:
     return current
 
 
-def _add_signature(change: c.Sign, current: Envelope, db: sqlite3.Connection) -> c.Applied:
+def _add_signature(change: writes.Sign, current: Envelope, db: sqlite3.Connection) -> c.Applied:
     signature = change.signature
     made = once(
         db,
@@ -177,7 +177,7 @@ def _add_signature(change: c.Sign, current: Envelope, db: sqlite3.Connection) ->
 
 
 @make.register
-def _withdraw(change: c.Withdraw, db: sqlite3.Connection) -> c.Applied:
+def _withdraw(change: writes.Withdraw, db: sqlite3.Connection) -> c.Applied:
     current = _envelope(db, change.envelope)
     if current is None or current.version != change.version or current.state is not State.PENDING:
         return _lost(db, change.envelope)
@@ -191,7 +191,7 @@ def _withdraw(change: c.Withdraw, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _spend(change: c.Spend, db: sqlite3.Connection) -> c.Applied:
+def _spend(change: writes.Spend, db: sqlite3.Connection) -> c.Applied:
     won = db.execute(
         "UPDATE envelopes SET state = 'spent', version = version + 1, invocation = ?, spent_at = ?, "
         "sent_key = ? "
@@ -232,18 +232,18 @@ def touched(db: sqlite3.Connection, statement: str, values: tuple[Any, ...] | di
 
 
 @make.register
-def _add_agent(change: c.AddAgent, db: sqlite3.Connection) -> c.Applied:
+def _add_agent(change: writes.AddAgent, db: sqlite3.Connection) -> c.Applied:
     agent = change.agent
     made = once(
         db,
         "INSERT INTO agents VALUES (?, ?, ?, ?, ?, NULL, NULL)",
         (agent.name, agent.team, agent.owner, agent.paused, agent.created_at),
     )
-    return _add_token(c.AddToken(change.token), db) if isinstance(made, c.Done) else made
+    return _add_token(writes.AddToken(change.token), db) if isinstance(made, c.Done) else made
 
 
 @make.register
-def _add_token(change: c.AddToken, db: sqlite3.Connection) -> c.Applied:
+def _add_token(change: writes.AddToken, db: sqlite3.Connection) -> c.Applied:
     token = change.token
     known = db.execute(
         "SELECT 1 FROM agents WHERE name = ? AND removed_at IS NULL", (token.agent,)
@@ -251,7 +251,7 @@ def _add_token(change: c.AddToken, db: sqlite3.Connection) -> c.Applied:
     if not known:
         return c.Lost("absent")
     if change.replaces_others:
-        _revoke_tokens(c.RevokeTokens(token.agent, token.created_at), db)
+        _revoke_tokens(writes.RevokeTokens(token.agent, token.created_at), db)
     return once(
         db,
         "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, NULL)",
@@ -260,7 +260,7 @@ def _add_token(change: c.AddToken, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _revoke_tokens(change: c.RevokeTokens, db: sqlite3.Connection) -> c.Applied:
+def _revoke_tokens(change: writes.RevokeTokens, db: sqlite3.Connection) -> c.Applied:
     return touched(
         db,
         "UPDATE tokens SET revoked_at = ? WHERE agent = ? AND revoked_at IS NULL AND (? IS NULL OR run = ?)",
@@ -269,7 +269,7 @@ def _revoke_tokens(change: c.RevokeTokens, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _pause_agent(change: c.PauseAgent, db: sqlite3.Connection) -> c.Applied:
+def _pause_agent(change: writes.PauseAgent, db: sqlite3.Connection) -> c.Applied:
     return touched(
         db,
         "UPDATE agents SET paused = :paused, resumed_at = CASE WHEN :paused THEN resumed_at ELSE :at END "
@@ -279,8 +279,8 @@ def _pause_agent(change: c.PauseAgent, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _remove_agent(change: c.RemoveAgent, db: sqlite3.Connection) -> c.Applied:
-    _revoke_tokens(c.RevokeTokens(change.agent, change.at), db)
+def _remove_agent(change: writes.RemoveAgent, db: sqlite3.Connection) -> c.Applied:
+    _revoke_tokens(writes.RevokeTokens(change.agent, change.at), db)
     return touched(
         db,
         "UPDATE agents SET removed_at = ? WHERE name = ? AND removed_at IS NULL",
@@ -289,7 +289,7 @@ def _remove_agent(change: c.RemoveAgent, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _add_challenge(change: c.AddChallenge, db: sqlite3.Connection) -> c.Applied:
+def _add_challenge(change: writes.AddChallenge, db: sqlite3.Connection) -> c.Applied:
     asked = change.challenge
     return once(
         db,
@@ -307,7 +307,7 @@ def _add_challenge(change: c.AddChallenge, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _use_challenge(change: c.UseChallenge, db: sqlite3.Connection) -> c.Applied:
+def _use_challenge(change: writes.UseChallenge, db: sqlite3.Connection) -> c.Applied:
     row = db.execute("DELETE FROM challenges WHERE id = ? RETURNING *", (change.id,)).fetchone()
     if row is None:
         return c.Lost("used")
@@ -334,7 +334,7 @@ def _advance_credential(db: sqlite3.Connection, credential: Credential, at: int)
 
 
 @make.register
-def _sign_in(change: c.SignIn, db: sqlite3.Connection) -> c.Applied:
+def _sign_in(change: writes.SignIn, db: sqlite3.Connection) -> c.Applied:
     session, asserted = change.session, change.asserted
     if asserted is not None and not _advance_credential(db, asserted, session.created_at):
         return c.Lost("used")
@@ -356,12 +356,12 @@ def _sign_in(change: c.SignIn, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _sign_out(change: c.SignOut, db: sqlite3.Connection) -> c.Applied:
+def _sign_out(change: writes.SignOut, db: sqlite3.Connection) -> c.Applied:
     return touched(db, "DELETE FROM sessions WHERE token_hash = ?", (change.token_hash,))
 
 
 @make.register
-def _reveal(change: c.Reveal, db: sqlite3.Connection) -> c.Applied:
+def _reveal(change: writes.Reveal, db: sqlite3.Connection) -> c.Applied:
     db.execute(
         "INSERT OR IGNORE INTO reveals VALUES (?, ?, ?)", (change.envelope, change.person, change.selector)
     )
@@ -369,7 +369,7 @@ def _reveal(change: c.Reveal, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
+def _shred(change: writes.Shred, db: sqlite3.Connection) -> c.Applied:
     shredded = db.execute(
         "UPDATE envelopes SET sealed = NULL, cosigner_token = NULL, sent_key = NULL "  # noqa: S608  # states of our own table
         f"WHERE sealed IS NOT NULL AND state IN ({ENDED_SQL}) AND expires_at < ?",
@@ -380,7 +380,7 @@ def _shred(change: c.Shred, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _with_signature(change: c.WithSignature, db: sqlite3.Connection) -> c.Applied:
+def _with_signature(change: writes.WithSignature, db: sqlite3.Connection) -> c.Applied:
     """Whatever is lost takes everything with it: the caller rolls back what a lost change began."""
     if not _advance_credential(db, change.credential, change.evidence.at):
         return c.Lost("used")
@@ -404,18 +404,18 @@ def _with_signature(change: c.WithSignature, db: sqlite3.Connection) -> c.Applie
 
 
 @make.register
-def _forget(change: c.Forget, db: sqlite3.Connection) -> c.Applied:
+def _forget(change: writes.Forget, db: sqlite3.Connection) -> c.Applied:
     tallies.forget(db, change.now)
     return c.Done()
 
 
 @make.register
-def _record(_change: c.Record, _db: sqlite3.Connection) -> c.Applied:
+def _record(_change: writes.Record, _db: sqlite3.Connection) -> c.Applied:
     return c.Done()
 
 
 @make.register
-def _configure(change: c.Configure, db: sqlite3.Connection) -> c.Applied:
+def _configure(change: writes.Configure, db: sqlite3.Connection) -> c.Applied:
     """Only a digest that differs from the one in force is a change."""
     row = db.execute("SELECT value FROM meta WHERE key = 'config_digest'").fetchone()
     if row and row["value"] == change.digest and change.signed is None:
@@ -429,7 +429,7 @@ def _configure(change: c.Configure, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _new_epoch(_change: c.NewEpoch, db: sqlite3.Connection) -> c.Applied:
+def _new_epoch(_change: writes.NewEpoch, db: sqlite3.Connection) -> c.Applied:
     """Who was signed in, or held a link, may have been signed out or have used it since."""
     db.execute("DELETE FROM sessions")
     db.execute("DELETE FROM challenges")

@@ -5,6 +5,7 @@ from dataclasses import astuple, fields
 
 from gateway.delegations import Delegation
 from gateway.store import contract as c
+from gateway.store import writes
 from gateway.store.changes import make
 
 _COLUMNS = tuple(field.name for field in fields(Delegation))
@@ -16,7 +17,7 @@ _SET = (
 
 
 @make.register
-def _set(change: c.SetDelegation, db: sqlite3.Connection) -> c.Applied:
+def _set(change: writes.SetDelegation, db: sqlite3.Connection) -> c.Applied:
     """Both are there, and are two: one person counts once."""
     new = change.delegation
     made = db.execute(_SET, (*astuple(new), new.person, new.delegate))
@@ -24,7 +25,7 @@ def _set(change: c.SetDelegation, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _end(change: c.EndDelegation, db: sqlite3.Connection) -> c.Applied:
+def _end(change: writes.EndDelegation, db: sqlite3.Connection) -> c.Applied:
     ended = db.execute(
         "UPDATE delegations SET ended_at = :at, ended_why = :why WHERE id = :id AND ended_at IS NULL "
         "AND (:why <> 'ended' OR until_at <= :at)",
@@ -34,7 +35,7 @@ def _end(change: c.EndDelegation, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _escalate(change: c.Escalate, db: sqlite3.Connection) -> c.Applied:
+def _escalate(change: writes.Escalate, db: sqlite3.Connection) -> c.Applied:
     """Only what still waits, and each step once, whatever was restarted in between."""
     made = db.execute(
         "INSERT OR IGNORE INTO escalations SELECT id, :after, :to, :at FROM envelopes "

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, fields
 
-from gateway.store.contract import Delivery
+from gateway.store.things import Delivery
 
 COLUMNS = tuple(field.name for field in fields(Delivery))
 INSERT = (

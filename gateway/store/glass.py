@@ -3,6 +3,7 @@
 import sqlite3
 
 from gateway.store import contract as c
+from gateway.store import writes
 from gateway.store.changes import make
 from gateway.store.records import envelope_from
 
@@ -10,7 +11,7 @@ DAY = 86_400
 
 
 @make.register
-def _break_glass(change: c.BreakGlass, db: sqlite3.Connection) -> c.Applied:
+def _break_glass(change: writes.BreakGlass, db: sqlite3.Connection) -> c.Applied:
     signature = change.sign.signature
     if _others_today(db, signature.envelope, signature.at) >= change.most_a_day:
         return c.Lost("limit")
@@ -50,7 +51,7 @@ def _others_today(db: sqlite3.Connection, envelope: str, now: int) -> int:
 
 
 @make.register
-def _close_review(change: c.CloseReview, db: sqlite3.Connection) -> c.Applied:
+def _close_review(change: writes.CloseReview, db: sqlite3.Connection) -> c.Applied:
     """Never by somebody who signed for it, whatever the code above does."""
     closed = db.execute(
         "UPDATE reviews SET closed_at = ?, closed_by = ?, verdict = ?, note = ? "

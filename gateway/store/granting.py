@@ -3,6 +3,7 @@
 import sqlite3
 
 from gateway.store import contract as c
+from gateway.store import writes
 from gateway.store.changes import make
 from gateway.store.records import GRANT_COLUMNS, grant_columns
 
@@ -13,7 +14,7 @@ INSERT_GRANT = (
 
 
 @make.register
-def _add_grant(change: c.AddGrant, db: sqlite3.Connection) -> c.Applied:
+def _add_grant(change: writes.AddGrant, db: sqlite3.Connection) -> c.Applied:
     """The agent may have been removed since the page was shown."""
     known = db.execute(
         "SELECT 1 FROM agents WHERE name = ? AND removed_at IS NULL", (change.grant.agent,)
@@ -25,7 +26,7 @@ def _add_grant(change: c.AddGrant, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _end_grant(change: c.EndGrant, db: sqlite3.Connection) -> c.Applied:
+def _end_grant(change: writes.EndGrant, db: sqlite3.Connection) -> c.Applied:
     ended = db.execute(
         "UPDATE grants SET ended_at = ?, ended_why = ?, ended_by = ? WHERE id = ? AND ended_at IS NULL",
         (change.at, change.why, change.by, change.grant_id),
@@ -34,7 +35,7 @@ def _end_grant(change: c.EndGrant, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _use_grant(change: c.UseGrant, db: sqlite3.Connection) -> c.Applied:
+def _use_grant(change: writes.UseGrant, db: sqlite3.Connection) -> c.Applied:
     """The one conditional write that stands in for a signature: everything it rests on is still there."""
     use = change.use
     made = db.execute(
@@ -67,7 +68,7 @@ def _use_grant(change: c.UseGrant, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _finish_use(change: c.FinishUse, db: sqlite3.Connection) -> c.Applied:
+def _finish_use(change: writes.FinishUse, db: sqlite3.Connection) -> c.Applied:
     finished = db.execute(
         "UPDATE grant_uses SET outcome = ?, status = ? WHERE id = ? AND outcome IS NULL",
         (change.outcome, change.status, change.use),
@@ -76,7 +77,7 @@ def _finish_use(change: c.FinishUse, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _set_consent(change: c.SetConsent, db: sqlite3.Connection) -> c.Applied:
+def _set_consent(change: writes.SetConsent, db: sqlite3.Connection) -> c.Applied:
     known = db.execute(
         "SELECT 1 FROM agents WHERE name = ? AND removed_at IS NULL", (change.agent,)
     ).fetchone()
@@ -102,7 +103,7 @@ def _set_consent(change: c.SetConsent, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _withdraw_consent(change: c.WithdrawConsent, db: sqlite3.Connection) -> c.Applied:
+def _withdraw_consent(change: writes.WithdrawConsent, db: sqlite3.Connection) -> c.Applied:
     withdrawn = db.execute(
         "UPDATE consents SET withdrawn_at = ? WHERE agent = ? AND withdrawn_at IS NULL",
         (change.at, change.agent),

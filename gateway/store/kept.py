@@ -4,12 +4,13 @@ import sqlite3
 
 from gateway.envelopes import OPEN, Envelope
 from gateway.store import contract as c
+from gateway.store import writes
 from gateway.store.changes import make
 from gateway.store.records import envelope_from
 
 
 @make.register
-def _keep(change: c.Keep, db: sqlite3.Connection) -> c.Applied:
+def _keep(change: writes.Keep, db: sqlite3.Connection) -> c.Applied:
     current = _envelope(db, change.envelope)
     if current is None or current.state not in OPEN:
         return c.Lost("changed" if current else "absent", current)
@@ -24,7 +25,7 @@ def _keep(change: c.Keep, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _answered(change: c.Answered, db: sqlite3.Connection) -> c.Applied:
+def _answered(change: writes.Answered, db: sqlite3.Connection) -> c.Applied:
     applied = make(change.move, db)
     if isinstance(applied, c.Done):
         db.execute("UPDATE kept SET answer = ? WHERE envelope = ?", (change.answer, change.move.envelope))
@@ -32,7 +33,7 @@ def _answered(change: c.Answered, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _take_answer(change: c.TakeAnswer, db: sqlite3.Connection) -> c.Applied:
+def _take_answer(change: writes.TakeAnswer, db: sqlite3.Connection) -> c.Applied:
     row = db.execute("SELECT answer FROM kept WHERE envelope = ?", (change.envelope,)).fetchone()
     if row is None or row["answer"] is None:
         return c.Lost("used" if row else "absent")

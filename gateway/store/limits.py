@@ -4,13 +4,14 @@ import sqlite3
 from collections.abc import Iterable
 
 from gateway.store import contract as c
+from gateway.store import things, writes
 from gateway.store.changes import make
 
 SELECT = "SELECT kind, holder, name, value FROM limits ORDER BY kind, holder, name"
 
 
 @make.register
-def _set_limits(change: c.SetLimits, db: sqlite3.Connection) -> c.Applied:
+def _set_limits(change: writes.SetLimits, db: sqlite3.Connection) -> c.Applied:
     kind, holder = change.holder.kind, change.holder.name
     for name, value in change.values:
         if value is None:
@@ -20,8 +21,8 @@ def _set_limits(change: c.SetLimits, db: sqlite3.Connection) -> c.Applied:
     return c.Done()
 
 
-def limits_from(rows: Iterable[sqlite3.Row]) -> dict[c.Holder, dict[str, int]]:
-    found: dict[c.Holder, dict[str, int]] = {}
+def limits_from(rows: Iterable[sqlite3.Row]) -> dict[things.Holder, dict[str, int]]:
+    found: dict[things.Holder, dict[str, int]] = {}
     for row in rows:
-        found.setdefault(c.Holder(row["kind"], row["holder"]), {})[row["name"]] = row["value"]
+        found.setdefault(things.Holder(row["kind"], row["holder"]), {})[row["name"]] = row["value"]
     return found

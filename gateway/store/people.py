@@ -4,11 +4,12 @@ import json
 import sqlite3
 
 from gateway.store import contract as c
+from gateway.store import things, writes
 from gateway.store.changes import make, once, touched
 
 
 @make.register
-def _invite(change: c.Invite, db: sqlite3.Connection) -> c.Applied:
+def _invite(change: writes.Invite, db: sqlite3.Connection) -> c.Applied:
     invitation = change.invitation
     db.execute(
         "DELETE FROM invitations WHERE used_at IS NULL AND person IS ? AND inviter IS ?",
@@ -28,7 +29,7 @@ def _invite(change: c.Invite, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _enrol(change: c.Enrol, db: sqlite3.Connection) -> c.Applied:
+def _enrol(change: writes.Enrol, db: sqlite3.Connection) -> c.Applied:
     person, credential = change.person, change.credential
     used = db.execute(
         "UPDATE invitations SET used_at = ? WHERE token_hash = ? AND used_at IS NULL AND expires_at > ? "
@@ -61,7 +62,7 @@ def _enrol(change: c.Enrol, db: sqlite3.Connection) -> c.Applied:
 
 
 def _known_or_new(
-    person: c.Person, invited: str | None, inviter: str | None, db: sqlite3.Connection
+    person: things.Person, invited: str | None, inviter: str | None, db: sqlite3.Connection
 ) -> c.Applied:
     """A name that exists is only for whom it was meant: its owner with a further key, or a recovered one."""
     known = db.execute("SELECT revoked_at FROM people WHERE name = ?", (person.name,)).fetchone()
@@ -83,7 +84,7 @@ def _known_or_new(
 
 
 @make.register
-def _revoke_person(change: c.RevokePerson, db: sqlite3.Connection) -> c.Applied:
+def _revoke_person(change: writes.RevokePerson, db: sqlite3.Connection) -> c.Applied:
     """Whoever is revoked confirms nobody any more, invites nobody, and neither lends nor borrows a right."""
     db.execute(
         "UPDATE credentials SET revoked_at = ? WHERE revoked_at IS NULL AND (person = ? OR waits_for = ?)",
@@ -105,7 +106,7 @@ def _revoke_person(change: c.RevokePerson, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _confirm_key(change: c.ConfirmKey, db: sqlite3.Connection) -> c.Applied:
+def _confirm_key(change: writes.ConfirmKey, db: sqlite3.Connection) -> c.Applied:
     return touched(
         db,
         "UPDATE credentials SET waits_for = NULL WHERE id = ? AND waits_for = ? AND revoked_at IS NULL",
@@ -114,7 +115,7 @@ def _confirm_key(change: c.ConfirmKey, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _revoke_key(change: c.RevokeKey, db: sqlite3.Connection) -> c.Applied:
+def _revoke_key(change: writes.RevokeKey, db: sqlite3.Connection) -> c.Applied:
     db.execute("DELETE FROM sessions WHERE credential_id = ?", (change.credential_id,))
     return touched(
         db,
@@ -124,7 +125,7 @@ def _revoke_key(change: c.RevokeKey, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _rename_key(change: c.RenameKey, db: sqlite3.Connection) -> c.Applied:
+def _rename_key(change: writes.RenameKey, db: sqlite3.Connection) -> c.Applied:
     return touched(
         db,
         "UPDATE credentials SET name = ? WHERE id = ? AND person = ? AND revoked_at IS NULL",
@@ -133,7 +134,7 @@ def _rename_key(change: c.RenameKey, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _start_recovery(change: c.StartRecovery, db: sqlite3.Connection) -> c.Applied:
+def _start_recovery(change: writes.StartRecovery, db: sqlite3.Connection) -> c.Applied:
     asked = change.recovery
     known = db.execute(
         "SELECT 1 FROM people WHERE name = ? AND revoked_at IS NULL", (asked.person,)
@@ -148,12 +149,12 @@ def _start_recovery(change: c.StartRecovery, db: sqlite3.Connection) -> c.Applie
 
 
 @make.register
-def _cancel_recovery(change: c.CancelRecovery, db: sqlite3.Connection) -> c.Applied:
+def _cancel_recovery(change: writes.CancelRecovery, db: sqlite3.Connection) -> c.Applied:
     return touched(db, "DELETE FROM recoveries WHERE person = ?", (change.person,))
 
 
 @make.register
-def _finish_recovery(change: c.FinishRecovery, db: sqlite3.Connection) -> c.Applied:
+def _finish_recovery(change: writes.FinishRecovery, db: sqlite3.Connection) -> c.Applied:
     asked = change.recovery
     open_still = touched(
         db,
@@ -162,5 +163,5 @@ def _finish_recovery(change: c.FinishRecovery, db: sqlite3.Connection) -> c.Appl
     )
     if isinstance(open_still, c.Lost):
         return open_still
-    revoked = make(c.RevokePerson(asked.person, change.at), db)
-    return make(c.Invite(change.invitation), db) if isinstance(revoked, c.Done) else revoked
+    revoked = make(writes.RevokePerson(asked.person, change.at), db)
+    return make(writes.Invite(change.invitation), db) if isinstance(revoked, c.Done) else revoked

@@ -5,12 +5,13 @@ import sqlite3
 
 from gateway.envelopes import State, Step, after
 from gateway.store import contract as c
+from gateway.store import writes
 from gateway.store.changes import make
 from gateway.store.records import envelope_from
 
 
 @make.register
-def _add_program(change: c.AddProgram, db: sqlite3.Connection) -> c.Applied:
+def _add_program(change: writes.AddProgram, db: sqlite3.Connection) -> c.Applied:
     program = change.program
     values = (program.name, program.key, json.dumps(program.verbs), program.created_at)
     try:
@@ -21,7 +22,7 @@ def _add_program(change: c.AddProgram, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _revoke_program(change: c.RevokeProgram, db: sqlite3.Connection) -> c.Applied:
+def _revoke_program(change: writes.RevokeProgram, db: sqlite3.Connection) -> c.Applied:
     gone = db.execute(
         "UPDATE programs SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL",
         (change.at, change.program),
@@ -30,7 +31,7 @@ def _revoke_program(change: c.RevokeProgram, db: sqlite3.Connection) -> c.Applie
 
 
 @make.register
-def _by_program(change: c.ByProgram, db: sqlite3.Connection) -> c.Applied:
+def _by_program(change: writes.ByProgram, db: sqlite3.Connection) -> c.Applied:
     given = change.signature
     live = db.execute(
         "SELECT 1 FROM programs WHERE name = ? AND key = ? AND revoked_at IS NULL",
@@ -55,15 +56,15 @@ def _by_program(change: c.ByProgram, db: sqlite3.Connection) -> c.Applied:
     except sqlite3.IntegrityError:
         return c.Lost("exists")
     match change.change:
-        case c.Route() as route:
+        case writes.Route() as route:
             return _route(route, db)
-        case c.Delegate() as delegate:
+        case writes.Delegate() as delegate:
             return _delegate(delegate, db)
-        case c.Move() as move:
+        case writes.Move() as move:
             return make(move, db)
 
 
-def _route(change: c.Route, db: sqlite3.Connection) -> c.Applied:
+def _route(change: writes.Route, db: sqlite3.Connection) -> c.Applied:
     routed = db.execute(
         "UPDATE envelopes SET routed_to = ?, version = version + 1 "
         "WHERE id = ? AND version = ? AND state = 'pending' AND routed_to IS NULL",
@@ -72,7 +73,7 @@ def _route(change: c.Route, db: sqlite3.Connection) -> c.Applied:
     return _now(db, change.envelope, changed=bool(routed.rowcount))
 
 
-def _delegate(change: c.Delegate, db: sqlite3.Connection) -> c.Applied:
+def _delegate(change: writes.Delegate, db: sqlite3.Connection) -> c.Applied:
     went = db.execute(
         "UPDATE envelopes SET state = ?, version = version + 1, decided_at = ?, decided_by = ?, "
         "decision_method = 'delegate', cosigner = ?, cosigner_token = ?, cosigner_expires = ? "

@@ -9,11 +9,11 @@ from gateway.audit import COLUMNS, Entry, Kind, Row
 from gateway.delegations import Delegation
 from gateway.envelopes import Envelope, Signature, State
 from gateway.passkeys import Credential
-from gateway.store.contract import (
+from gateway.store.contract import Columns
+from gateway.store.things import (
     Agent,
     Breaking,
     Challenge,
-    Columns,
     Consent,
     Grant,
     GrantedUnit,

@@ -30,7 +30,7 @@ from gateway.store import kept as _kept  # noqa: F401  # registers its changes
 from gateway.store import limits as _limits
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
 from gateway.store import programs as _programs  # noqa: F401  # it registers its changes
-from gateway.store import records, schema, tallies
+from gateway.store import records, schema, tallies, things, writes
 from gateway.store import subscribing as _subscribing
 from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store.changes import insert_row, make
@@ -118,13 +118,13 @@ class SqliteStore:
         with self._notes_lock:
             self._notes.append((self._clock.now_ms(), row))
 
-    def tally(self, tallies: Iterable[c.Tally]) -> None:
+    def tally(self, tallies: Iterable[things.Tally]) -> None:
         with self._notes_lock:
             self._tallies.add(tallies)
 
-    async def apply(self, change: c.Change, rows: Sequence[Row] = ()) -> c.Applied:
+    async def apply(self, change: writes.Change, rows: Sequence[Row] = ()) -> c.Applied:
         def write(db: sqlite3.Connection) -> c.Applied:
-            if isinstance(change, c.Spend) and self._epoch.doubt:
+            if isinstance(change, writes.Spend) and self._epoch.doubt:
                 raise StoreError(f"Nothing is released: {self._epoch.doubt}.")
             result = make(change, db)
             if isinstance(result, c.Done):
@@ -289,7 +289,9 @@ class SqliteStore:
         row = await self._one("SELECT * FROM envelopes WHERE id = ?", (envelope_id,))
         return records.envelope_from(row) if row else None
 
-    async def asked_before(self, agent: str, intent_key: str, since: int, join: tuple[str, str]) -> c.Before:
+    async def asked_before(
+        self, agent: str, intent_key: str, since: int, join: tuple[str, str]
+    ) -> things.Before:
         """Both are read in one turn of the thread: every question asks for both."""
 
         def read(db: sqlite3.Connection) -> list[sqlite3.Row | None]:
@@ -299,7 +301,7 @@ class SqliteStore:
             ]
 
         denied, live = [row and records.envelope_from(row) for row in await self._ask(read)]
-        return c.Before(denied, live)
+        return things.Before(denied, live)
 
     async def envelopes(self, states: Sequence[State] | None = None, limit: int = 100) -> list[Envelope]:
         wanted = [str(state) for state in states or tuple(State)]
@@ -359,9 +361,9 @@ class SqliteStore:
         )
         return [records.envelope_from(row) for row in rows]
 
-    async def kept(self, envelope_id: str) -> c.Kept | None:
+    async def kept(self, envelope_id: str) -> things.Kept | None:
         row = await self._one("SELECT * FROM kept WHERE envelope = ?", (envelope_id,))
-        return c.Kept(row["request"], row["answer"], row["fetched_at"]) if row else None
+        return things.Kept(row["request"], row["answer"], row["fetched_at"]) if row else None
 
     async def to_send(self) -> list[Envelope]:
         rows = await self._all(
@@ -380,51 +382,51 @@ class SqliteStore:
         )
         return frozenset(row["selector"] for row in rows)
 
-    async def tallies(self) -> list[c.Tally]:
-        told: list[c.Tally] = await self._ask(lambda db: tallies.read(db, self._clock.now()))
+    async def tallies(self) -> list[things.Tally]:
+        told: list[things.Tally] = await self._ask(lambda db: tallies.read(db, self._clock.now()))
         return told
 
-    async def reservations(self, since: int) -> list[c.Reservation]:
-        found: list[c.Reservation] = await self._ask(lambda db: tallies.reservations(db, since))
+    async def reservations(self, since: int) -> list[things.Reservation]:
+        found: list[things.Reservation] = await self._ask(lambda db: tallies.reservations(db, since))
         return found
 
-    async def agents(self) -> list[c.Agent]:
+    async def agents(self) -> list[things.Agent]:
         consents = {
             row["agent"]: records.consent_from(row) for row in await self._all("SELECT * FROM consents")
         }
         rows = await self._all("SELECT * FROM agents WHERE removed_at IS NULL ORDER BY name")
         return [records.agent_from(row, consents.get(row["name"])) for row in rows]
 
-    async def grants(self) -> list[c.Grant]:
+    async def grants(self) -> list[things.Grant]:
         rows = await self._all(
             "SELECT * FROM grants WHERE ended_at IS NULL ORDER BY made_at DESC, rowid DESC"
         )
         return [records.grant_from(row) for row in rows]
 
-    async def ended_grants(self, limit: int = 100) -> list[c.Grant]:
+    async def ended_grants(self, limit: int = 100) -> list[things.Grant]:
         rows = await self._all(
             "SELECT * FROM grants WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, rowid DESC LIMIT ?",
             (limit,),
         )
         return [records.grant_from(row) for row in rows]
 
-    async def grant_uses(self) -> dict[str, c.Used]:
+    async def grant_uses(self) -> dict[str, things.Used]:
         rows = await self._all(
             "SELECT grant_id, count(*) AS n, max(at) AS last FROM grant_uses GROUP BY grant_id"
         )
-        return {row["grant_id"]: c.Used(row["n"], row["last"]) for row in rows}
+        return {row["grant_id"]: things.Used(row["n"], row["last"]) for row in rows}
 
-    async def unfinished_uses(self) -> list[c.GrantUse]:
+    async def unfinished_uses(self) -> list[things.GrantUse]:
         rows = await self._all("SELECT * FROM grant_uses WHERE outcome IS NULL ORDER BY at")
         return [records.grant_use_from(row) for row in rows]
 
-    async def tokens(self) -> list[c.Token]:
+    async def tokens(self) -> list[things.Token]:
         return [
             records.token_from(row)
             for row in await self._all("SELECT * FROM tokens WHERE revoked_at IS NULL")
         ]
 
-    async def people(self) -> list[c.Person]:
+    async def people(self) -> list[things.Person]:
         return [records.person_from(row) for row in await self._all("SELECT * FROM people ORDER BY name")]
 
     async def credentials(self, person: str | None = None) -> list[Credential]:
@@ -440,20 +442,20 @@ class SqliteStore:
         )
         return records.credential_from(row) if row else None
 
-    async def recoveries(self) -> list[c.Recovery]:
+    async def recoveries(self) -> list[things.Recovery]:
         rows = await self._all("SELECT * FROM recoveries ORDER BY started_at")
-        return [c.Recovery(row["person"], row["started_by"], row["started_at"]) for row in rows]
+        return [things.Recovery(row["person"], row["started_by"], row["started_at"]) for row in rows]
 
-    async def limits(self) -> dict[c.Holder, dict[str, int]]:
+    async def limits(self) -> dict[things.Holder, dict[str, int]]:
         return _limits.limits_from(await self._all(_limits.SELECT))
 
-    async def invitation(self, token_hash: str) -> c.Invitation | None:
+    async def invitation(self, token_hash: str) -> things.Invitation | None:
         row = await self._one(
             "SELECT * FROM invitations WHERE token_hash = ? AND used_at IS NULL", (token_hash,)
         )
         return records.invitation_from(row) if row else None
 
-    async def challenge(self, challenge_id: str) -> c.Challenge | None:
+    async def challenge(self, challenge_id: str) -> things.Challenge | None:
         row = await self._one("SELECT * FROM challenges WHERE id = ?", (challenge_id,))
         return records.challenge_from(row) if row else None
 
@@ -474,15 +476,15 @@ class SqliteStore:
         rows = await self._all("SELECT * FROM escalations WHERE envelope = ?", (envelope_id,))
         return {(row["after"], row["to_group"]): row["at"] for row in rows}
 
-    async def signed_change(self, change_id: str) -> c.SignedChange | None:
+    async def signed_change(self, change_id: str) -> things.SignedChange | None:
         row = await self._one("SELECT * FROM signed_changes WHERE id = ?", (change_id,))
         return records.signed_change_from(row) if row else None
 
-    async def signed_changes(self, limit: int = 100) -> list[c.SignedChange]:
+    async def signed_changes(self, limit: int = 100) -> list[things.SignedChange]:
         rows = await self._all("SELECT * FROM signed_changes ORDER BY at DESC, rowid DESC LIMIT ?", (limit,))
         return [records.signed_change_from(row) for row in rows]
 
-    async def breakings(self, envelope_id: str) -> tuple[c.Breaking, ...]:
+    async def breakings(self, envelope_id: str) -> tuple[things.Breaking, ...]:
         rows = await self._all("SELECT * FROM broken_glass WHERE envelope = ? ORDER BY at", (envelope_id,))
         return tuple(records.breaking_from(row) for row in rows)
 
@@ -493,7 +495,7 @@ class SqliteStore:
         )
         return int(row["count"]) if row else 0
 
-    async def review(self, envelope_id: str) -> c.Review | None:
+    async def review(self, envelope_id: str) -> things.Review | None:
         row = await self._one("SELECT * FROM reviews WHERE envelope = ?", (envelope_id,))
         return records.review_from(row) if row else None
 
@@ -501,7 +503,7 @@ class SqliteStore:
         row = await self._one("SELECT count(*) AS count FROM reviews WHERE closed_at IS NULL")
         return int(row["count"]) if row else 0
 
-    async def reviews(self, limit: int = 100) -> list[c.Review]:
+    async def reviews(self, limit: int = 100) -> list[things.Review]:
         rows = await self._all(
             "SELECT * FROM reviews ORDER BY closed_at IS NOT NULL, closed_at DESC, opened_at LIMIT ?",
             (limit,),
@@ -510,43 +512,43 @@ class SqliteStore:
 
     async def deliveries_due(
         self, channel: str, now: int, limit: int, busy: Sequence[str] = ()
-    ) -> list[c.Delivery]:
+    ) -> list[things.Delivery]:
         asked = {"channel": channel, "now": now, "limit": limit, "busy": json.dumps(busy)}
         return [delivery_from(row) for row in await self._all(DUE, asked)]
 
-    async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[c.Delivery]:
+    async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[things.Delivery]:
         rows = await self._all(
             "SELECT * FROM deliveries WHERE (? IS NULL OR envelope = ?) ORDER BY at DESC, rowid DESC LIMIT ?",
             (envelope_id, envelope_id, limit),
         )
         return [delivery_from(row) for row in rows]
 
-    async def last_deliveries(self) -> dict[str, c.Delivery]:
+    async def last_deliveries(self) -> dict[str, things.Delivery]:
         rows = await self._all(
             "SELECT *, max(at) FROM deliveries WHERE state <> 'queued' AND coalesce(error, '') <> ? "
             "GROUP BY channel",
-            (c.OVER,),
+            (things.OVER,),
         )
         return {row["channel"]: delivery_from(row) for row in rows}
 
-    async def programs(self) -> list[c.Program]:
+    async def programs(self) -> list[things.Program]:
         rows = await self._all("SELECT * FROM programs WHERE revoked_at IS NULL ORDER BY name")
         return [records.program_from(row) for row in rows]
 
-    async def program_signatures(self, envelope_id: str) -> tuple[c.ProgramSignature, ...]:
+    async def program_signatures(self, envelope_id: str) -> tuple[things.ProgramSignature, ...]:
         rows = await self._all(
             "SELECT * FROM program_signatures WHERE envelope = ? ORDER BY at, rowid", (envelope_id,)
         )
         return tuple(records.program_signature_from(row) for row in rows)
 
-    async def key_times(self) -> dict[bytes, c.KeyTimes]:
+    async def key_times(self) -> dict[bytes, things.KeyTimes]:
         rows = await self._all("SELECT id, created_at, used_at FROM credentials")
-        return {row["id"]: c.KeyTimes(row["created_at"], row["used_at"]) for row in rows}
+        return {row["id"]: things.KeyTimes(row["created_at"], row["used_at"]) for row in rows}
 
     async def subscriptions(self) -> list[Subscription]:
         return [_subscribing.subscription_from(row) for row in await self._all(_subscribing.SELECT)]
 
-    async def sessions(self) -> list[c.StoredSession]:
+    async def sessions(self) -> list[things.StoredSession]:
         return [records.session_from(row) for row in await self._all("SELECT * FROM sessions")]
 
     async def rows(self, where: Mapping[str, str], before: int | None, limit: int) -> list[Entry]:
@@ -565,7 +567,7 @@ class SqliteStore:
         )
         return [records.entry_from(row) for row in rows]
 
-    async def unmatched(self, lately: int, limit: int) -> list[c.Unmatched]:
+    async def unmatched(self, lately: int, limit: int) -> list[things.Unmatched]:
         rows = await self._all(UNMATCHED, {"lately": lately, "limit": limit})
         return [records.unmatched_from(row) for row in rows]
 

@@ -3,6 +3,7 @@
 import sqlite3
 
 from gateway.store import contract as c
+from gateway.store import writes
 from gateway.store.changes import make, touched
 from gateway.subscriptions import Subscription
 
@@ -10,7 +11,7 @@ SELECT = "SELECT * FROM push_subscriptions ORDER BY created_at, rowid"
 
 
 @make.register
-def _add_subscription(change: c.AddSubscription, db: sqlite3.Connection) -> c.Applied:
+def _add_subscription(change: writes.AddSubscription, db: sqlite3.Connection) -> c.Applied:
     """A browser belongs to whoever turned it on last: it is not told twice, and not for somebody else."""
     new = change.subscription
     db.execute("DELETE FROM push_subscriptions WHERE endpoint = ?", (new.endpoint,))
@@ -39,7 +40,7 @@ def _add_subscription(change: c.AddSubscription, db: sqlite3.Connection) -> c.Ap
 
 
 @make.register
-def _remove_subscription(change: c.RemoveSubscription, db: sqlite3.Connection) -> c.Applied:
+def _remove_subscription(change: writes.RemoveSubscription, db: sqlite3.Connection) -> c.Applied:
     return touched(
         db,
         "DELETE FROM push_subscriptions WHERE id = :id AND (:person IS NULL OR person = :person)",

@@ -5,8 +5,9 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from gateway.envelopes import ENDED
-from gateway.store.contract import Open, Reservation, Reserved, Tally, What
 from gateway.store.records import envelope_from
+from gateway.store.things import Reservation, Reserved, Tally, What
+from gateway.store.writes import Open
 
 DAY, MONTH = 86_400, 30 * 86_400
 KEEP: Mapping[What, int] = {

@@ -4,6 +4,7 @@ import json
 import sqlite3
 
 from gateway.store import contract as c
+from gateway.store import things, writes
 from gateway.store.changes import make, touched
 from gateway.store.deliveries import queue
 
@@ -12,12 +13,12 @@ NEVER = 2**62
 
 
 @make.register
-def _tell(change: c.Tell, db: sqlite3.Connection) -> c.Applied:
+def _tell(change: writes.Tell, db: sqlite3.Connection) -> c.Applied:
     return c.Done() if queue(db, change.deliveries) > 0 else c.Lost("exists")
 
 
 @make.register
-def _delivered(change: c.Delivered, db: sqlite3.Connection) -> c.Applied:
+def _delivered(change: writes.Delivered, db: sqlite3.Connection) -> c.Applied:
     """What was seen stays seen; what became over while it was on its way did go all the same."""
     went = change.state in {"sent", "accepted"}
     touched_rows = db.executemany(
@@ -35,7 +36,7 @@ def _delivered(change: c.Delivered, db: sqlite3.Connection) -> c.Applied:
                 told.channel,
                 told.person,
                 went,
-                c.OVER,
+                things.OVER,
             )
             for told in change.tried
         ],
@@ -44,7 +45,7 @@ def _delivered(change: c.Delivered, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _saw_page(change: c.SawPage, db: sqlite3.Connection) -> c.Applied:
+def _saw_page(change: writes.SawPage, db: sqlite3.Connection) -> c.Applied:
     return touched(
         db,
         "UPDATE deliveries SET state = 'seen', at = ?, error = NULL WHERE envelope = ? AND person = ? "
@@ -54,13 +55,13 @@ def _saw_page(change: c.SawPage, db: sqlite3.Connection) -> c.Applied:
 
 
 @make.register
-def _conclude(change: c.Conclude, db: sqlite3.Connection) -> c.Applied:
+def _conclude(change: writes.Conclude, db: sqlite3.Connection) -> c.Applied:
     asked = {
         "at": change.at,
         "envelopes": None if change.envelopes is None else json.dumps(change.envelopes),
         "since": change.since if change.envelopes is None else NEVER,
         "channels": json.dumps(change.channels),
-        "over": c.OVER,
+        "over": things.OVER,
     }
     dropped = db.execute(
         "UPDATE deliveries SET state = 'failed', error = :over, at = :at "

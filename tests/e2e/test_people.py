@@ -8,7 +8,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from gateway.canonical import sha256
-from gateway.store.contract import Invitation, Invite
+from gateway.store.things import Invitation
+from gateway.store.writes import Invite
 from tests.e2e.test_attacks import order
 from tests.kit.browser import BrowserPerson, Chromium, pictures, press_approve
 from tests.kit.inprocess import Inside, inside

@@ -24,8 +24,9 @@ from gateway.demo.authenticator import SoftPasskey, encode
 from gateway.demo.client import Agent
 from gateway.installation import install
 from gateway.service import Paths
-from gateway.store.contract import Enrol, Invitation, Invite, Person
 from gateway.store.sqlite import SqliteStore
+from gateway.store.things import Invitation, Person
+from gateway.store.writes import Enrol, Invite
 from tests.faults.killing import ORDERS, TEMPLATE, many_questions
 from tests.kit.ports import free_port
 from tests.kit.process import Gateway, clean_environment

@@ -13,7 +13,7 @@ from gateway.canonical import sha256
 from gateway.delegations import Delegation
 from gateway.envelopes import Envelope, Signature
 from gateway.payload import challenge, for_signer
-from gateway.store.contract import ProgramSignature
+from gateway.store.things import ProgramSignature
 from tests.kit.away import lend
 from tests.kit.clocks import START
 from tests.kit.programs import SoftProgram

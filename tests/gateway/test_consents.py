@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from gateway.consents import beyond
 from gateway.rules import Rules
-from gateway.store.contract import Agent, Consent
+from gateway.store.things import Agent, Consent
 from tests.gateway.policy.conftest import FACTS, load_policy, make_mapped, make_unit
 
 NOW = FACTS.now_epoch

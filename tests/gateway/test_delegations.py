@@ -16,7 +16,7 @@ from gateway.gate import Release
 from gateway.model import Approval, Decision, Effect, Mapped, Unit
 from gateway.payload import utc
 from gateway.policy import Signing
-from gateway.store.contract import RevokePerson
+from gateway.store.writes import RevokePerson
 from gateway.timekeeper import Timekeeper
 from tests.kit.away import HOUR, lend
 from tests.kit.clocks import START

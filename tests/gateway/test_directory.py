@@ -11,7 +11,7 @@ from gateway import directory as module
 from gateway.directory import TOKEN_PREFIX, Directory, new_token, token_hash
 from gateway.errors import Reason, Refusal
 from gateway.model import Caller
-from gateway.store import contract as c
+from gateway.store import writes
 from tests.kit.clocks import START
 from tests.kit.stores import TimedStore, with_people
 from tests.kit.things import a_token, an_agent
@@ -23,7 +23,7 @@ TOKEN = "ssig_right"
 async def store(tmp_path: Path) -> AsyncIterator[TimedStore]:
     opened = TimedStore(tmp_path / "test.db")
     await with_people(opened)
-    await opened.apply(c.AddAgent(an_agent("bot"), a_token("bot", hash=token_hash(TOKEN), run="run_1")))
+    await opened.apply(writes.AddAgent(an_agent("bot"), a_token("bot", hash=token_hash(TOKEN), run="run_1")))
     yield opened
     await opened.close()
 
@@ -90,13 +90,13 @@ def test_whatever_is_sent_is_refused_and_never_a_fault(directory: Directory, val
 
 
 async def test_a_revoked_token_stops_at_the_next_refresh(directory: Directory, store: TimedStore) -> None:
-    await store.apply(c.RevokeTokens("bot", START))
+    await store.apply(writes.RevokeTokens("bot", START))
     await directory.refresh()
     assert "rotated or revoked" in refused(directory, basic("bot", TOKEN)).detail
 
 
 async def test_a_removed_agents_token_stops(directory: Directory, store: TimedStore) -> None:
-    await store.apply(c.RemoveAgent("bot", START))
+    await store.apply(writes.RemoveAgent("bot", START))
     await directory.refresh()
     refused(directory, basic("bot", TOKEN))
     with pytest.raises(Refusal) as error:
@@ -106,7 +106,7 @@ async def test_a_removed_agents_token_stops(directory: Directory, store: TimedSt
 
 async def test_a_token_ends_with_its_time(directory: Directory, store: TimedStore) -> None:
     await store.apply(
-        c.AddToken(a_token("bot", id="t2", hash=token_hash("ssig_short"), expires_at=START + 10))
+        writes.AddToken(a_token("bot", id="t2", hash=token_hash("ssig_short"), expires_at=START + 10))
     )
     await directory.refresh()
     store.time.advance(9)
@@ -138,12 +138,12 @@ async def test_a_paused_agent_is_told_to_stop_and_a_resumed_one_goes_on(
     directory: Directory, store: TimedStore
 ) -> None:
     directory.check_not_paused("bot")
-    await store.apply(c.PauseAgent("bot", paused=True, at=START))
+    await store.apply(writes.PauseAgent("bot", paused=True, at=START))
     await directory.refresh()
     with pytest.raises(Refusal, match=r"An operator paused bot.*Nothing was sent") as error:
         directory.check_not_paused("bot")
     assert error.value.reason is Reason.AGENT_PAUSED
-    await store.apply(c.PauseAgent("bot", paused=False, at=START))
+    await store.apply(writes.PauseAgent("bot", paused=False, at=START))
     await directory.refresh()
     directory.check_not_paused("bot")
 
@@ -151,7 +151,7 @@ async def test_a_paused_agent_is_told_to_stop_and_a_resumed_one_goes_on(
 async def test_a_revoked_person_is_not_known_any_more(directory: Directory, store: TimedStore) -> None:
     assert directory.has_passkey("Mika")
     assert not directory.has_passkey("Noor")
-    await store.apply(c.RevokePerson("Mika", START))
+    await store.apply(writes.RevokePerson("Mika", START))
     await directory.refresh()
     assert directory.people == {}
     assert not directory.has_passkey("Mika")

@@ -18,7 +18,7 @@ from gateway.granting import recover_uses
 from gateway.grants import described
 from gateway.model import Decision, Effect, EntityRef, Risk
 from gateway.pausing import By
-from gateway.store.contract import (
+from gateway.store.writes import (
     Configure,
     FinishUse,
     PauseAgent,

@@ -9,7 +9,7 @@ from gateway.grants import as_signed, described, fingerprint, grantable, service
 from gateway.model import Approval, Risk
 from gateway.rules import Rules
 from gateway.settings import Approvals
-from gateway.store.contract import Grant, GrantedUnit
+from gateway.store.things import Grant, GrantedUnit
 from tests.gateway.policy.conftest import FACTS, load_policy, make_mapped, make_unit
 from tests.kit.clocks import START
 

@@ -9,7 +9,7 @@ from gateway import ucan
 from gateway.canonical import sha256
 from gateway.envelopes import COSIGNER_LIFE, Envelope, State
 from gateway.gate import Answer
-from gateway.store.contract import Move, Open
+from gateway.store.writes import Move, Open
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore
 from tests.kit.things import a_caller, a_request, an_envelope, caps

@@ -13,7 +13,7 @@ from gateway.gate import Forward, Release
 from gateway.judge import MAX_ANSWER, Judge, is_asked, judge_of, question
 from gateway.model import Approval, Mapped, Request, SummaryPart
 from gateway.settings import Judge as Setting
-from gateway.store.contract import PauseAgent
+from gateway.store.writes import PauseAgent
 from tests.gateway.history.conftest import RealWorld
 from tests.gateway.history.test_history import fits as has_room
 from tests.gateway.history.test_history import pay

@@ -11,7 +11,7 @@ from gateway.envelopes import Envelope, State
 from gateway.errors import Reason, Refusal, StoreError
 from gateway.gate import Answer, Carried, Release
 from gateway.model import Approval, Mode
-from gateway.store.contract import Shred
+from gateway.store.writes import Shred
 from gateway.timekeeper import Timekeeper, recover
 from tests.kit.clocks import START
 from tests.kit.patience import PATIENCE

@@ -11,7 +11,7 @@ from gateway.envelopes import State
 from gateway.errors import Refusal, UsageError
 from gateway.operating import INVITATION_LIFE, RUN_LIFE, Operating, check_name
 from gateway.operator_socket import COMMANDS
-from gateway.store.contract import Move
+from gateway.store.writes import Move
 from tests.kit.clocks import START
 from tests.kit.granting import grantable, granted
 from tests.kit.stores import FailingStore

@@ -16,7 +16,7 @@ from gateway.model import Caller, Decision, Effect, ServiceMode
 from gateway.pipeline import ROWS_FOR_STRANGERS, WORTH_A_ROW
 from gateway.policy import Policy
 from gateway.settings import Service
-from gateway.store.contract import PauseAgent, RemoveAgent
+from gateway.store.writes import PauseAgent, RemoveAgent
 from tests.kit.clocks import START
 from tests.kit.patience import until
 from tests.kit.things import HOST, a_caller, a_mapped, a_request, a_unit

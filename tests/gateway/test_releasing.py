@@ -15,7 +15,7 @@ from gateway.errors import Reason, Refusal, StoreError, ambiguous
 from gateway.gate import Release
 from gateway.model import Bind, Decision, Effect, EntityRef, Request
 from gateway.releasing import row_of
-from gateway.store.contract import (
+from gateway.store.writes import (
     AddAgent,
     Change,
     Configure,

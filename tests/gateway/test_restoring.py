@@ -11,7 +11,7 @@ from gateway.audit import Kind
 from gateway.envelopes import State, Step
 from gateway.errors import StoreError
 from gateway.restoring import settle_doubt
-from gateway.store import contract as c
+from gateway.store import writes
 from gateway.store.epoch import CLOCK_SET_BACK, PUT_BACK
 from gateway.timekeeper import recover
 from tests.kit.clocks import START, FakeTime
@@ -32,10 +32,10 @@ async def restored(kept: Kept) -> AsyncIterator[TimedStore]:
     store = kept.open()
     await with_people(store)
     await approved(store)
-    await store.apply(c.Open(an_envelope(id=PENDING, join_key="other"), caps(20)))
+    await store.apply(writes.Open(an_envelope(id=PENDING, join_key="other"), caps(20)))
     copy = kept.copy()
-    await store.apply(c.Move(ENVELOPE, 2, Step.REVOKE, START, by="Mika", method="session"))
-    await store.apply(c.Move(PENDING, 1, Step.DENY, START, by="Mika", method="session"))
+    await store.apply(writes.Move(ENVELOPE, 2, Step.REVOKE, START, by="Mika", method="session"))
+    await store.apply(writes.Move(PENDING, 1, Step.DENY, START, by="Mika", method="session"))
     await store.close()
     kept.put_back(copy)
     opened = kept.open()
@@ -113,10 +113,12 @@ async def test_what_the_copy_had_on_its_way_is_unknown(kept: Kept) -> None:
     store = kept.open()
     await with_people(store)
     envelope = await approved(store)
-    spend = c.Spend(ENVELOPE, envelope.version, "bafycosigner", "inv", envelope.token_id, "config", START)
+    spend = writes.Spend(
+        ENVELOPE, envelope.version, "bafycosigner", "inv", envelope.token_id, "config", START
+    )
     await store.apply(spend)
     copy = kept.copy()
-    await store.apply(c.Move(ENVELOPE, 3, Step.COMPLETE, START, outcome="completed"))
+    await store.apply(writes.Move(ENVELOPE, 3, Step.COMPLETE, START, outcome="completed"))
     await store.close()
     kept.put_back(copy)
     store = kept.open()
@@ -132,7 +134,7 @@ async def test_a_clock_set_back_while_stopped_keeps_no_approval_alive(kept: Kept
     await with_people(store)
     await approved(store)
     time.advance(200)
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     await store.close()
     time.jump(-3600)
     store = kept.open(time)

@@ -8,7 +8,8 @@ import pytest
 from gateway.model import ServiceMode
 from gateway.rules import Stake, approvers, digest_with_limits, rules_digest, standing, with_directory
 from gateway.settings import Limits, Service, Settings
-from gateway.store.contract import Holder, RevokePerson
+from gateway.store.things import Holder
+from gateway.store.writes import RevokePerson
 from tests.kit.clocks import START
 from tests.kit.things import a_mapped
 from tests.kit.world import PlayedLibrary, PlayedPolicy, World

@@ -9,7 +9,7 @@ from gateway import sending
 from gateway.envelopes import COSIGNER_LIFE, Envelope, State
 from gateway.gate import Carried
 from gateway.model import Decision, Effect
-from gateway.store.contract import AddToken, Configure, RevokePerson, RevokeTokens
+from gateway.store.writes import AddToken, Configure, RevokePerson, RevokeTokens
 from gateway.timekeeper import recover
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore

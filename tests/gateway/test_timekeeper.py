@@ -12,7 +12,8 @@ from gateway.model import Decision, Effect, Mapped
 from gateway.payload import utc
 from gateway.policy import Signing
 from gateway.settings import Escalation
-from gateway.store.contract import Move, Record, Tally
+from gateway.store.things import Tally
+from gateway.store.writes import Move, Record
 from gateway.timekeeper import SHRED_EVERY, Timekeeper, recover
 from tests.kit.patience import until
 from tests.kit.stores import FailingStore

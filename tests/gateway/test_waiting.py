@@ -16,7 +16,7 @@ from gateway.gate import Release
 from gateway.model import Approval, Bind, Mode
 from gateway.questions import unpack
 from gateway.settings import Limits
-from gateway.store.contract import Move, Open, PauseAgent, RevokePerson
+from gateway.store.writes import Move, Open, PauseAgent, RevokePerson
 from gateway.timekeeper import Timekeeper
 from gateway.waiting import PATIENCE, hold_for
 from tests.kit.clocks import START

@@ -9,7 +9,7 @@ from gateway.desk.acts.grants import GrantFromEnvelope
 from gateway.desk.contract import JsonObject
 from gateway.gate import Answer, Forward, Release
 from gateway.model import EntityRef, Mapped, Request, Unit
-from gateway.store.contract import Grant
+from gateway.store.things import Grant
 from tests.kit.things import a_mapped, a_request, a_unit
 from tests.kit.world import ALLOW, World
 

@@ -16,7 +16,8 @@ from gateway.demo.person import SoftPerson
 from gateway.envelopes import State
 from gateway.installation import install
 from gateway.service import Service
-from gateway.store.contract import Invitation, Invite
+from gateway.store.things import Invitation
+from gateway.store.writes import Invite
 from tests.kit.later import LaterClock
 from tests.kit.leaving import Leaver
 from tests.kit.patience import PATIENCE, until

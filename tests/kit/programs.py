@@ -12,7 +12,8 @@ from gateway.encoding import from_b64u
 from gateway.envelopes import Envelope
 from gateway.program_keys import write_key
 from gateway.questions import unpack
-from gateway.store.contract import AddProgram, Program, ProgramVerb
+from gateway.store.things import Program, ProgramVerb
+from gateway.store.writes import AddProgram
 from tests.kit.things import GATEWAY, KEYS
 from tests.kit.world import World
 

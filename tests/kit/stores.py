@@ -11,19 +11,11 @@ from typing import Any
 from gateway.audit import Row
 from gateway.envelopes import COSIGNER_LIFE, Envelope, Signature, State
 from gateway.errors import StoreError
-from gateway.store.contract import (
-    AddAgent,
-    Applied,
-    Change,
-    Configure,
-    Enrol,
-    Invitation,
-    Invite,
-    Open,
-    Sign,
-)
+from gateway.store.contract import Applied
 from gateway.store.epoch import Mark, decoded
 from gateway.store.sqlite import SqliteStore
+from gateway.store.things import Invitation
+from gateway.store.writes import AddAgent, Change, Configure, Enrol, Invite, Open, Sign
 from tests.kit.clocks import START, FakeTime
 from tests.kit.patience import until
 from tests.kit.things import a_credential, a_person, a_row, a_token, an_agent, an_envelope, caps

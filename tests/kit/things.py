@@ -25,7 +25,7 @@ from gateway.model import (
 )
 from gateway.passkeys import Credential
 from gateway.payload import Observed
-from gateway.store.contract import Agent, Challenge, Person, Token
+from gateway.store.things import Agent, Challenge, Person, Token
 from tests.kit.clocks import START
 
 GATEWAY = "gw_0000000000000000000000TEST"

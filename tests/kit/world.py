@@ -53,18 +53,10 @@ from gateway.restoring import settle_doubt
 from gateway.rules import LastChange, Rules
 from gateway.sending import Sender
 from gateway.settings import Settings
-from gateway.store.contract import (
-    AddAgent,
-    Agent,
-    Configure,
-    Enrol,
-    Invitation,
-    Invite,
-    Person,
-    Store,
-    Token,
-)
+from gateway.store.contract import Store
 from gateway.store.sqlite import SqliteStore
+from gateway.store.things import Agent, Invitation, Person, Token
+from gateway.store.writes import AddAgent, Configure, Enrol, Invite
 from gateway.subscriptions import Subscription
 from gateway.timekeeper import recover
 from gateway.waiting import Waiting

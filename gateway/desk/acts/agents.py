@@ -8,8 +8,9 @@ from gateway.desk.changing import Plan, Signed, check_administrator, done, only,
 from gateway.desk.contract import DeskError, JsonObject
 from gateway.directory import MAX_NAME, Directory, how_to_connect, is_name, issue
 from gateway.rules import Rules
-from gateway.store.contract import AddAgent as AddAgentToStore
-from gateway.store.contract import AddToken, Agent, PauseAgent
+from gateway.store.things import Agent
+from gateway.store.writes import AddAgent as AddAgentToStore
+from gateway.store.writes import AddToken, PauseAgent
 
 
 @dataclass

@@ -10,7 +10,7 @@ from gateway.desk.contract import DeskError, JsonObject
 from gateway.directory import Directory
 from gateway.errors import SecondsigError
 from gateway.rules import Rules
-from gateway.store.contract import Configure
+from gateway.store.writes import Configure
 from gateway.trust import Candidate, Trust
 
 

@@ -12,7 +12,8 @@ from gateway.directory import Directory
 from gateway.model import EntityRef
 from gateway.policy.fragments import MAX_FRAGMENT
 from gateway.rules import Rules, is_administrator
-from gateway.store.contract import Agent, Consent, SetConsent
+from gateway.store.things import Agent, Consent
+from gateway.store.writes import SetConsent
 
 RESOURCE = re.compile(r'[A-Za-z_]\w*(?:::[A-Za-z_]\w*)*::"(?:[^"\\\x00-\x1f]|\\["\\])*"', re.ASCII)
 LONGEST = 366 * 86_400

@@ -14,7 +14,7 @@ from gateway.directory import Directory
 from gateway.ids import ENTROPY_BYTES, make_id
 from gateway.payload import utc
 from gateway.rules import Rules
-from gateway.store.contract import SetDelegation
+from gateway.store.writes import SetDelegation
 from gateway.templates.cedar_schema import GROUPS
 
 

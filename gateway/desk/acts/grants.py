@@ -18,7 +18,8 @@ from gateway.policy import Fragment, NoFragment, names_its_actions
 from gateway.policy.fragments import MAX_FRAGMENT
 from gateway.questions import Unsealed
 from gateway.rules import Rules, Stake, standing
-from gateway.store.contract import AddGrant, Grant, GrantedUnit
+from gateway.store.things import Grant, GrantedUnit
+from gateway.store.writes import AddGrant
 
 NOT_FROM = frozenset({State.DENIED, State.CANCELLED, State.REVOKED, State.UNKNOWN})
 """Ends of a question after which nobody answers it in advance."""

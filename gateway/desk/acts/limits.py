@@ -9,7 +9,8 @@ from gateway.desk.changing import Plan, Signed, check_administrator, done, only,
 from gateway.desk.contract import DeskError, JsonObject
 from gateway.directory import Directory
 from gateway.rules import Rules
-from gateway.store.contract import Holder, SetLimits
+from gateway.store.things import Holder
+from gateway.store.writes import SetLimits
 
 NAME = re.compile(r"[A-Za-z0-9_./:-]{1,64}")
 MOST = 2**63 - 1

@@ -13,16 +13,9 @@ from gateway.directory import Directory
 from gateway.encoding import b64u
 from gateway.passkeys import Credential
 from gateway.rules import Rules, administrators
-from gateway.store.contract import (
-    ConfirmKey,
-    FinishRecovery,
-    Invitation,
-    Invite,
-    Recovery,
-    RenameKey,
-    StartRecovery,
-    Store,
-)
+from gateway.store.contract import Store
+from gateway.store.things import Invitation, Recovery
+from gateway.store.writes import ConfirmKey, FinishRecovery, Invite, RenameKey, StartRecovery
 
 LINK_LIFE = 600
 ALONE = 86_400

@@ -11,7 +11,8 @@ from gateway.desk.contract import DeskError, JsonObject
 from gateway.directory import Directory
 from gateway.program_keys import ProgramKeyError, read_key
 from gateway.rules import Rules
-from gateway.store.contract import AddProgram, Program, ProgramVerb, RevokeProgram
+from gateway.store.things import Program, ProgramVerb
+from gateway.store.writes import AddProgram, RevokeProgram
 
 NAME = re.compile(r"[0-9A-Za-z._-]{1,64}")
 VERBS: tuple[ProgramVerb, ...] = get_args(ProgramVerb.__value__)

@@ -12,7 +12,9 @@ from gateway.directory import Directory
 from gateway.envelopes import Envelope
 from gateway.payload import utc
 from gateway.rules import Rules
-from gateway.store.contract import Breaking, CloseReview, Review, Store
+from gateway.store.contract import Store
+from gateway.store.things import Breaking, Review
+from gateway.store.writes import CloseReview
 
 VERDICTS = {"justified": "was right", "not_justified": "was wrong"}
 MAX_NOTE = 280

@@ -8,7 +8,7 @@ from gateway.decoded import decode
 from gateway.model import Decision, Effect
 from gateway.questions import Digests, Entropy, names_of, new_envelope, unpack
 from gateway.settings import Settings
-from gateway.store.contract import Agent
+from gateway.store.things import Agent
 from tests.kit.clocks import START
 from tests.kit.things import ENVELOPE, GATEWAY, KEYS, OBSERVED, RISK, RP_ID, a_mapped, a_request, a_unit
 

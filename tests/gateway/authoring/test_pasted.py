@@ -13,7 +13,7 @@ from gateway.directory import Directory
 from gateway.errors import UsageError
 from gateway.loading import load_rules
 from gateway.rules import Rules
-from gateway.store.contract import Agent
+from gateway.store.things import Agent
 from tests.kit.clocks import START
 
 PAY = 'curl https://api.shop.test/pay --json \'{"amount": 600, "currency": "jpy"}\''

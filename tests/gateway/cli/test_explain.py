@@ -21,8 +21,9 @@ from gateway.loading import read_rules
 from gateway.model import Decision, Effect
 from gateway.questions import Digests, Entropy, names_of, new_envelope
 from gateway.settings import Settings
-from gateway.store.contract import AddAgent, Agent, Open, Token
 from gateway.store.sqlite import SqliteStore
+from gateway.store.things import Agent, Token
+from gateway.store.writes import AddAgent, Open
 from tests.kit.process import Gateway
 from tests.kit.things import GATEWAY, OBSERVED, RISK, RP_ID, a_request, caps
 

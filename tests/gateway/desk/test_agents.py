@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from gateway.desk.agents import Agents
-from gateway.store.contract import Holder, SetLimits
+from gateway.store.things import Holder
+from gateway.store.writes import SetLimits
 from tests.kit.world import World
 
 

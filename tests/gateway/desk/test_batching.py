@@ -16,7 +16,7 @@ from gateway.encoding import from_b64u
 from gateway.envelopes import Envelope, State
 from gateway.errors import Refusal
 from gateway.model import Approval, Decision, Effect, EntityRef, Request
-from gateway.store.contract import Change, PauseAgent, SignBatch
+from gateway.store.writes import Change, PauseAgent, SignBatch
 from tests.kit.away import lend
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore

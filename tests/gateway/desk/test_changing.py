@@ -12,7 +12,8 @@ from gateway.demo.authenticator import SoftPasskey
 from gateway.desk.changing import LIFE, Plan, Signed, check_administrator, done, only, text_of
 from gateway.desk.contract import DeskError
 from gateway.encoding import b64u, from_b64u
-from gateway.store.contract import Lost, Record, RevokePerson
+from gateway.store.contract import Lost
+from gateway.store.writes import Record, RevokePerson
 from tests.kit.things import KEYS, RP_ID
 from tests.kit.world import World
 

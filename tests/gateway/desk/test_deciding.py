@@ -18,7 +18,7 @@ from gateway.desk.deciding import MAX_NOTE, clean_note
 from gateway.encoding import b64u, from_b64u
 from gateway.envelopes import COSIGNER_LIFE, Envelope, State
 from gateway.model import Decision, Effect
-from gateway.store.contract import Move, RevokePerson, Shred
+from gateway.store.writes import Move, RevokePerson, Shred
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore
 from tests.kit.things import KEYS, a_caller, a_mapped, a_request, a_unit

@@ -5,7 +5,7 @@ import pytest
 
 from gateway.desk.contract import DeskError
 from gateway.payload import utc
-from gateway.store.contract import EndDelegation
+from gateway.store.writes import EndDelegation
 from tests.kit.away import HOUR, lend
 from tests.kit.clocks import START
 from tests.kit.world import World

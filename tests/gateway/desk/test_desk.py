@@ -13,7 +13,7 @@ from gateway.desk.desk import MAX_ROWS
 from gateway.encoding import b64u, from_b64u
 from gateway.model import Approval, Decision, Effect, EntityRef
 from gateway.rules import RefusedChange
-from gateway.store.contract import Shred
+from gateway.store.writes import Shred
 from tests.kit.clocks import START
 from tests.kit.granting import grantable, granted
 from tests.kit.things import GATEWAY, a_mapped, a_request, a_unit

@@ -12,7 +12,7 @@ from gateway.encoding import from_b64u
 from gateway.envelopes import Envelope, State
 from gateway.errors import Refusal
 from gateway.model import Approval, Decision, Effect
-from gateway.store.contract import RevokePerson
+from gateway.store.writes import RevokePerson
 from tests.kit.away import lend
 from tests.kit.things import a_mapped, a_request, a_unit
 from tests.kit.world import World

@@ -6,7 +6,8 @@ import pytest
 from gateway.desk.contract import DeskError
 from gateway.encoding import b64u
 from gateway.payload import utc
-from gateway.store.contract import Recovery, StartRecovery, StoredSession
+from gateway.store.things import Recovery, StoredSession
+from gateway.store.writes import StartRecovery
 from tests.kit.clocks import START
 from tests.kit.world import World
 

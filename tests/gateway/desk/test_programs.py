@@ -15,7 +15,7 @@ from gateway.envelopes import Envelope, State
 from gateway.errors import Refusal
 from gateway.model import Approval, Decision, Effect, Mapped
 from gateway.policy import Signing
-from gateway.store.contract import Delegate, Move, RevokeProgram
+from gateway.store.writes import Delegate, Move, RevokeProgram
 from tests.kit.away import lend
 from tests.kit.programs import SoftProgram
 from tests.kit.things import KEYS, a_mapped, a_request, a_unit
@@ -418,7 +418,7 @@ def test_what_programs_change_carries_their_signature() -> None:
     """The store takes neither a route nor a delegate by itself."""
     from typing import get_args
 
-    from gateway.store.contract import Change, Route
+    from gateway.store.writes import Change, Route
 
     assert not {Route, Delegate} & set(get_args(Change.__value__))
     assert Move in get_args(Change.__value__)

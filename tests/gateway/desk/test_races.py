@@ -11,7 +11,8 @@ import pytest
 from gateway.desk.contract import DeskError
 from gateway.envelopes import Envelope, State, Step
 from gateway.errors import UsageError
-from gateway.store.contract import Applied, Done, Move
+from gateway.store.contract import Applied, Done
+from gateway.store.writes import Move
 from gateway.timekeeper import Timekeeper
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore, a_sign, a_signature

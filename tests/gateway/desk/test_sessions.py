@@ -7,7 +7,7 @@ import pytest
 from gateway.canonical import sha256
 from gateway.desk.contract import DeskError, Session, Visitor
 from gateway.desk.sessions import OwnSessions
-from gateway.store.contract import RevokeKey
+from gateway.store.writes import RevokeKey
 from tests.kit.clocks import START
 from tests.kit.world import World
 

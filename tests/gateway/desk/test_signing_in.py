@@ -12,7 +12,8 @@ from gateway.demo.authenticator import SoftPasskey
 from gateway.desk.contract import DeskError, SignedIn
 from gateway.desk.signing_in import LOGIN_LIFE, MAX_NAME, clean_name
 from gateway.encoding import from_b64u
-from gateway.store.contract import Invitation, Invite, RevokePerson, SignOut
+from gateway.store.things import Invitation
+from gateway.store.writes import Invite, RevokePerson, SignOut
 from tests.kit.clocks import START
 from tests.kit.things import GATEWAY, ORIGIN, RP_ID
 from tests.kit.world import World

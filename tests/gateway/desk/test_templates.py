@@ -15,7 +15,7 @@ from gateway.errors import UsageError
 from gateway.model import ServiceMode
 from gateway.rules import RefusedChange
 from gateway.settings import Service
-from gateway.store.contract import Record
+from gateway.store.writes import Record
 from gateway.templates import Library
 from tests.kit.clocks import START
 from tests.kit.world import World

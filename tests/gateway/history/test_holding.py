@@ -1,5 +1,5 @@
 from gateway.history.holding import Held
-from gateway.store.contract import Reserved
+from gateway.store.things import Reserved
 from tests.kit.clocks import START
 
 

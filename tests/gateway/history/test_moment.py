@@ -11,7 +11,7 @@ from gateway.history.windows import DAY, HOUR
 from gateway.model import Mapped, Money
 from gateway.payload import Observed
 from gateway.questions import Names
-from gateway.store.contract import Reserved
+from gateway.store.things import Reserved
 from tests.kit.clocks import START
 from tests.kit.things import a_mapped, a_request, a_unit, an_envelope, money, with_header
 

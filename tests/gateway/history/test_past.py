@@ -2,8 +2,8 @@ from typing import get_args
 
 from gateway.history.past import BEYOND, MOST_ACTIONS, MOST_PURSES, STEPS, Past
 from gateway.history.windows import DAY
-from gateway.store.contract import Reserved, Tally, What
 from gateway.store.tallies import KEEP
+from gateway.store.things import Reserved, Tally, What
 from tests.kit.clocks import START
 
 WHAT = Reserved(("/shop/pay",), ("box",), "key", "home", (("payment cny", 499),))

@@ -10,7 +10,7 @@ from gateway.errors import Refusal, UsageError
 from gateway.notify.channel import Channel, Failed, Sent
 from gateway.notify.notifier import AT_ONCE, BACKOFF
 from gateway.settings import AppriseChannel, NotificationRule, Notifications
-from gateway.store.contract import Delivery
+from gateway.store.things import Delivery
 from tests.kit.channels import PlayedChannel
 from tests.kit.patience import until
 from tests.kit.stores import FailingStore
@@ -391,7 +391,7 @@ async def test_more_people_are_told_when_they_are_asked_later(world: World) -> N
 
 
 def tell(*deliveries: Delivery):
-    from gateway.store.contract import Tell
+    from gateway.store.writes import Tell
 
     return Tell(deliveries)
 

@@ -21,7 +21,7 @@ from gateway.notify.message import Message, message_of, trial_message
 from gateway.notify.posting import Poster
 from gateway.notify.push import ROOM, Push, PushChannel, Pushed, encoded, time_left, topic_of
 from gateway.proxy.dialer import Dialer
-from gateway.store.contract import AddSubscription
+from gateway.store.writes import AddSubscription
 from tests.gateway.notify.test_vapid import verify
 from tests.kit.clocks import START
 from tests.kit.patience import PATIENCE

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.envelopes import Cap, Caps, Step
 from gateway.store import contract as c
+from gateway.store import writes
 from tests.kit.clocks import START
 from tests.kit.stores import TimedStore, with_people
 from tests.kit.things import a_token, an_agent, an_envelope
@@ -30,7 +31,7 @@ async def opened(
     store: TimedStore, number: int, limit: Caps, *, agent: str = "ci-bot", at: int = 0
 ) -> c.Applied:
     return await store.apply(
-        c.Open(
+        writes.Open(
             an_envelope(
                 id=f"env_{number}",
                 join_key=str(number),
@@ -52,7 +53,7 @@ async def opened(
     ],
 )
 async def test_people_are_not_buried_under_questions(store: TimedStore, who: str, limit: Caps) -> None:
-    await store.apply(c.AddAgent(an_agent("member", team="night"), a_token("member")))
+    await store.apply(writes.AddAgent(an_agent("member", team="night"), a_token("member")))
     for number in range(2):
         assert isinstance(await opened(store, number, limit, agent="member", at=number), c.Done)
     lost = await opened(store, 2, limit, agent="member", at=5)
@@ -67,7 +68,7 @@ async def test_questions_that_ended_still_count_in_their_window(
     limit = caps(agent=Cap(100, 2, 100) if what == "minute" else Cap(100, 100, 2))
     for number in range(2):
         assert isinstance(await opened(store, number, limit, at=number), c.Done)
-        await store.apply(c.Move(f"env_{number}", 1, Step.CANCEL, START + number))
+        await store.apply(writes.Move(f"env_{number}", 1, Step.CANCEL, START + number))
     lost = await opened(store, 2, limit, at=10)
     assert isinstance(lost, c.Lost)
     assert lost.full == c.Full("agent", what, window - 10)  # type: ignore[arg-type]  # one of the two words
@@ -76,7 +77,7 @@ async def test_questions_that_ended_still_count_in_their_window(
 
 async def test_the_team_is_counted_together_and_other_teams_apart(store: TimedStore) -> None:
     for name, team in (("first", "night"), ("mate", "night"), ("other", "day")):
-        await store.apply(c.AddAgent(an_agent(name, team=team), a_token(name)))
+        await store.apply(writes.AddAgent(an_agent(name, team=team), a_token(name)))
     limit = caps(team=Cap(1, 100, 100))
     assert isinstance(await opened(store, 0, limit, agent="first"), c.Done)
     lost = await opened(store, 1, limit, agent="mate")
@@ -88,6 +89,6 @@ async def test_the_team_is_counted_together_and_other_teams_apart(store: TimedSt
 
 async def test_agents_without_a_team_are_no_team(store: TimedStore) -> None:
     for number, name in enumerate(("loner", "hermit")):
-        await store.apply(c.AddAgent(an_agent(name), a_token(name)))
+        await store.apply(writes.AddAgent(an_agent(name), a_token(name)))
         limit = caps(team=Cap(1, 100, 100))
         assert isinstance(await opened(store, number, limit, agent=name), c.Done)

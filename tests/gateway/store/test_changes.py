@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.envelopes import COSIGNER_LIFE, TABLE, Envelope, IllegalStep, State, Step
 from gateway.store import contract as c
+from gateway.store import things, writes
 from gateway.store.changes import make
 from tests.kit.clocks import START
 from tests.kit.stores import TimedStore, a_sign, a_signature, approved, row, with_people
@@ -41,12 +42,12 @@ async def current(store: TimedStore) -> Envelope:
     return envelope
 
 
-def move(step: Step, version: int = 1, at: int = NOW, **more: object) -> c.Move:
-    return replace(c.Move(ENVELOPE, version, step, at), **more)  # type: ignore[arg-type]  # a test's own words
+def move(step: Step, version: int = 1, at: int = NOW, **more: object) -> writes.Move:
+    return replace(writes.Move(ENVELOPE, version, step, at), **more)  # type: ignore[arg-type]  # a test's own words
 
 
-def spend(envelope: Envelope, /, **changes: object) -> c.Spend:
-    plain = c.Spend(
+def spend(envelope: Envelope, /, **changes: object) -> writes.Spend:
+    plain = writes.Spend(
         envelope.id, envelope.version, "bafycosigner", "bafyinvocation", "tok_ci-bot", "config", NOW
     )
     return replace(plain, **changes)  # type: ignore[arg-type]  # a test's own words
@@ -57,7 +58,7 @@ def spend(envelope: Envelope, /, **changes: object) -> c.Spend:
 
 async def test_ten_at_once_open_one_question(store: TimedStore) -> None:
     opening = [
-        store.apply(c.Open(an_envelope(id=f"env_{n}"), caps(20)), row(f"opened {n}")) for n in range(10)
+        store.apply(writes.Open(an_envelope(id=f"env_{n}"), caps(20)), row(f"opened {n}")) for n in range(10)
     ]
     applied = await asyncio.gather(*opening)
     (done,) = [a for a in applied if isinstance(a, c.Done)]
@@ -74,42 +75,42 @@ async def test_ten_at_once_open_one_question(store: TimedStore) -> None:
 async def test_another_agent_request_or_address_joins_nothing(
     store: TimedStore, change: dict[str, str]
 ) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
-    applied = await store.apply(c.Open(an_envelope(id="env_2", **change), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
+    applied = await store.apply(writes.Open(an_envelope(id="env_2", **change), caps(20)))
     assert isinstance(applied, c.Done)
 
 
 async def test_an_approved_question_is_joined_and_a_spent_one_is_not(store: TimedStore) -> None:
     envelope = await approved(store)
-    joined = await store.apply(c.Open(an_envelope(id="env_2"), caps(20)))
+    joined = await store.apply(writes.Open(an_envelope(id="env_2"), caps(20)))
     assert joined == c.Joined(envelope)
     await store.apply(spend(envelope))
-    assert isinstance(await store.apply(c.Open(an_envelope(id="env_2"), caps(20))), c.Done)
+    assert isinstance(await store.apply(writes.Open(an_envelope(id="env_2"), caps(20))), c.Done)
 
 
 async def test_an_agent_cannot_bury_people_under_questions(store: TimedStore) -> None:
     for n in range(3):
         assert isinstance(
-            await store.apply(c.Open(an_envelope(id=f"env_{n}", join_key=str(n)), caps(3))), c.Done
+            await store.apply(writes.Open(an_envelope(id=f"env_{n}", join_key=str(n)), caps(3))), c.Done
         )
-    lost = await store.apply(c.Open(an_envelope(id="env_3", join_key="3"), caps(3)), row("one too many"))
+    lost = await store.apply(writes.Open(an_envelope(id="env_3", join_key="3"), caps(3)), row("one too many"))
     assert lost == c.Lost("limit", full=c.Full("agent", "waiting", 60))
     assert "one too many" not in await store.log()
     other = an_envelope(id="env_4", join_key="3", agent="other")
-    assert isinstance(await store.apply(c.Open(other, caps(3))), c.Done)
+    assert isinstance(await store.apply(writes.Open(other, caps(3))), c.Done)
 
 
 async def test_what_is_decided_makes_room_for_the_next(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(1)))
+    await store.apply(writes.Open(an_envelope(), caps(1)))
     await store.apply(move(Step.DENY))
-    assert isinstance(await store.apply(c.Open(an_envelope(id="env_2"), caps(1))), c.Done)
+    assert isinstance(await store.apply(writes.Open(an_envelope(id="env_2"), caps(1))), c.Done)
 
 
 # Moving. -------------------------------------------------------------------------------------------------
 
 
 async def test_of_two_moves_on_one_version_one_wins_and_the_other_is_told(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     one, other = await asyncio.gather(
         store.apply(move(Step.DENY, by="Mika", method="session"), row("denied")),
         store.apply(move(Step.CANCEL, by="operator", method="operator"), row("cancelled")),
@@ -130,13 +131,13 @@ async def test_a_move_of_nothing_is_lost_and_writes_nothing(store: TimedStore) -
 
 @pytest.mark.parametrize("version", [0, 2, -1])
 async def test_a_move_of_another_version_is_lost(store: TimedStore, version: int) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     assert isinstance(await store.apply(move(Step.DENY, version)), c.Lost)
     assert (await current(store)).state is State.PENDING
 
 
 async def test_a_decision_says_who_when_how_and_why(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     done = await store.apply(move(Step.DENY, by="Mika", method="session", note="No."))
     assert isinstance(done, c.Done)
     assert done.envelope == await current(store)
@@ -147,7 +148,7 @@ async def test_a_decision_says_who_when_how_and_why(store: TimedStore) -> None:
 
 
 async def test_nothing_expires_before_its_time(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     early = await store.apply(move(Step.EXPIRE, at=START + 59), row("early"))
     assert isinstance(early, c.Lost)
     assert (await current(store)).state is State.PENDING
@@ -158,7 +159,7 @@ async def test_nothing_expires_before_its_time(store: TimedStore) -> None:
 
 @pytest.mark.parametrize("step", [Step.COMPLETE, Step.LOSE, Step.RETURN, Step.LAPSE, Step.REVOKE])
 async def test_a_step_that_the_table_does_not_have_changes_nothing(store: TimedStore, step: Step) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     lost_or_raised: object = None
     try:
         lost_or_raised = await store.apply(move(step), row("illegal"))
@@ -174,7 +175,7 @@ async def test_nothing_is_approved_or_spent_by_a_plain_move(store: TimedStore, s
     """Approving is Sign's alone and spending Spend's: a move carries neither signature nor cosigner."""
     envelope = an_envelope() if step is Step.APPROVE else await approved(store)
     if step is Step.APPROVE:
-        await store.apply(c.Open(envelope, caps(20)))
+        await store.apply(writes.Open(envelope, caps(20)))
     before = await current(store)
     try:
         applied: object = await store.apply(move(step, before.version), row("short cut"))
@@ -209,7 +210,7 @@ async def test_what_was_not_sent_does_not_outlive_its_cosigner(store: TimedStore
 async def test_what_was_not_sent_cannot_return_beside_a_newer_question(store: TimedStore) -> None:
     """A retry opened a new envelope meanwhile: two open ones must not be, and it must not fail."""
     await store.apply(spend(await approved(store)))
-    assert isinstance(await store.apply(c.Open(an_envelope(id="env_newer"), caps(20))), c.Done)
+    assert isinstance(await store.apply(writes.Open(an_envelope(id="env_newer"), caps(20))), c.Done)
     lost = await store.apply(move(Step.RETURN, 3, outcome="not_sent"), row("returned"))
     assert isinstance(lost, c.Lost)
     assert (await current(store)).state is State.SPENT
@@ -245,7 +246,7 @@ async def test_an_outcome_keeps_what_was_known_and_adds_what_is_new(store: Timed
     assert (told.state, told.outcome, told.status) == (State.COMPLETED, "completed", 201)
 
 
-def stepping(envelope: Envelope, step: Step, at: int) -> c.Change:
+def stepping(envelope: Envelope, step: Step, at: int) -> writes.Change:
     """The change that takes this step: approving and spending have changes of their own."""
     if step is Step.APPROVE:
         return a_sign(envelope.version, signature=a_signature(at=at))
@@ -262,7 +263,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(list(Step)), st.integers(0, 700)), ma
 async def test_no_walk_of_moves_leaves_the_table(store: TimedStore, steps: list[tuple[Step, int]]) -> None:
     await store.sql("DELETE FROM signatures")
     await store.sql("DELETE FROM envelopes")
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     for step, later in steps:
         before = await current(store)
         try:
@@ -292,7 +293,7 @@ async def test_a_signature_that_completes_the_quorum_approves_and_brings_the_cos
 
 
 async def test_a_signature_below_the_quorum_approves_nothing(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(quorum=2), caps(20)))
+    await store.apply(writes.Open(an_envelope(quorum=2), caps(20)))
     await store.apply(a_sign(cosigner=None, cosigner_token=None, cosigner_expires=None))
     told = await current(store)
     assert (told.state, told.version, told.cosigner, told.decided_by) == (State.PENDING, 2, None, None)
@@ -300,7 +301,7 @@ async def test_a_signature_below_the_quorum_approves_nothing(store: TimedStore) 
 
 @pytest.mark.parametrize("at", [START + 60, START + 61])
 async def test_nobody_approves_after_the_time_is_up(store: TimedStore, at: int) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     lost = await store.apply(a_sign(signature=a_signature(at=at)), row("late"))
     assert isinstance(lost, c.Lost)
     assert lost.why == "expired"
@@ -310,12 +311,12 @@ async def test_nobody_approves_after_the_time_is_up(store: TimedStore, at: int) 
 
 
 async def test_in_the_last_second_somebody_still_approves(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     assert isinstance(await store.apply(a_sign(signature=a_signature(at=START + 59))), c.Done)
 
 
 async def test_approving_what_was_denied_is_lost(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     await store.apply(move(Step.DENY, by="Noor"))
     lost = await store.apply(a_sign(version=2))
     assert isinstance(lost, c.Lost)
@@ -325,13 +326,13 @@ async def test_approving_what_was_denied_is_lost(store: TimedStore) -> None:
 
 
 async def test_of_an_approval_and_a_denial_at_once_one_happens(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     applied = await asyncio.gather(store.apply(a_sign()), store.apply(move(Step.DENY)))
     assert [type(a) for a in applied] == [c.Done, c.Lost]
 
 
 async def test_one_person_signs_once_also_with_another_passkey(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(quorum=2), caps(20)))
+    await store.apply(writes.Open(an_envelope(quorum=2), caps(20)))
     await store.apply(a_sign(cosigner=None, cosigner_token=None, cosigner_expires=None))
     again = a_sign(version=2, signature=a_signature(credential_id=b"another device"))
     lost = await store.apply(again, row("twice"))
@@ -343,8 +344,8 @@ async def test_one_person_signs_once_also_with_another_passkey(store: TimedStore
 
 
 async def test_a_passkey_revoked_in_the_meantime_signs_nothing(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
-    await store.apply(c.RevokePerson("Mika", NOW))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
+    await store.apply(writes.RevokePerson("Mika", NOW))
     lost = await store.apply(a_sign())
     assert isinstance(lost, c.Lost)
     assert lost.why == "used"
@@ -359,7 +360,7 @@ async def test_a_cloned_passkey_whose_counter_goes_back_signs_nothing(
     store: TimedStore, kept: int, brought: int, counts: bool
 ) -> None:
     await store.sql("UPDATE credentials SET sign_count = ?", (kept,))
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     applied = await store.apply(a_sign(credential=a_credential(sign_count=brought, backed_up=True)))
     assert isinstance(applied, c.Done) is counts
     credential = await store.credential(a_credential().id)
@@ -368,18 +369,18 @@ async def test_a_cloned_passkey_whose_counter_goes_back_signs_nothing(
 
 
 async def test_an_assertion_replayed_for_a_second_envelope_moves_no_counter_twice(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
-    await store.apply(c.Open(an_envelope(id="env_2", join_key="2"), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(id="env_2", join_key="2"), caps(20)))
     credential = a_credential(sign_count=1)
     assert isinstance(await store.apply(a_sign(credential=credential)), c.Done)
     second = a_sign(signature=a_signature(envelope="env_2"), credential=credential, cosigner="bafyother")
     assert isinstance(await store.apply(second), c.Lost)
 
 
-def a_batch(count: int = 3, **changes: Any) -> c.SignBatch:
+def a_batch(count: int = 3, **changes: Any) -> writes.SignBatch:
     """One answer of Mika's passkey over several envelopes, each with a cosigner of its own."""
     credential = a_credential(sign_count=1)
-    return c.SignBatch(
+    return writes.SignBatch(
         tuple(
             replace(
                 a_sign(
@@ -397,7 +398,7 @@ def a_batch(count: int = 3, **changes: Any) -> c.SignBatch:
 async def with_envelopes(store: TimedStore, count: int = 3) -> None:
     for n in range(count):
         opened = an_envelope(id=f"env_{n}", join_key=f"{n}", batch_key="batch", expires_at=START + 60 - n)
-        await store.apply(c.Open(opened, caps(20)))
+        await store.apply(writes.Open(opened, caps(20)))
 
 
 async def states(store: TimedStore, count: int = 3) -> list[str]:
@@ -436,7 +437,7 @@ async def test_a_batch_that_one_of_them_was_signed_in_before_signs_nothing(store
     await store.apply(a_sign(signature=a_signature(envelope="env_2"), **below))
     batch = a_batch(**below)
     last = replace(batch.signs[2], version=2)
-    lost = await store.apply(c.SignBatch((*batch.signs[:2], last)), row("signed"))
+    lost = await store.apply(writes.SignBatch((*batch.signs[:2], last)), row("signed"))
     assert isinstance(lost, c.Lost)
     assert (lost.why, lost.envelope and lost.envelope.id) == ("exists", "env_2")
     assert await store.sql("SELECT COUNT(*) FROM signatures") == [(1,)]
@@ -455,40 +456,40 @@ async def test_two_passkeys_in_one_batch_are_a_mistake_that_signs_nothing(store:
     batch = a_batch()
     other = replace(batch.signs[0], credential=a_credential(sign_count=2))
     with pytest.raises(ValueError, match="one credential"):
-        await store.apply(c.SignBatch((other, *batch.signs[1:])))
+        await store.apply(writes.SignBatch((other, *batch.signs[1:])))
     assert await states(store) == ["pending"] * 3
 
 
 async def test_what_waits_alike_is_found_the_shortest_time_first(store: TimedStore) -> None:
     await with_envelopes(store)
-    await store.apply(c.Open(an_envelope(id="env_9", join_key="9", batch_key="other"), caps(20)))
-    await store.apply(c.Open(an_envelope(id="env_8", join_key="8"), caps(20)))
+    await store.apply(writes.Open(an_envelope(id="env_9", join_key="9", batch_key="other"), caps(20)))
+    await store.apply(writes.Open(an_envelope(id="env_8", join_key="8"), caps(20)))
     await store.apply(replace(move(Step.DENY), envelope="env_1"))
     assert [e.id for e in await store.waiting_alike("batch", 10)] == ["env_2", "env_0"]
     assert [e.id for e in await store.waiting_alike("batch", 1)] == ["env_2"]
 
 
 async def test_a_withdrawal_before_the_quorum_takes_one_signature_back(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(quorum=2), caps(20)))
+    await store.apply(writes.Open(an_envelope(quorum=2), caps(20)))
     await store.apply(a_sign(cosigner=None, cosigner_token=None, cosigner_expires=None))
-    assert isinstance(await store.apply(c.Withdraw(ENVELOPE, 2, "Mika"), row("back")), c.Done)
+    assert isinstance(await store.apply(writes.Withdraw(ENVELOPE, 2, "Mika"), row("back")), c.Done)
     assert await store.signatures(ENVELOPE) == ()
     assert (await current(store)).version == 3
     assert "back" in await store.log()
 
 
 async def test_nobody_withdraws_what_they_did_not_sign(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(quorum=2), caps(20)))
-    assert isinstance(await store.apply(c.Withdraw(ENVELOPE, 1, "Noor"), row("back")), c.Lost)
+    await store.apply(writes.Open(an_envelope(quorum=2), caps(20)))
+    assert isinstance(await store.apply(writes.Withdraw(ENVELOPE, 1, "Noor"), row("back")), c.Lost)
     assert (await current(store)).version == 1
     assert "back" not in await store.log()
 
 
 async def test_a_withdrawal_that_comes_after_the_quorum_is_lost(store: TimedStore) -> None:
     await approved(store)
-    assert isinstance(await store.apply(c.Withdraw(ENVELOPE, 2, "Mika")), c.Lost)
-    assert isinstance(await store.apply(c.Withdraw(ENVELOPE, 1, "Mika")), c.Lost)
-    assert isinstance(await store.apply(c.Withdraw("env_x", 1, "Mika")), c.Lost)
+    assert isinstance(await store.apply(writes.Withdraw(ENVELOPE, 2, "Mika")), c.Lost)
+    assert isinstance(await store.apply(writes.Withdraw(ENVELOPE, 1, "Mika")), c.Lost)
+    assert isinstance(await store.apply(writes.Withdraw("env_x", 1, "Mika")), c.Lost)
     assert len(await store.signatures(ENVELOPE)) == 1
 
 
@@ -505,7 +506,7 @@ async def test_what_was_approved_is_spent_once(store: TimedStore) -> None:
     assert [d for d in await store.log() if d and d.startswith("authorised")] == ["authorised 0"]
 
 
-SPOILED: dict[str, tuple[dict[str, object], list[c.Change]]] = {
+SPOILED: dict[str, tuple[dict[str, object], list[writes.Change]]] = {
     "another version": ({"version": 1}, []),
     "a later version": ({"version": 3}, []),
     "another cosigner": ({"cosigner": "bafyforged"}, []),
@@ -514,22 +515,22 @@ SPOILED: dict[str, tuple[dict[str, object], list[c.Change]]] = {
     "an expired cosigner": ({"at": START + COSIGNER_LIFE}, []),
     "an unknown token": ({"token_id": "tok_unknown"}, []),
     "another configuration": ({"config_digest": "other"}, []),
-    "a revoked token": ({}, [c.RevokeTokens("ci-bot", NOW)]),
+    "a revoked token": ({}, [writes.RevokeTokens("ci-bot", NOW)]),
     "a rotated token": (
         {},
-        [c.AddToken(a_token(id="tok_new", hash="new"), replaces_others=True)],
+        [writes.AddToken(a_token(id="tok_new", hash="new"), replaces_others=True)],
     ),
-    "a paused agent": ({}, [c.PauseAgent("ci-bot", paused=True, at=START)]),
-    "a removed agent": ({}, [c.RemoveAgent("ci-bot", NOW)]),
+    "a paused agent": ({}, [writes.PauseAgent("ci-bot", paused=True, at=START)]),
+    "a removed agent": ({}, [writes.RemoveAgent("ci-bot", NOW)]),
     "another agent's token": (
         {"token_id": "tok_other"},
-        [c.AddAgent(an_agent("other"), a_token("other"))],
+        [writes.AddAgent(an_agent("other"), a_token("other"))],
     ),
     "an expired token": (
         {"token_id": "tok_run"},
-        [c.AddToken(a_token(id="tok_run", hash="run", expires_at=NOW))],
+        [writes.AddToken(a_token(id="tok_run", hash="run", expires_at=NOW))],
     ),
-    "a changed configuration": ({}, [c.Configure("config-2")]),
+    "a changed configuration": ({}, [writes.Configure("config-2")]),
     "a withdrawn approval": ({}, [move(Step.REVOKE, 2)]),
     "a lapsed approval": ({}, [move(Step.LAPSE, 2)]),
 }
@@ -559,7 +560,7 @@ async def test_a_removed_agent_spends_nothing_also_where_its_token_was_left_behi
 
 async def test_a_token_that_still_lives_spends(store: TimedStore) -> None:
     envelope = await approved(store)
-    await store.apply(c.AddToken(a_token(id="tok_run", hash="run", run="run_1", expires_at=NOW + 1)))
+    await store.apply(writes.AddToken(a_token(id="tok_run", hash="run", run="run_1", expires_at=NOW + 1)))
     assert isinstance(await store.apply(spend(envelope, token_id="tok_run")), c.Done)
 
 
@@ -570,8 +571,8 @@ async def test_in_its_last_second_a_cosigner_is_spent(store: TimedStore) -> None
 
 async def test_an_agent_that_goes_on_after_a_pause_may_spend(store: TimedStore) -> None:
     envelope = await approved(store)
-    await store.apply(c.PauseAgent("ci-bot", paused=True, at=START))
-    await store.apply(c.PauseAgent("ci-bot", paused=False, at=START))
+    await store.apply(writes.PauseAgent("ci-bot", paused=True, at=START))
+    await store.apply(writes.PauseAgent("ci-bot", paused=False, at=START))
     assert isinstance(await store.apply(spend(envelope)), c.Done)
 
 
@@ -579,58 +580,60 @@ async def test_an_agent_that_goes_on_after_a_pause_may_spend(store: TimedStore) 
 
 
 async def test_an_agent_comes_with_its_token_or_not_at_all(store: TimedStore) -> None:
-    lost = await store.apply(c.AddAgent(an_agent("new"), a_token("new", hash="hash of ci-bot")), row("half"))
+    lost = await store.apply(
+        writes.AddAgent(an_agent("new"), a_token("new", hash="hash of ci-bot")), row("half")
+    )
     assert isinstance(lost, c.Lost)
     assert [agent.name for agent in await store.agents()] == ["ci-bot"]
     assert "half" not in await store.log()
 
 
 async def test_a_name_is_never_taken_twice_also_not_a_removed_ones(store: TimedStore) -> None:
-    again = c.AddAgent(an_agent(), a_token(id="tok_2", hash="h2"))
+    again = writes.AddAgent(an_agent(), a_token(id="tok_2", hash="h2"))
     assert await store.apply(again) == c.Lost("exists")
-    await store.apply(c.RemoveAgent("ci-bot", NOW))
+    await store.apply(writes.RemoveAgent("ci-bot", NOW))
     assert await store.apply(again) == c.Lost("exists")
     assert await store.agents() == []
 
 
 async def test_no_token_is_given_to_nobody_or_to_the_removed(store: TimedStore) -> None:
-    assert await store.apply(c.AddToken(a_token("ghost"))) == c.Lost("absent")
-    await store.apply(c.RemoveAgent("ci-bot", NOW))
-    assert await store.apply(c.AddToken(a_token(id="t", hash="h"))) == c.Lost("absent")
+    assert await store.apply(writes.AddToken(a_token("ghost"))) == c.Lost("absent")
+    await store.apply(writes.RemoveAgent("ci-bot", NOW))
+    assert await store.apply(writes.AddToken(a_token(id="t", hash="h"))) == c.Lost("absent")
 
 
 async def test_a_removed_agents_tokens_are_gone_at_once(store: TimedStore) -> None:
-    assert isinstance(await store.apply(c.RemoveAgent("ci-bot", NOW)), c.Done)
+    assert isinstance(await store.apply(writes.RemoveAgent("ci-bot", NOW)), c.Done)
     assert await store.tokens() == []
-    assert await store.apply(c.RemoveAgent("ci-bot", NOW)) == c.Lost("absent")
-    assert await store.apply(c.PauseAgent("ci-bot", paused=True, at=START)) == c.Lost("absent")
+    assert await store.apply(writes.RemoveAgent("ci-bot", NOW)) == c.Lost("absent")
+    assert await store.apply(writes.PauseAgent("ci-bot", paused=True, at=START)) == c.Lost("absent")
 
 
 async def test_a_rotation_leaves_one_token(store: TimedStore) -> None:
-    await store.apply(c.AddToken(a_token(id="tok_2", hash="h2"), replaces_others=True))
+    await store.apply(writes.AddToken(a_token(id="tok_2", hash="h2"), replaces_others=True))
     assert [token.id for token in await store.tokens()] == ["tok_2"]
-    await store.apply(c.AddToken(a_token(id="tok_3", hash="h3", run="run_3")))
+    await store.apply(writes.AddToken(a_token(id="tok_3", hash="h3", run="run_3")))
     assert {token.id for token in await store.tokens()} == {"tok_2", "tok_3"}
 
 
 async def test_the_end_of_a_run_revokes_only_its_own_token(store: TimedStore) -> None:
     for name in ("a", "b"):
-        await store.apply(c.AddToken(a_token(id=name, hash=name, run=name)))
-    await store.apply(c.RevokeTokens("ci-bot", NOW, "a"))
+        await store.apply(writes.AddToken(a_token(id=name, hash=name, run=name)))
+    await store.apply(writes.RevokeTokens("ci-bot", NOW, "a"))
     assert {token.id for token in await store.tokens()} == {"tok_ci-bot", "b"}
-    assert await store.apply(c.RevokeTokens("ci-bot", NOW, "a")) == c.Lost("absent")
+    assert await store.apply(writes.RevokeTokens("ci-bot", NOW, "a")) == c.Lost("absent")
 
 
 # People. -------------------------------------------------------------------------------------------------
 
 
-def enrol(name: str, link: str = "link-2", **changes: object) -> c.Enrol:
-    plain = c.Enrol(link, a_person(name, created_at=NOW), a_credential(name), adopt_agents=False)
+def enrol(name: str, link: str = "link-2", **changes: object) -> writes.Enrol:
+    plain = writes.Enrol(link, a_person(name, created_at=NOW), a_credential(name), adopt_agents=False)
     return replace(plain, **changes)  # type: ignore[arg-type]  # a test's own words
 
 
 async def invite(store: TimedStore, person: str | None = None, link: str = "link-2") -> None:
-    await store.apply(c.Invite(c.Invitation(link, person, ("approvers",), START + 600)))
+    await store.apply(writes.Invite(things.Invitation(link, person, ("approvers",), START + 600)))
 
 
 async def test_a_link_works_once(store: TimedStore) -> None:
@@ -660,7 +663,7 @@ async def test_an_enrolment_that_fails_is_undone_whole_and_the_link_still_works(
     store: TimedStore, clash: str
 ) -> None:
     await invite(store)
-    await store.apply(c.AddAgent(an_agent("orphan"), a_token("orphan")))
+    await store.apply(writes.AddAgent(an_agent("orphan"), a_token("orphan")))
     bad = (
         enrol("Mika", credential=a_credential("Mika", id=b"new"))
         if clash == "name"
@@ -677,7 +680,7 @@ async def test_an_enrolment_that_fails_is_undone_whole_and_the_link_still_works(
 
 
 async def test_the_first_approver_adopts_only_agents_without_an_owner(store: TimedStore) -> None:
-    await store.apply(c.AddAgent(an_agent("owned", owner="Mika"), a_token("owned")))
+    await store.apply(writes.AddAgent(an_agent("owned", owner="Mika"), a_token("owned")))
     await invite(store)
     await store.apply(enrol("Noor", adopt_agents=True))
     assert {agent.name: agent.owner for agent in await store.agents()} == {"ci-bot": "Noor", "owned": "Mika"}
@@ -693,58 +696,58 @@ async def test_a_new_link_ends_the_old_unused_one_for_the_same_person(store: Tim
 
 
 async def test_a_revoked_person_has_no_passkey_and_no_session(store: TimedStore) -> None:
-    session = c.StoredSession("t", "tab", "Mika", a_credential().id, START, START + 100)
-    await store.apply(c.SignIn(session, None))
-    assert isinstance(await store.apply(c.RevokePerson("Mika", NOW)), c.Done)
+    session = things.StoredSession("t", "tab", "Mika", a_credential().id, START, START + 100)
+    await store.apply(writes.SignIn(session, None))
+    assert isinstance(await store.apply(writes.RevokePerson("Mika", NOW)), c.Done)
     assert await store.credentials("Mika") == []
     assert await store.credential(a_credential().id) is None
     assert await store.sessions() == []
     assert [person.revoked_at for person in await store.people()] == [NOW]
-    assert await store.apply(c.RevokePerson("Mika", NOW)) == c.Lost("absent")
+    assert await store.apply(writes.RevokePerson("Mika", NOW)) == c.Lost("absent")
 
 
 # Challenges, sessions and the rest. ------------------------------------------------------------------------
 
 
 async def test_a_challenge_is_answered_once(store: TimedStore) -> None:
-    await store.apply(c.AddChallenge(a_challenge()))
-    answers = await asyncio.gather(*(store.apply(c.UseChallenge("chl_1", NOW)) for _ in range(5)))
+    await store.apply(writes.AddChallenge(a_challenge()))
+    answers = await asyncio.gather(*(store.apply(writes.UseChallenge("chl_1", NOW)) for _ in range(5)))
     assert answers[0] == c.Done(challenge=a_challenge())
     assert answers[1:] == [c.Lost("used")] * 4
     assert await store.challenge("chl_1") is None
 
 
 async def test_a_challenge_is_not_answered_after_its_time(store: TimedStore) -> None:
-    await store.apply(c.AddChallenge(a_challenge()))
-    assert await store.apply(c.UseChallenge("chl_1", START + 300)) == c.Lost("expired")
-    assert isinstance(await store.apply(c.UseChallenge("chl_1", START + 299)), c.Done)
+    await store.apply(writes.AddChallenge(a_challenge()))
+    assert await store.apply(writes.UseChallenge("chl_1", START + 300)) == c.Lost("expired")
+    assert isinstance(await store.apply(writes.UseChallenge("chl_1", START + 299)), c.Done)
 
 
 async def test_a_challenge_cannot_be_put_in_the_place_of_another(store: TimedStore) -> None:
-    await store.apply(c.AddChallenge(a_challenge()))
-    assert await store.apply(c.AddChallenge(a_challenge(challenge=b"evil"))) == c.Lost("exists")
+    await store.apply(writes.AddChallenge(a_challenge()))
+    assert await store.apply(writes.AddChallenge(a_challenge(challenge=b"evil"))) == c.Lost("exists")
     kept = await store.challenge("chl_1")
     assert kept is not None
     assert kept.challenge == a_challenge().challenge
 
 
 async def test_signing_in_moves_the_counter_and_sweeps_old_sessions(store: TimedStore) -> None:
-    old = c.StoredSession("old", "tab", "Mika", a_credential().id, START, NOW)
-    new = c.StoredSession("new", "tab", "Mika", a_credential().id, NOW, NOW + 100)
-    await store.apply(c.SignIn(old, a_credential(sign_count=1)))
-    assert await store.apply(c.SignIn(new, a_credential(sign_count=1))) == c.Lost("used")
-    assert isinstance(await store.apply(c.SignIn(new, a_credential(sign_count=2))), c.Done)
+    old = things.StoredSession("old", "tab", "Mika", a_credential().id, START, NOW)
+    new = things.StoredSession("new", "tab", "Mika", a_credential().id, NOW, NOW + 100)
+    await store.apply(writes.SignIn(old, a_credential(sign_count=1)))
+    assert await store.apply(writes.SignIn(new, a_credential(sign_count=1))) == c.Lost("used")
+    assert isinstance(await store.apply(writes.SignIn(new, a_credential(sign_count=2))), c.Done)
     assert await store.sessions() == [new]
     (times,) = (await store.key_times()).values()
     assert times.used_at == NOW
-    assert isinstance(await store.apply(c.SignOut("new")), c.Done)
-    assert await store.apply(c.SignOut("new")) == c.Lost("absent")
+    assert isinstance(await store.apply(writes.SignOut("new")), c.Done)
+    assert await store.apply(writes.SignOut("new")) == c.Lost("absent")
     assert await store.sessions() == []
 
 
 async def test_what_was_revealed_is_known_of_each_person_alone(store: TimedStore) -> None:
     for _ in range(2):
-        assert isinstance(await store.apply(c.Reveal(ENVELOPE, "Mika", "json:/a"), row("seen")), c.Done)
+        assert isinstance(await store.apply(writes.Reveal(ENVELOPE, "Mika", "json:/a"), row("seen")), c.Done)
     assert await store.revealed(ENVELOPE, "Mika") == {"json:/a"}
     assert await store.revealed(ENVELOPE, "Noor") == frozenset()
     assert (await store.log()).count("seen") == 2
@@ -752,13 +755,13 @@ async def test_what_was_revealed_is_known_of_each_person_alone(store: TimedStore
 
 async def test_what_was_held_is_shredded_when_it_is_over_and_not_before(store: TimedStore) -> None:
     open_one = an_envelope(id="env_open", join_key="open")
-    await store.apply(c.Open(open_one, caps(20)))
+    await store.apply(writes.Open(open_one, caps(20)))
     await approved(store)
     await store.apply(spend(await current(store)))
-    assert await store.apply(c.Shred(START + 10_000, START + 10_000)) == c.Lost("absent")
+    assert await store.apply(writes.Shred(START + 10_000, START + 10_000)) == c.Lost("absent")
     await store.apply(move(Step.COMPLETE, 3))
-    assert await store.apply(c.Shred(START + 60, START + 60)) == c.Lost("absent")
-    assert isinstance(await store.apply(c.Shred(START + 61, START + 61)), c.Done)
+    assert await store.apply(writes.Shred(START + 60, START + 60)) == c.Lost("absent")
+    assert isinstance(await store.apply(writes.Shred(START + 61, START + 61)), c.Done)
     told = await current(store)
     assert (told.sealed, told.cosigner_token) == (None, None)
     still = await store.envelope("env_open")
@@ -767,23 +770,23 @@ async def test_what_was_held_is_shredded_when_it_is_over_and_not_before(store: T
 
 
 async def test_old_challenges_are_swept(store: TimedStore) -> None:
-    await store.apply(c.AddChallenge(a_challenge()))
-    await store.apply(c.AddChallenge(a_challenge(id="chl_2", expires_at=START + 900)))
-    await store.apply(c.Open(an_envelope(state=State.DENIED), caps(20)))
-    await store.apply(c.Shred(START + 301, START + 301))
+    await store.apply(writes.AddChallenge(a_challenge()))
+    await store.apply(writes.AddChallenge(a_challenge(id="chl_2", expires_at=START + 900)))
+    await store.apply(writes.Open(an_envelope(state=State.DENIED), caps(20)))
+    await store.apply(writes.Shred(START + 301, START + 301))
     assert await store.challenge("chl_1") is None
     assert await store.challenge("chl_2") is not None
 
 
 async def test_old_challenges_are_swept_also_where_nothing_was_held(store: TimedStore) -> None:
-    await store.apply(c.AddChallenge(a_challenge()))
-    await store.apply(c.Shred(START, START + 301))
+    await store.apply(writes.AddChallenge(a_challenge()))
+    await store.apply(writes.Shred(START, START + 301))
     assert await store.challenge("chl_1") is None
 
 
 async def test_only_a_configuration_that_differs_is_a_change(store: TimedStore) -> None:
-    assert await store.apply(c.Configure("config"), row("same")) == c.Lost("exists")
-    assert isinstance(await store.apply(c.Configure("config-2"), row("changed")), c.Done)
+    assert await store.apply(writes.Configure("config"), row("same")) == c.Lost("exists")
+    assert isinstance(await store.apply(writes.Configure("config-2"), row("changed")), c.Done)
     assert await store.meta("config_digest") == "config-2"
     assert "same" not in await store.log()
     assert "changed" in await store.log()

@@ -5,16 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.delegations import Delegation
-from gateway.store.contract import (
-    Done,
-    EndDelegation,
-    Escalate,
-    Lost,
-    Open,
-    RevokePerson,
-    SetDelegation,
-    Store,
-)
+from gateway.store.contract import Done, Lost, Store
+from gateway.store.writes import EndDelegation, Escalate, Open, RevokePerson, SetDelegation
 from tests.kit.clocks import START
 from tests.kit.things import ENVELOPE, an_envelope, caps
 from tests.kit.world import World

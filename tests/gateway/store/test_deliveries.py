@@ -1,8 +1,8 @@
 from dataclasses import fields
 
-from gateway.store.contract import Delivery
 from gateway.store.deliveries import COLUMNS
 from gateway.store.schema import DELIVERIES
+from gateway.store.things import Delivery
 from tests.kit.clocks import START
 from tests.kit.things import ENVELOPE
 

@@ -11,6 +11,7 @@ import pytest
 from gateway.envelopes import Step
 from gateway.errors import StoreError
 from gateway.store import contract as c
+from gateway.store import things, writes
 from gateway.store.epoch import CLOCK_SET_BACK, PUT_BACK, Mark, decoded
 from tests.kit.clocks import START, FakeTime
 from tests.kit.stores import Blocked, Kept, approved, with_people
@@ -26,7 +27,7 @@ async def test_a_first_start_and_a_plain_restart_are_no_doubt(kept: Kept) -> Non
     for _ in range(3):
         store = kept.open()
         assert store.doubt() is None
-        await store.apply(c.Record(), [a_row()])
+        await store.apply(writes.Record(), [a_row()])
         await store.close()
 
 
@@ -34,7 +35,7 @@ async def test_every_change_is_counted_beside_the_database_before_it_is_told(kep
     store = kept.open()
     for _ in range(3):
         before = kept.mark()
-        await store.apply(c.Record(), [a_row()])
+        await store.apply(writes.Record(), [a_row()])
         assert kept.mark() == Mark(before.lineage, before.count + 1)
     assert await store.sql("SELECT lineage, count FROM epoch") == [(before.lineage, before.count + 1)]
     await store.close()
@@ -42,9 +43,9 @@ async def test_every_change_is_counted_beside_the_database_before_it_is_told(kep
 
 async def test_what_changes_nothing_and_allowed_requests_are_not_counted(kept: Kept) -> None:
     store = kept.open()
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     before = kept.mark()
-    assert isinstance(await store.apply(c.Move("env_none", 1, Step.DENY, START)), c.Lost)
+    assert isinstance(await store.apply(writes.Move("env_none", 1, Step.DENY, START)), c.Lost)
     store.note(a_row())
     await store.shake_out()
     assert kept.mark() == before
@@ -55,7 +56,7 @@ async def test_a_copy_of_minutes_ago_is_noticed_after_one_change(kept: Kept) -> 
     store = kept.open()
     await with_people(store)
     copy = kept.copy()
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     await store.close()
     kept.put_back(copy)
     store = kept.open()
@@ -65,9 +66,9 @@ async def test_a_copy_of_minutes_ago_is_noticed_after_one_change(kept: Kept) -> 
 
 async def test_a_crash_between_the_database_and_its_file_is_no_doubt(kept: Kept) -> None:
     store = kept.open()
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     behind = kept.beside.read_bytes()
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     await store.close()
     kept.beside.write_bytes(behind)
     store = kept.open()
@@ -98,7 +99,7 @@ def of_another_installation(path: Path) -> None:
 @pytest.mark.parametrize("broken", [lost, empty, nonsense, cut, of_another_installation])
 async def test_a_file_that_does_not_vouch_for_the_database_is_a_doubt(kept: Kept, broken: Any) -> None:
     store = kept.open()
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     await store.close()
     broken(kept.beside)
     store = kept.open()
@@ -122,17 +123,17 @@ async def test_while_there_is_a_doubt_nothing_is_spent_and_nothing_is_counted(ke
     await store.close()
     kept.beside.unlink()
     store = kept.open()
-    spend = c.Spend(
+    spend = writes.Spend(
         envelope.id, envelope.version, envelope.cosigner or "", "inv", envelope.token_id, "config", START
     )
     with pytest.raises(StoreError, match="Nothing is released"):
         await store.apply(spend)
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     assert not kept.beside.exists()
     await store.close()
     store = kept.open()
     assert store.doubt() == PUT_BACK
-    await store.apply(c.NewEpoch(), [a_row()])
+    await store.apply(writes.NewEpoch(), [a_row()])
     assert store.doubt() is None
     assert isinstance(await store.apply(spend), c.Done)
     await store.close()
@@ -142,12 +143,12 @@ async def test_a_copy_from_before_a_restore_is_never_newer_than_it(kept: Kept) -
     store = kept.open()
     old = kept.copy()
     for _ in range(50):
-        await store.apply(c.Record(), [a_row()])
+        await store.apply(writes.Record(), [a_row()])
     newest = kept.copy()
     await store.close()
     kept.put_back(old)
     store = kept.open()
-    await store.apply(c.NewEpoch(), [a_row()])
+    await store.apply(writes.NewEpoch(), [a_row()])
     await store.close()
     kept.put_back(newest)
     store = kept.open()
@@ -158,10 +159,12 @@ async def test_a_copy_from_before_a_restore_is_never_newer_than_it(kept: Kept) -
 async def test_sessions_challenges_and_links_of_the_copy_are_gone(kept: Kept) -> None:
     store = kept.open()
     await with_people(store)
-    await store.apply(c.Invite(c.Invitation("open link", "Noor", (), START + 600)))
-    await store.apply(c.SignIn(c.StoredSession("s", "t", "Mika", b"c", START, START + 600), None))
-    await store.apply(c.AddChallenge(c.Challenge("chl", "login", None, None, b"", b"", START + 600)))
-    await store.apply(c.NewEpoch(), [a_row()])
+    await store.apply(writes.Invite(things.Invitation("open link", "Noor", (), START + 600)))
+    await store.apply(writes.SignIn(things.StoredSession("s", "t", "Mika", b"c", START, START + 600), None))
+    await store.apply(
+        writes.AddChallenge(things.Challenge("chl", "login", None, None, b"", b"", START + 600))
+    )
+    await store.apply(writes.NewEpoch(), [a_row()])
     assert await store.sessions() == []
     assert await store.challenge("chl") is None
     assert await store.invitation("open link") is None
@@ -182,7 +185,7 @@ async def test_a_count_that_cannot_be_kept_is_an_error_and_stops_everything_unti
         patched.setattr(os, "pwrite", full)
         async with Blocked(store):
             opening = asyncio.create_task(
-                store.apply(c.Open(an_envelope(), caps(20)), [a_row(detail="opened")])
+                store.apply(writes.Open(an_envelope(), caps(20)), [a_row(detail="opened")])
             )
             reading = asyncio.create_task(store.agents())
             await asyncio.sleep(0.02)
@@ -191,7 +194,7 @@ async def test_a_count_that_cannot_be_kept_is_an_error_and_stops_everything_unti
         assert len(await reading) == 1
         assert not store.healthy()
     assert await store.envelope(ENVELOPE) is not None
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     assert store.healthy()
     assert [said for said in await store.log() if said == "opened"] == ["opened"]
     await store.close()
@@ -203,12 +206,12 @@ async def test_a_count_that_cannot_be_kept_is_an_error_and_stops_everything_unti
 async def test_a_clock_set_back_between_two_starts_is_a_doubt(kept: Kept) -> None:
     time = FakeTime()
     store = kept.open(time)
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     await store.close()
     time.jump(-3)
     store = kept.open(time)
     assert store.doubt() == CLOCK_SET_BACK
-    await store.apply(c.NewEpoch(), [a_row()])
+    await store.apply(writes.NewEpoch(), [a_row()])
     assert store.doubt() is None
     assert store.now() == START
     await store.close()
@@ -216,12 +219,12 @@ async def test_a_clock_set_back_between_two_starts_is_a_doubt(kept: Kept) -> Non
 
 async def test_only_this_account_reads_the_count(kept: Kept) -> None:
     store = kept.open()
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     await store.close()
     assert stat.S_IMODE(kept.beside.stat().st_mode) == 0o600
     kept.beside.chmod(0o666)
     store = kept.open()
-    await store.apply(c.Record(), [a_row()])
+    await store.apply(writes.Record(), [a_row()])
     assert stat.S_IMODE(kept.beside.stat().st_mode) == 0o600
     await store.close()
 
@@ -240,7 +243,7 @@ async def test_a_link_in_the_place_of_the_file_is_not_followed(kept: Kept, tmp_p
     kept.beside.symlink_to(elsewhere)
     store = kept.open()
     with pytest.raises(StoreError):
-        await store.apply(c.Record(), [a_row()])
+        await store.apply(writes.Record(), [a_row()])
     await store.close()
 
 

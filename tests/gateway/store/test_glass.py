@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway.envelopes import State
-from gateway.store.contract import Applied, BreakGlass, CloseReview, Done, Lost, Open, Review
+from gateway.store.contract import Applied, Done, Lost
+from gateway.store.things import Review
+from gateway.store.writes import BreakGlass, CloseReview, Open
 from tests.kit.clocks import START
 from tests.kit.stores import TimedStore, a_sign, a_signature, with_people
 from tests.kit.things import a_credential, an_envelope, caps

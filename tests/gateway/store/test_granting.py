@@ -8,18 +8,14 @@ from typing import Any
 import pytest
 
 from gateway.audit import Kind, Row
-from gateway.store.contract import (
+from gateway.store.contract import Done, Lost
+from gateway.store.things import Agent, Consent, GrantUse, Used
+from gateway.store.writes import (
     AddGrant,
-    Agent,
-    Consent,
-    Done,
     EndGrant,
     FinishUse,
-    GrantUse,
-    Lost,
     RevokePerson,
     SetConsent,
-    Used,
     UseGrant,
     WithdrawConsent,
 )

@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from gateway.envelopes import Envelope, State, Step
-from gateway.store.contract import Answered, Done, Keep, Kept, Lost, Move, Open, Shred, Spend, TakeAnswer
+from gateway.store.contract import Done, Lost
+from gateway.store.things import Kept
+from gateway.store.writes import Answered, Keep, Move, Open, Shred, Spend, TakeAnswer
 from tests.kit.clocks import START
 from tests.kit.stores import TimedStore, approved, row, with_people
 from tests.kit.things import an_envelope, caps

@@ -4,21 +4,9 @@ from pathlib import Path
 import pytest
 
 from gateway.envelopes import State, Step
-from gateway.store.contract import (
-    AddProgram,
-    Applied,
-    ByProgram,
-    Delegate,
-    Done,
-    Lost,
-    Move,
-    Open,
-    Program,
-    ProgramSignature,
-    ProgramVerb,
-    RevokeProgram,
-    Route,
-)
+from gateway.store.contract import Applied, Done, Lost
+from gateway.store.things import Program, ProgramSignature, ProgramVerb
+from gateway.store.writes import AddProgram, ByProgram, Delegate, Move, Open, RevokeProgram, Route
 from tests.kit.clocks import START
 from tests.kit.stores import TimedStore, with_people
 from tests.kit.things import an_envelope, caps

@@ -14,7 +14,7 @@ from gateway.audit import Kind, Row
 from gateway.envelopes import Envelope, State, Step
 from gateway.errors import StoreError
 from gateway.store import contract as c
-from gateway.store import schema
+from gateway.store import schema, things, writes
 from gateway.store.sqlite import SqliteStore, open_database, rows_query
 from tests.kit.clocks import START
 from tests.kit.patience import until
@@ -40,10 +40,10 @@ def read_only(store: SqliteStore, *, on: bool) -> Any:
 
 
 async def test_a_state_and_its_rows_are_written_together_or_not_at_all(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)), row("opened"))
+    await store.apply(writes.Open(an_envelope(), caps(20)), row("opened"))
     impossible = a_row(detail="impossible", status=object())
     with pytest.raises(Exception, match="type 'object' is not supported"):
-        await store.apply(c.Move(ENVELOPE, 1, Step.DENY, START), [a_row(detail="before"), impossible])
+        await store.apply(writes.Move(ENVELOPE, 1, Step.DENY, START), [a_row(detail="before"), impossible])
     envelope = await store.envelope(ENVELOPE)
     assert envelope is not None
     assert (envelope.state, envelope.version) == (State.PENDING, 1)
@@ -54,9 +54,9 @@ async def test_a_state_and_its_rows_are_written_together_or_not_at_all(store: Ti
 async def test_one_broken_change_does_not_take_the_others_with_it(store: TimedStore) -> None:
     async with Blocked(store):
         together = [
-            asyncio.create_task(store.apply(c.Open(an_envelope(), caps(20)), row("first"))),
+            asyncio.create_task(store.apply(writes.Open(an_envelope(), caps(20)), row("first"))),
             asyncio.create_task(store.apply("nonsense")),  # type: ignore[arg-type]  # what is tested
-            asyncio.create_task(store.apply(c.Configure("d"), row("last"))),
+            asyncio.create_task(store.apply(writes.Configure("d"), row("last"))),
         ]
         await asyncio.sleep(0.02)
     one, broken, other = await asyncio.gather(*together, return_exceptions=True)
@@ -70,7 +70,9 @@ async def test_changes_that_come_together_are_committed_together(store: TimedSto
     commits: list[str] = []
     await store._ask(lambda db: db.set_trace_callback(lambda s: commits.append(s) if s == "COMMIT" else None))
     async with Blocked(store):
-        together = [asyncio.create_task(store.apply(c.Configure(f"d{n}"), row(f"{n}"))) for n in range(20)]
+        together = [
+            asyncio.create_task(store.apply(writes.Configure(f"d{n}"), row(f"{n}"))) for n in range(20)
+        ]
         await asyncio.sleep(0.02)
     assert all(isinstance(done, c.Done) for done in await asyncio.gather(*together))
     assert len(commits) == 1
@@ -87,7 +89,7 @@ def as_after_a_crash(folder: Path) -> Path:
 
 
 async def test_a_change_is_durable_when_it_is_told(store: TimedStore, tmp_path: Path) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)), row("opened"))
+    await store.apply(writes.Open(an_envelope(), caps(20)), row("opened"))
     with sqlite3.connect(as_after_a_crash(tmp_path)) as db:
         assert db.execute("SELECT detail FROM log").fetchall() == [("opened",)]
         assert db.execute("SELECT state FROM envelopes").fetchall() == [("pending",)]
@@ -122,11 +124,11 @@ async def test_a_note_is_written_by_itself_within_its_time(store: TimedStore) ->
 async def test_a_note_is_never_overtaken_by_what_comes_after_it(store: TimedStore) -> None:
     async with Blocked(store):
         store.note(a_row(detail="1"))
-        applied = asyncio.create_task(store.apply(c.Configure("d"), row("2")))
+        applied = asyncio.create_task(store.apply(writes.Configure("d"), row("2")))
         await asyncio.sleep(0.02)
     await applied
     store.note(a_row(detail="3"))
-    await store.apply(c.Configure("e"), row("4"))
+    await store.apply(writes.Configure("e"), row("4"))
     assert await store.log() == ["1", "2", "3", "4"]
 
 
@@ -154,7 +156,7 @@ async def test_a_note_with_a_value_that_no_database_takes_does_not_end_the_store
     store.note(a_row(detail="\ud800"))
     await until(lambda: not store._notes)
     store.note(a_row(detail="after"))
-    applied = await asyncio.wait_for(store.apply(c.Configure("d"), row("applied")), 60)
+    applied = await asyncio.wait_for(store.apply(writes.Configure("d"), row("applied")), 60)
     assert isinstance(applied, c.Done)
     log = await store.log()
     assert log[-2:] == ["after", "applied"]
@@ -166,20 +168,20 @@ async def test_a_note_with_a_value_that_no_database_takes_does_not_end_the_store
 async def test_a_full_disk_stops_everything_and_space_lets_it_go_on(store: TimedStore) -> None:
     store._reserve = HUGE
     with pytest.raises(StoreError, match="is full: free some space"):
-        await store.apply(c.Open(an_envelope(), caps(20)), row("lost"))
+        await store.apply(writes.Open(an_envelope(), caps(20)), row("lost"))
     assert not store.healthy()
     assert await store.envelope(ENVELOPE) is None
     store._reserve = 0
-    assert isinstance(await store.apply(c.Open(an_envelope(), caps(20)), row("kept")), c.Done)
+    assert isinstance(await store.apply(writes.Open(an_envelope(), caps(20)), row("kept")), c.Done)
     assert store.healthy()
     assert await store.log() == ["kept"]
 
 
 async def test_a_failing_write_is_a_sentence_and_reading_goes_on(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)), row("opened"))
+    await store.apply(writes.Open(an_envelope(), caps(20)), row("opened"))
     await read_only(store, on=True)
     async with Blocked(store):
-        failing = asyncio.create_task(store.apply(c.Move(ENVELOPE, 1, Step.DENY, START), row("denied")))
+        failing = asyncio.create_task(store.apply(writes.Move(ENVELOPE, 1, Step.DENY, START), row("denied")))
         reading = asyncio.create_task(store.envelope(ENVELOPE))
         await asyncio.sleep(0.02)
     with pytest.raises(StoreError, match="The database could not do it: attempt to write a readonly"):
@@ -189,14 +191,16 @@ async def test_a_failing_write_is_a_sentence_and_reading_goes_on(store: TimedSto
     assert envelope.state is State.PENDING
     assert not store.healthy()
     await read_only(store, on=False)
-    assert isinstance(await store.apply(c.Configure("d")), c.Done)
+    assert isinstance(await store.apply(writes.Configure("d")), c.Done)
     assert store.healthy()
 
 
 async def test_every_change_of_a_failed_commit_is_told_that_it_failed(store: TimedStore) -> None:
     store._reserve = HUGE
     async with Blocked(store):
-        together = [asyncio.create_task(store.apply(c.Configure(f"d{n}"), row(f"{n}"))) for n in range(5)]
+        together = [
+            asyncio.create_task(store.apply(writes.Configure(f"d{n}"), row(f"{n}"))) for n in range(5)
+        ]
         await asyncio.sleep(0.02)
     results = await asyncio.gather(*together, return_exceptions=True)
     assert all(isinstance(result, StoreError) for result in results)
@@ -211,10 +215,10 @@ async def test_notes_of_a_failed_write_are_kept_and_stand_before_what_came_later
     await until(lambda: not store.healthy())
     store.note(a_row(detail="2"))
     with pytest.raises(StoreError):
-        await store.apply(c.Configure("d"), row("refused"))
+        await store.apply(writes.Configure("d"), row("refused"))
     store.note(a_row(detail="3"))
     store._reserve = 0
-    await store.apply(c.Configure("d"), row("4"))
+    await store.apply(writes.Configure("d"), row("4"))
     assert await store.log() == ["1", "2", "3", "4"]
     assert store.healthy()
 
@@ -243,7 +247,7 @@ async def test_a_rollback_that_fails_leaves_nobody_waiting_and_the_store_unhealt
 
     store._db = Gone()  # type: ignore[assignment]  # a connection whose disk is gone
     with pytest.raises(StoreError):
-        await asyncio.wait_for(store.apply(c.Configure("d")), 60)
+        await asyncio.wait_for(store.apply(writes.Configure("d")), 60)
     assert not store.healthy()
 
 
@@ -251,14 +255,14 @@ async def test_a_caller_that_stops_waiting_does_not_end_the_store(store: TimedSt
     """A client that left, a timekeeper that is cancelled: their questions die, the store does not."""
     async with Blocked(store):
         leaving = [
-            asyncio.create_task(store.apply(c.Configure("gone"), row("gone"))),
+            asyncio.create_task(store.apply(writes.Configure("gone"), row("gone"))),
             asyncio.create_task(store.envelope(ENVELOPE)),
         ]
         await asyncio.sleep(0.02)
         for task in leaving:
             task.cancel()
         await asyncio.gather(*leaving, return_exceptions=True)
-    applied = await asyncio.wait_for(store.apply(c.Configure("next"), row("next")), 60)
+    applied = await asyncio.wait_for(store.apply(writes.Configure("next"), row("next")), 60)
     assert isinstance(applied, c.Done)
     assert "next" in await store.log()
 
@@ -277,7 +281,7 @@ async def test_a_closed_store_promises_nothing(tmp_path: Path) -> None:
     await store.close()
     await store.close()
     with pytest.raises(StoreError, match="is closed"):
-        await store.apply(c.Configure("d"))
+        await store.apply(writes.Configure("d"))
     with pytest.raises(StoreError, match="is closed"):
         await store.envelope(ENVELOPE)
 
@@ -298,7 +302,7 @@ def modes_of(folder: Path) -> dict[str, int]:
 async def test_only_this_account_reads_the_database_and_its_journal(
     store: TimedStore, tmp_path: Path
 ) -> None:
-    await store.apply(c.Configure("d"))
+    await store.apply(writes.Configure("d"))
     assert modes_of(tmp_path) == dict.fromkeys(("test.db", "test.db-wal"), 0o600)
 
 
@@ -395,10 +399,10 @@ async def test_what_no_action_names_is_grouped_and_only_looked_for_lately(store:
         Row(Kind.REFUSED, "deny", "policy_denied", method="PUT", host="a.test"),
         Row(Kind.OUTCOME, method="PUT", host="a.test", action="/shop/unmatched/write"),
     ]
-    await store.apply(c.Record(), [odd(agent="old"), *others])
+    await store.apply(writes.Record(), [odd(agent="old"), *others])
     store.time.advance(60)
     gone = Row(Kind.REFUSED, "deny", "destination_refused", method="CONNECT", host="b.test")
-    await store.apply(c.Record(), [odd(agent="new", detail="last"), gone])
+    await store.apply(writes.Record(), [odd(agent="new", detail="last"), gone])
     found = {each.host: each for each in await store.unmatched(100, 10)}
     assert set(found) == {"a.test", "b.test"}
     assert (found["a.test"].count, found["a.test"].agent, found["a.test"].detail) == (2, "new", "last")
@@ -457,14 +461,14 @@ def test_why_a_database_cannot_be_used_is_told(
 
 
 async def test_only_an_open_question_of_the_same_agent_and_address_is_live(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
     found = await live(store, "ci-bot", "join", "127.0.0.1")
     assert found is not None
     assert found.id == ENVELOPE
     assert await live(store, "other", "join", "127.0.0.1") is None
     assert await live(store, "ci-bot", "other", "127.0.0.1") is None
     assert await live(store, "ci-bot", "join", "::1") is None
-    await store.apply(c.Move(ENVELOPE, 1, Step.DENY, START))
+    await store.apply(writes.Move(ENVELOPE, 1, Step.DENY, START))
     assert await live(store, "ci-bot", "join", "127.0.0.1") is None
 
 
@@ -474,8 +478,8 @@ async def live(store: TimedStore, agent: str, *join: str) -> Envelope | None:
 
 
 async def denied(store: TimedStore, name: str, at: int, **changes: Any) -> None:
-    await store.apply(c.Open(an_envelope(id=name, **changes), caps(20)))
-    await store.apply(c.Move(name, 1, Step.DENY, at))
+    await store.apply(writes.Open(an_envelope(id=name, **changes), caps(20)))
+    await store.apply(writes.Move(name, 1, Step.DENY, at))
 
 
 async def test_the_newest_denial_of_the_same_intent_is_found(store: TimedStore) -> None:
@@ -488,19 +492,19 @@ async def test_the_newest_denial_of_the_same_intent_is_found(store: TimedStore) 
     assert found.id == "env_2"
     assert await store.denied_since("ci-bot", "intent", START + 5) is None
     before = await store.asked_before("ci-bot", "intent", START - 1, ("join", "127.0.0.1"))
-    assert before == c.Before(found, None)
+    assert before == things.Before(found, None)
     assert (await store.asked_before("ci-bot", "intent", START + 5, ("join", "127.0.0.1"))).denied is None
 
 
 async def test_only_a_denial_stays_refused_not_a_timeout_or_a_cancellation(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(20)))
-    await store.apply(c.Move(ENVELOPE, 1, Step.CANCEL, START + 9))
+    await store.apply(writes.Open(an_envelope(), caps(20)))
+    await store.apply(writes.Move(ENVELOPE, 1, Step.CANCEL, START + 9))
     assert await store.denied_since("ci-bot", "intent", START) is None
 
 
 async def test_what_is_asked_again_names_what_happened_before(store: TimedStore) -> None:
     await denied(store, "env_1", START)
-    await store.apply(c.Open(an_envelope(id="env_2"), caps(20)))
+    await store.apply(writes.Open(an_envelope(id="env_2"), caps(20)))
     found = await store.repeats_since("ci-bot", "intent", START - 1, "env_2")
     assert found is not None
     assert found.id == "env_1"
@@ -512,7 +516,7 @@ async def test_what_is_asked_again_names_what_happened_before(store: TimedStore)
 async def test_only_what_is_over_its_time_is_overdue(store: TimedStore) -> None:
     await with_people(store)
     await approved(store)
-    await store.apply(c.Open(an_envelope(id="env_2", join_key="2"), caps(20)))
+    await store.apply(writes.Open(an_envelope(id="env_2", join_key="2"), caps(20)))
     assert await store.overdue(START + 59) == []
     assert [e.id for e in await store.overdue(START + 60)] == ["env_2"]
     assert [e.id for e in await store.overdue(START + 299)] == ["env_2"]
@@ -521,14 +525,16 @@ async def test_only_what_is_over_its_time_is_overdue(store: TimedStore) -> None:
 
 async def test_envelopes_are_told_newest_first_and_no_more_than_asked(store: TimedStore) -> None:
     for n in range(5):
-        await store.apply(c.Open(an_envelope(id=f"env_{n}", join_key=str(n), opened_at=START + n), caps(20)))
+        await store.apply(
+            writes.Open(an_envelope(id=f"env_{n}", join_key=str(n), opened_at=START + n), caps(20))
+        )
     assert [e.id for e in await store.envelopes(None, 2)] == ["env_4", "env_3"]
     assert await store.envelopes([State.DENIED]) == []
 
 
 async def test_rows_are_filtered_by_value_and_not_by_sql(store: TimedStore) -> None:
-    await store.apply(c.Configure("1"), [a_row(agent="a", detail="1", envelope="env_1")])
-    await store.apply(c.Configure("2"), [a_row(agent="b", detail="2", envelope="env_2")])
+    await store.apply(writes.Configure("1"), [a_row(agent="a", detail="1", envelope="env_1")])
+    await store.apply(writes.Configure("2"), [a_row(agent="b", detail="2", envelope="env_2")])
     assert [e.row.detail for e in await store.rows({"agent": "a"}, None, 9)] == ["1"]
     assert await store.rows({"agent": "a' OR '1'='1"}, None, 9) == []
     assert len(await store.rows({"1=1; DROP TABLE log; --": "x"}, None, 9)) == 2
@@ -567,7 +573,7 @@ async def test_a_page_of_the_log_is_found_by_its_narrowest_filter(
 
 async def test_older_pages_go_on_where_the_newer_one_ended(store: TimedStore) -> None:
     rows = [a_row(detail=f"{n}", decision=("step_up", "allow")[n % 2]) for n in range(6)]
-    await store.apply(c.Configure("d"), rows)
+    await store.apply(writes.Configure("d"), rows)
     for wanted, expected in (
         ({}, "543210"),
         ({"decision": "step_up"}, "420"),
@@ -593,7 +599,7 @@ async def test_the_credentials_of_one_are_not_those_of_another(store: TimedStore
 
 
 async def test_the_kind_of_a_row_comes_back_as_what_it_is(store: TimedStore) -> None:
-    await store.apply(c.Configure("1"), [a_row(kind=Kind.MINT)])
+    await store.apply(writes.Configure("1"), [a_row(kind=Kind.MINT)])
     (entry,) = await store.rows({"kind": "mint"}, None, 1)
     assert entry.row.kind is Kind.MINT
 
@@ -614,6 +620,6 @@ async def test_envelopes_are_counted_by_state(store: TimedStore) -> None:
     assert await store.counts() == {}
     for number in range(3):
         name = f"env_{number}"
-        await store.apply(c.Open(an_envelope(id=name, join_key=name), caps(10)), [a_row()])
-    await store.apply(c.Move("env_0", 1, Step.CANCEL, START), [a_row()])
+        await store.apply(writes.Open(an_envelope(id=name, join_key=name), caps(10)), [a_row()])
+    await store.apply(writes.Move("env_0", 1, Step.CANCEL, START), [a_row()])
     assert await store.counts() == {"pending": 2, "cancelled": 1}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.store import contract as c
+from gateway.store import things, writes
 from tests.kit.push import FCM, a_subscription
 from tests.kit.stores import TimedStore, with_people
 from tests.kit.things import a_credential, a_person
@@ -14,23 +15,23 @@ from tests.kit.things import a_credential, a_person
 async def store(tmp_path: Path) -> AsyncIterator[TimedStore]:
     made = TimedStore(tmp_path / "test.db")
     await with_people(made)
-    await made.apply(c.Invite(c.Invitation("other", None, ("approvers",), made.now() + 600)))
-    await made.apply(c.Enrol("other", a_person("Noor"), a_credential("Noor"), adopt_agents=False))
+    await made.apply(writes.Invite(things.Invitation("other", None, ("approvers",), made.now() + 600)))
+    await made.apply(writes.Enrol("other", a_person("Noor"), a_credential("Noor"), adopt_agents=False))
     yield made
     await made.close()
 
 
-def another(number: int) -> c.AddSubscription:
-    return c.AddSubscription(a_subscription(id=f"psh_{number}", endpoint=f"{FCM}{number}"), 2)
+def another(number: int) -> writes.AddSubscription:
+    return writes.AddSubscription(a_subscription(id=f"psh_{number}", endpoint=f"{FCM}{number}"), 2)
 
 
 async def test_a_browser_is_kept_whole_and_taken_away_by_whose_it_is(store: TimedStore) -> None:
     kept = a_subscription()
-    assert isinstance(await store.apply(c.AddSubscription(kept, 2)), c.Done)
+    assert isinstance(await store.apply(writes.AddSubscription(kept, 2)), c.Done)
     assert await store.subscriptions() == [kept]
-    assert isinstance(await store.apply(c.RemoveSubscription(kept.id, "Noor")), c.Lost)
-    assert isinstance(await store.apply(c.RemoveSubscription(kept.id, "Mika")), c.Done)
-    assert isinstance(await store.apply(c.RemoveSubscription(kept.id)), c.Lost)
+    assert isinstance(await store.apply(writes.RemoveSubscription(kept.id, "Noor")), c.Lost)
+    assert isinstance(await store.apply(writes.RemoveSubscription(kept.id, "Mika")), c.Done)
+    assert isinstance(await store.apply(writes.RemoveSubscription(kept.id)), c.Lost)
     assert await store.subscriptions() == []
 
 
@@ -42,16 +43,16 @@ async def test_nobody_is_told_on_more_browsers_than_allowed(store: TimedStore) -
 
 
 async def test_a_browser_belongs_to_whoever_turned_it_on_last(store: TimedStore) -> None:
-    await store.apply(c.AddSubscription(a_subscription(), 1))
+    await store.apply(writes.AddSubscription(a_subscription(), 1))
     noors = a_subscription(id="psh_2", person="Noor", credential_id=a_credential("Noor").id)
-    assert isinstance(await store.apply(c.AddSubscription(noors, 1)), c.Done)
+    assert isinstance(await store.apply(writes.AddSubscription(noors, 1)), c.Done)
     assert await store.subscriptions() == [noors]
 
 
 async def test_one_that_is_refused_takes_nothing_away(store: TimedStore) -> None:
-    await store.apply(c.AddSubscription(a_subscription(), 1))
+    await store.apply(writes.AddSubscription(a_subscription(), 1))
     stranger = a_subscription(id="psh_2", person="Noor")
-    assert await store.apply(c.AddSubscription(stranger, 1)) == c.Lost("absent")
+    assert await store.apply(writes.AddSubscription(stranger, 1)) == c.Lost("absent")
     assert await store.subscriptions() == [a_subscription()]
 
 
@@ -60,9 +61,9 @@ async def test_a_revoked_passkey_takes_its_browsers_along_and_gets_no_new_one(st
         id="psh_2", endpoint=FCM + "2", person="Noor", credential_id=a_credential("Noor").id
     )
     for each in (a_subscription(), noors):
-        await store.apply(c.AddSubscription(each, 2))
-    await store.apply(c.RevokeKey(a_credential().id, store.now()))
+        await store.apply(writes.AddSubscription(each, 2))
+    await store.apply(writes.RevokeKey(a_credential().id, store.now()))
     assert await store.subscriptions() == [noors]
     assert await store.apply(another(3)) == c.Lost("absent")
-    await store.apply(c.RevokePerson("Noor", store.now()))
+    await store.apply(writes.RevokePerson("Noor", store.now()))
     assert await store.subscriptions() == []

@@ -6,8 +6,9 @@ import pytest
 from gateway.envelopes import State, Step
 from gateway.errors import StoreError
 from gateway.store import contract as c
-from gateway.store.contract import Reserved, Tally
+from gateway.store import things, writes
 from gateway.store.tallies import KEEP, MOST
+from gateway.store.things import Reserved, Tally
 from tests.kit.clocks import START
 from tests.kit.stores import TimedStore, approved, with_people
 from tests.kit.things import an_envelope, caps
@@ -24,7 +25,7 @@ async def store(tmp_path: Path) -> AsyncIterator[TimedStore]:
 
 
 async def written(store: TimedStore) -> list[Tally]:
-    await store.apply(c.Record())
+    await store.apply(writes.Record())
     return await store.tallies()
 
 
@@ -56,7 +57,7 @@ async def test_a_write_that_failed_forgets_no_tally(store: TimedStore) -> None:
     store._reserve = 1 << 62
     store.tally([Tally("ci", "paid", "p", START, 499)])
     with pytest.raises(StoreError):
-        await store.apply(c.Record())
+        await store.apply(writes.Record())
     store.tally([Tally("ci", "paid", "p", START, 1)])
     store._reserve = 0
     assert await written(store) == [Tally("ci", "paid", "p", START, 500)]
@@ -71,30 +72,30 @@ async def test_tallies_are_written_though_nothing_else_is(store: TimedStore) -> 
 
 
 @pytest.mark.parametrize("what", sorted(KEEP))
-async def test_each_kind_is_forgotten_in_its_own_time(store: TimedStore, what: c.What) -> None:
+async def test_each_kind_is_forgotten_in_its_own_time(store: TimedStore, what: things.What) -> None:
     store.tally([Tally("ci", what, "x", START, 1)])
     await written(store)
     store.time.advance(KEEP[what])
-    await store.apply(c.Forget(store.now()))
+    await store.apply(writes.Forget(store.now()))
     assert len(await store.tallies()) == 1
     store.time.advance(86_400)
     assert await store.tallies() == []
-    await store.apply(c.Forget(store.now()))
+    await store.apply(writes.Forget(store.now()))
     assert await store.sql("SELECT * FROM tallies") == []
 
 
 async def test_what_a_question_reserves_is_written_with_it_or_not_at_all(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(1), WHAT))
-    lost = await store.apply(c.Open(an_envelope(id="env_2", join_key="2"), caps(1), WHAT))
+    await store.apply(writes.Open(an_envelope(), caps(1), WHAT))
+    lost = await store.apply(writes.Open(an_envelope(id="env_2", join_key="2"), caps(1), WHAT))
     assert isinstance(lost, c.Lost)
-    joined = await store.apply(c.Open(an_envelope(id="env_3"), caps(1), WHAT))
+    joined = await store.apply(writes.Open(an_envelope(id="env_3"), caps(1), WHAT))
     assert isinstance(joined, c.Joined)
     (found,) = await store.reservations(START)
     assert (found.envelope.id, found.reserved) == (an_envelope().id, WHAT)
 
 
 async def test_a_question_that_reserves_nothing_is_no_reservation(store: TimedStore) -> None:
-    await store.apply(c.Open(an_envelope(), caps(1)))
+    await store.apply(writes.Open(an_envelope(), caps(1)))
     assert await store.reservations(START) == []
 
 
@@ -117,15 +118,15 @@ async def test_a_question_that_reserves_nothing_is_no_reservation(store: TimedSt
 async def test_the_state_of_a_question_says_what_it_still_reserves(
     store: TimedStore, state: State, spent_at: int | None, counts: bool
 ) -> None:
-    await store.apply(c.Open(an_envelope(state=state, spent_at=spent_at), caps(5), WHAT))
+    await store.apply(writes.Open(an_envelope(state=state, spent_at=spent_at), caps(5), WHAT))
     assert bool(await store.reservations(START)) is counts
 
 
 async def test_what_an_ended_question_reserved_is_forgotten_and_what_waits_is_not(store: TimedStore) -> None:
     waiting = await approved(store)
     await store.sql("INSERT INTO reserved VALUES (?, ?)", (waiting.id, '[[],[],"","",[]]'))
-    await store.apply(c.Open(an_envelope(id="env_2", join_key="2"), caps(5), WHAT))
-    await store.apply(c.Move("env_2", 1, Step.CANCEL, START))
+    await store.apply(writes.Open(an_envelope(id="env_2", join_key="2"), caps(5), WHAT))
+    await store.apply(writes.Move("env_2", 1, Step.CANCEL, START))
     store.time.advance(3 * 86_400)
-    await store.apply(c.Forget(store.now()))
+    await store.apply(writes.Forget(store.now()))
     assert await store.sql("SELECT envelope FROM reserved") == [(waiting.id,)]

@@ -5,17 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.envelopes import Step
-from gateway.store.contract import (
-    Conclude,
-    Delivered,
-    Delivery,
-    Done,
-    Lost,
-    Move,
-    Open,
-    SawPage,
-    Tell,
-)
+from gateway.store.contract import Done, Lost
+from gateway.store.things import Delivery
+from gateway.store.writes import Conclude, Delivered, Move, Open, SawPage, Tell
 from tests.kit.clocks import START
 from tests.kit.stores import TimedStore
 from tests.kit.things import ENVELOPE, an_envelope, caps

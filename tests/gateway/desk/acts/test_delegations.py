@@ -12,7 +12,7 @@ from gateway.desk.contract import DeskError
 from gateway.encoding import b64u, from_b64u
 from gateway.errors import StoreError
 from gateway.payload import utc
-from gateway.store.contract import RevokePerson
+from gateway.store.writes import RevokePerson
 from tests.kit.away import DAY, HOUR, lend, set_away
 from tests.kit.clocks import START
 from tests.kit.stores import FailingStore

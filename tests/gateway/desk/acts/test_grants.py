@@ -14,7 +14,7 @@ from gateway.envelopes import State
 from gateway.model import Approval, EntityRef, Mapped, Money
 from gateway.policy import Policy, Signing
 from gateway.rules import with_directory
-from gateway.store.contract import PauseAgent
+from gateway.store.writes import PauseAgent
 from tests.gateway.policy.conftest import SCHEMA, load_policy
 from tests.kit.away import lend
 from tests.kit.clocks import START

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.desk.acts.limits import LimitsAct
 from gateway.desk.contract import DeskError
-from gateway.store.contract import Holder
+from gateway.store.things import Holder
 from tests.kit.world import World
 
 CI = Holder("agent", "ci-bot")

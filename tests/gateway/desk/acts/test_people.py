@@ -18,7 +18,7 @@ from gateway.desk.acts.people import (
 from gateway.desk.contract import DeskError, SignedIn
 from gateway.encoding import b64u
 from gateway.passkeys import Credential
-from gateway.store.contract import RevokePerson
+from gateway.store.writes import RevokePerson
 from tests.kit.things import ORIGIN, RP_ID
 from tests.kit.world import World
 

@@ -9,7 +9,8 @@ from gateway.desk.acts.reviews import CloseOne
 from gateway.desk.contract import DeskError
 from gateway.envelopes import Envelope
 from gateway.model import Decision, Effect
-from gateway.store.contract import CloseReview, Lost
+from gateway.store.contract import Lost
+from gateway.store.writes import CloseReview
 from tests.kit.away import lend
 from tests.kit.things import a_request
 from tests.kit.world import World
