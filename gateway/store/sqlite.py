@@ -9,6 +9,7 @@ import queue
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ class _Job:
     run: Callable[[sqlite3.Connection], Any]
     answer: Future[Any]
     writes: bool
+    sees_notes: bool
+    """Whether what was noted has to be written first; most look at nothing that is noted."""
 
 
 class SqliteStore:
@@ -90,6 +93,7 @@ class SqliteStore:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._notes: list[tuple[int, Row]] = []
         self._tallies = tallies.Pending()
+        self._noted_at = 0.0
         self._notes_lock = threading.Lock()
         self._healthy = True
         self._db = open_database(path)
@@ -116,11 +120,18 @@ class SqliteStore:
 
     def note(self, row: Row) -> None:
         with self._notes_lock:
+            self._begin_noting()
             self._notes.append((self._clock.now_ms(), row))
 
     def tally(self, tallies: Iterable[things.Tally]) -> None:
         with self._notes_lock:
+            self._begin_noting()
             self._tallies.add(tallies)
+
+    def _begin_noting(self) -> None:
+        """The first of several says until when they are written."""
+        if not self._notes and not self._tallies:
+            self._noted_at = time.monotonic()
 
     async def apply(self, change: writes.Change, rows: Sequence[Row] = ()) -> c.Applied:
         def write(db: sqlite3.Connection) -> c.Applied:
@@ -142,15 +153,21 @@ class SqliteStore:
             self._jobs.put(None)
             await asyncio.to_thread(self._thread.join)
 
-    async def _ask(self, run: Callable[[sqlite3.Connection], Any], *, writes: bool = False) -> Any:
+    async def _ask(
+        self, run: Callable[[sqlite3.Connection], Any], *, writes: bool = False, sees_notes: bool = False
+    ) -> Any:
         if not self._thread.is_alive():
             raise StoreError("The database is closed.")
         answer: Future[Any] = Future()
-        self._jobs.put(_Job(run, answer, writes))
+        self._jobs.put(_Job(run, answer, writes, sees_notes))
         return await asyncio.wrap_future(answer)
 
-    async def _all(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
-        rows: list[sqlite3.Row] = await self._ask(lambda db: db.execute(statement, values).fetchall())
+    async def _all(
+        self, statement: str, values: Sequence[Any] | Mapping[str, Any] = (), *, sees_notes: bool = False
+    ) -> list[sqlite3.Row]:
+        rows: list[sqlite3.Row] = await self._ask(
+            lambda db: db.execute(statement, values).fetchall(), sees_notes=sees_notes
+        )
         return rows
 
     async def _one(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
@@ -164,13 +181,19 @@ class SqliteStore:
         while running:
             asked, running = self._next_jobs()
             jobs = [job for job in asked if job.answer.set_running_or_notify_cancel()]
-            if any(job.writes for job in jobs) or self._notes or self._tallies:
-                self._write(jobs)
-            else:
-                for job in jobs:
+            waits = [job for job in jobs if job.writes or job.sees_notes]
+            for job in jobs:
+                if job not in waits:
                     self._read(job)
+            if waits or self._has_notes_due(jobs):
+                self._write(waits)
         self._db.close()
         self._epoch.close()
+
+    def _has_notes_due(self, jobs: list[_Job]) -> bool:
+        """In a quiet moment, or when they waited long enough: nobody who looks at something else waits."""
+        noted = bool(self._notes or self._tallies)
+        return noted and (not jobs or time.monotonic() - self._noted_at >= NOTE_DELAY)
 
     def _next_jobs(self) -> tuple[list[_Job], bool]:
         """Whatever waits now; after a quiet moment nothing, so that notes are written."""
@@ -383,7 +406,9 @@ class SqliteStore:
         return frozenset(row["selector"] for row in rows)
 
     async def tallies(self) -> list[things.Tally]:
-        told: list[things.Tally] = await self._ask(lambda db: tallies.read(db, self._clock.now()))
+        told: list[things.Tally] = await self._ask(
+            lambda db: tallies.read(db, self._clock.now()), sees_notes=True
+        )
         return told
 
     async def reservations(self, since: int) -> list[things.Reservation]:
@@ -555,7 +580,9 @@ class SqliteStore:
         """Newest first."""
         wanted = {name: value for name, value in where.items() if name in COLUMNS}
         rows = await self._all(
-            rows_query(wanted, older=before is not None), {**wanted, "before": before, "limit": limit}
+            rows_query(wanted, older=before is not None),
+            {**wanted, "before": before, "limit": limit},
+            sees_notes=True,
         )
         return [records.entry_from(row) for row in rows]
 
@@ -564,11 +591,12 @@ class SqliteStore:
         rows = await self._all(
             f"SELECT * FROM log WHERE envelope IN ({_marks(envelope_ids)}) ORDER BY seq",  # noqa: S608  # marks only
             tuple(envelope_ids),
+            sees_notes=True,
         )
         return [records.entry_from(row) for row in rows]
 
     async def unmatched(self, lately: int, limit: int) -> list[things.Unmatched]:
-        rows = await self._all(UNMATCHED, {"lately": lately, "limit": limit})
+        rows = await self._all(UNMATCHED, {"lately": lately, "limit": limit}, sees_notes=True)
         return [records.unmatched_from(row) for row in rows]
 
     async def meta(self, key: str, default: str | None = None) -> str | None:

@@ -15,6 +15,7 @@ from gateway.envelopes import Envelope, State, Step
 from gateway.errors import StoreError
 from gateway.store import contract as c
 from gateway.store import schema, things, writes
+from gateway.store import sqlite as sqlite_module
 from gateway.store.sqlite import SqliteStore, open_database, rows_query
 from tests.kit.clocks import START
 from tests.kit.patience import until
@@ -113,6 +114,31 @@ async def test_the_database_is_set_to_keep_its_promises(
 
 
 # Notes. --------------------------------------------------------------------------------------------------
+
+
+async def test_who_reads_something_else_waits_for_no_commit_of_notes(
+    store: TimedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_module, "NOTE_DELAY", 3600)
+    commits: list[str] = []
+    await store._ask(lambda db: db.set_trace_callback(lambda s: commits.append(s) if s == "COMMIT" else None))
+    store.note(a_row(detail="noted"))
+    for _ in range(3):
+        assert await store.envelope(ENVELOPE) is None
+    assert commits == []
+    assert [entry.row.detail for entry in await store.rows({}, None, 10)] == ["noted"]
+    assert commits == ["COMMIT"]
+
+
+async def test_readers_who_come_all_the_time_do_not_keep_notes_from_being_written(
+    store: TimedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_module, "NOTE_DELAY", 3600)
+    store.note(a_row(detail="noted"))
+    store._noted_at -= 3600
+    await store.envelope(ENVELOPE)
+    await store.envelope(ENVELOPE)
+    assert store._notes == []
 
 
 async def test_a_note_is_written_by_itself_within_its_time(store: TimedStore) -> None:
