@@ -3,18 +3,16 @@
 import { get, post } from "./api.js";
 import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
-import { askForNote, closeDialog } from "./deny.js";
+import { askForNote } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, icon, one, say, showState } from "./dom.js";
 import { early } from "./early.js";
 import { listen } from "./events.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
 import { outcomeOf, placeOf, tellOutcome } from "./outcome.js";
-import "./jcs.js"; // named here, as the next is, so that all are fetched in one turn
-import "./nav.js";
+import "./jcs.js"; // named here too, so that all are fetched in one turn
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
 import { sheetOf } from "./payload.js";
 import { onPress, signOut, whoAmI } from "./session.js";
-import { rowSheet } from "./summary.js";
 import { caution, concerns, readText, written } from "./values.js";
 import { checkDisplay, keepsCommitment, Mismatch, openPayload } from "./verify.js";
 
@@ -38,7 +36,7 @@ function enter(state) {
   const first = page.state === "loading";
   const changed = page.state !== state;
   page.state = state;
-  if (!DECIDING.has(state)) closeDialog();
+  if (!DECIDING.has(state)) one("#deny").close();
   if (!BREAKABLE.has(state)) one("#glass-ask").close();
   showState(state);
   one("#again").hidden ||= !page.view?.grantable;
@@ -104,7 +102,7 @@ async function loadNow() {
   if (view.row.signed !== (before ?? view).row.signed) guard.settle();
   if (page.state === "signing") return;
   if (maySign(view) && passkeysWork()) await prepare();
-  else showUnsigned(maySign(view) ? "no-passkey" : view.may.why.replaceAll("_", "-"));
+  else await showUnsigned(maySign(view) ? "no-passkey" : view.may.why.replaceAll("_", "-"));
 }
 
 // What decides changed since this was asked: said before anybody signs, and time to read it.
@@ -144,8 +142,11 @@ function offline(unsure = page.unsure) {
 }
 
 // Without a payload the sheet is the question in short.
-function showUnsigned(state) {
-  if (!sheet.hasChildNodes()) sheet.replaceChildren(...rowSheet(page.view.row));
+async function showUnsigned(state) {
+  if (!sheet.hasChildNodes()) {
+    const { rowSheet } = await import("./summary.js");
+    sheet.replaceChildren(...rowSheet(page.view.row));
+  }
   enter(state);
 }
 

@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { decode, encode, ends, grouped, hex, sha256, unhex } from "./bytes.js";
 import { moment, secondsUntil, setServerTime, startClock, tick, timeOfDay } from "./clock.js";
-import { askForNote, closeDialog } from "./deny.js";
+import { askForNote } from "./deny.js";
 import { all, copyButton, el, fill, focusHeading, one, showState } from "./dom.js";
 import { listen } from "./events.js";
 import { ARMS_AFTER_MS, Guard } from "./guard.js";
@@ -37,7 +37,7 @@ function enter(state) {
   if (page.alarmed && state !== "mismatch" && state !== "denied") return;
   const changed = page.state !== state;
   page.state = state;
-  if (!DECIDING.has(state)) closeDialog();
+  if (!DECIDING.has(state)) one("#deny").close();
   showState(state);
   document.body.classList.toggle("alarm-page", state === "mismatch");
   if (changed) guard.settle();

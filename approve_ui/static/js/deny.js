@@ -19,5 +19,3 @@ export function askForNote() {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "deny" ? { note: note.value.trim() || null, pause: pauseToo.checked } : null), { once: true });
   });
 }
-
-export const closeDialog = () => dialog.close();

@@ -4,7 +4,6 @@ import { dropToken, get, post } from "./api.js";
 import { setServerTime } from "./clock.js";
 import { all, fill, one } from "./dom.js";
 import { listenFrom } from "./events.js";
-import "./nav.js";
 import { whyNotSigned } from "./passkey.js";
 
 /** The signed-in person; throws the API's 401 if there is none. */
