@@ -121,7 +121,7 @@ def commitment(salt: bytes, value: str) -> str:
 
 
 def keyed(key: bytes, data: bytes) -> str:
-    return hmac.new(key, data, hashlib.sha256).hexdigest()
+    return hmac.digest(key, data, "sha256").hex()
 
 
 def is_bound(header: str) -> bool:

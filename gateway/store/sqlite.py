@@ -185,7 +185,7 @@ class SqliteStore:
             for job in jobs:
                 if job not in waits:
                     self._read(job)
-            if waits or self._has_notes_due(jobs):
+            if waits or not running or self._has_notes_due(jobs):
                 self._write(waits)
         self._db.close()
         self._epoch.close()

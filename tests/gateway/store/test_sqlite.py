@@ -141,6 +141,20 @@ async def test_readers_who_come_all_the_time_do_not_keep_notes_from_being_writte
     assert store._notes == []
 
 
+async def test_notes_are_kept_also_where_somebody_reads_as_the_store_closes(
+    store: TimedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_module, "NOTE_DELAY", 3600)
+    async with Blocked(store):
+        store.note(a_row(detail="noted"))
+        reading = asyncio.create_task(store.envelope(ENVELOPE))
+        await until(lambda: store._jobs.qsize() == 1)
+        closing = asyncio.create_task(store.close())
+        await until(lambda: store._jobs.qsize() == 2)
+    await asyncio.gather(reading, closing)
+    assert store._notes == []
+
+
 async def test_a_note_is_written_by_itself_within_its_time(store: TimedStore) -> None:
     store.note(a_row(detail="noted"))
     await until(lambda: not store._notes)
