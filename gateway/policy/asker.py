@@ -63,9 +63,9 @@ class Asker:
             values = gateway_values(unit, facts, units, policies.reads)
             values |= {name: own[name] for name in policies.reads & own.keys()}
         passing = PASSING & values.keys()
-        memory = None if passing else Memory(self._answers, _key(principal, unit))
-        entities = partial(self._entities, principal, unit, policies)
-        question = Question(principal, unit.action, unit.resource, policies, entities, values, memory)
+        memory = None if passing else Memory(self._answers, _told_apart(principal, unit, policies))
+        entities = self._entities(principal, unit, policies)  # also where the answer is known: it may not fit
+        question = Question(principal, unit.action, unit.resource, policies, lambda: entities, values, memory)
         self._check_shape(question, unit, facts, units, own)
         return question
 
@@ -207,6 +207,13 @@ def _key(principal: EntityRef, unit: Unit) -> tuple[Any, ...]:
 
 def _only(attributes: Mapping[str, Any], names: frozenset[str] | None) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if names is None or name in names}
+
+
+def _told_apart(principal: EntityRef, unit: Unit, policies: Slice) -> tuple[Any, ...]:
+    """All that these policies can tell apart, but for the context."""
+    if policies.ignores_resource:
+        return principal, unit.action, unit.resource.type
+    return _key(principal, unit)
 
 
 def _as_text(entities: Iterable[Entity]) -> str:

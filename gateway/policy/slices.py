@@ -22,6 +22,8 @@ class Slice:
     reads: frozenset[str] | None
     reads_resource: frozenset[str] | None
     literals: frozenset[EntityRef]
+    ignores_resource: bool = False
+    """The answer is the same for all resources of a type; no policy names one that a request could change."""
 
 
 class Slices:
@@ -48,12 +50,15 @@ class Slices:
 
 def _slice(rules: list[Rule]) -> Slice:
     """Cedar names policies by their position in the text it parses."""
+    literals = frozenset[EntityRef]().union(*(rule.literals for rule in rules))
+    of_services = any("::" in ref.type for ref in literals)
     return Slice(
         handle=PolicySet.from_str("\n".join(rule.text for rule in rules)),
         reasons={f"policy{index}": rule.reason for index, rule in enumerate(rules)},
         reads=_all_of([rule.reads for rule in rules]),
         reads_resource=_all_of([rule.reads_resource for rule in rules]),
-        literals=frozenset().union(*(rule.literals for rule in rules)),
+        literals=literals,
+        ignores_resource=not of_services and all(rule.ignores_resource for rule in rules),
     )
 
 

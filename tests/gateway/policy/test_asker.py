@@ -273,3 +273,59 @@ def test_what_no_policy_reads_is_not_counted_up(load, mapped, unit, facts):
         policy.decide("ci", mapped(unit("/shop/search")), facts(remembered=Counting()))
     assert Counting.number == 1
     assert len(policy._asker._answers) == 1
+
+
+REPOS = [EntityRef("Shop::Repo", name) for name in ("acme/site", "acme/twin", "acme/odd", "new", "\ud800")]
+ORGS = [EntityRef("Shop::Org", name) for name in ("acme", "evil")]
+RULES = [
+    "permit (principal, action, resource);",
+    "forbid (principal, action, resource is Shop::Repo) when { context.units > 1 };",
+    'forbid (principal, action, resource in Shop::Org::"evil");',
+    'forbid (principal, action, resource is Shop::Repo in Shop::Org::"evil");',
+    'forbid (principal, action, resource == Shop::Repo::"new");',
+    'forbid (principal, action, resource) when { resource == Shop::Repo::"new" };',
+    "forbid (principal, action, resource is Shop::Repo) when { resource has visibility };",
+    'forbid (principal, action, resource) when { Shop::Repo::"acme/twin" in Shop::Org::"evil" };',
+    'forbid (principal in Team::"platform", action, resource) unless { context.cosigner };',
+]
+REQUESTS = st.tuples(
+    st.sampled_from(["ci", "loner"]),
+    st.sampled_from(["/shop/repo/delete", "/shop/search"]),
+    st.sampled_from(REPOS),
+    st.lists(st.sampled_from(ORGS), max_size=1).map(tuple),
+    st.booleans(),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(RULES), min_size=1, max_size=3, unique=True), st.lists(REQUESTS, min_size=2))
+def test_an_answer_about_one_resource_is_given_about_another_only_where_no_policy_looks(
+    load, unit, mapped, facts, rules, requests
+):
+    text = "\n".join(
+        f'@id("r{at}") {rule}' for at, rule in enumerate(["permit (principal, action, resource);", *rules])
+    )
+    remembering, fresh = load(text, ENTITIES)._asker, load(text, ENTITIES)._asker
+
+    def told(asker, agent, action, repo, orgs, cosigner):
+        asked = mapped(unit(action, resource=repo, parents={repo: orgs} if orgs else {}))
+        try:
+            (question,) = asker.questions(agent, asked, facts())
+            return question.ask(cosigner=cosigner, approvals=0)
+        except CannotTell:
+            return None
+
+    for request in requests:
+        fresh._answers.clear()
+        assert told(remembering, *request) == told(fresh, *request)
+
+
+@pytest.mark.parametrize(("rule", "kept"), list(zip(RULES, [1, 1, 4, 4, 4, 4, 4, 4, 1], strict=True)))
+def test_policies_that_ignore_the_resource_answer_once_for_all_of_them(load, unit, mapped, facts, rule, kept):
+    asker = load(f'@id("r") {rule}')._asker
+    for repo in REPOS[:4]:
+        (question,) = asker.questions(
+            "ci", mapped(unit("/shop/repo/delete", resource=repo, parents={})), facts()
+        )
+        question.ask(cosigner=False, approvals=0)
+    assert len(asker._answers) == kept
