@@ -26,16 +26,10 @@ class Rule:
     tokens: Tokens
     text: str
     head: Mapping[str, Any]
-    resource: Mapping[str, Any]
     reason: PolicyReason
     reads: frozenset[str] | None
     reads_resource: frozenset[str] | None
     literals: frozenset[EntityRef]
-
-    @property
-    def ignores_resource(self) -> bool:
-        """Neither head nor conditions look at which resource it is; its type at most."""
-        return self.reads_resource == frozenset() and self.resource in ({"op": "All"}, {"op": "is"})
 
     def may_apply(self, action: str, groups: frozenset[str]) -> bool:
         """False only where the head certainly leaves the action out; a head of another shape applies."""
@@ -95,7 +89,6 @@ def _rule(source: Source, piece: Tokens, parsed: Mapping[str, Any] | None, index
         tokens=piece,
         text=text,
         head=parsed["action"],
-        resource={name: value for name, value in parsed["resource"].items() if name != "entity_type"},
         reason=PolicyReason(notes.get("id") or f"policy{index}", notes.get("reason") or None),
         reads=_reads("context", parsed["conditions"]),
         reads_resource=_reads("resource", parsed["conditions"]),

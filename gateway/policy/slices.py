@@ -51,14 +51,16 @@ class Slices:
 def _slice(rules: list[Rule]) -> Slice:
     """Cedar names policies by their position in the text it parses."""
     literals = frozenset[EntityRef]().union(*(rule.literals for rule in rules))
-    of_services = any("::" in ref.type for ref in literals)
+    reads_resource = _all_of([rule.reads_resource for rule in rules])
+    # In a condition or in a head; only what services have is named with "::".
+    names_resource = any("::" in ref.type for ref in literals)
     return Slice(
         handle=PolicySet.from_str("\n".join(rule.text for rule in rules)),
         reasons={f"policy{index}": rule.reason for index, rule in enumerate(rules)},
         reads=_all_of([rule.reads for rule in rules]),
-        reads_resource=_all_of([rule.reads_resource for rule in rules]),
+        reads_resource=reads_resource,
         literals=literals,
-        ignores_resource=not of_services and all(rule.ignores_resource for rule in rules),
+        ignores_resource=reads_resource == frozenset() and not names_resource,
     )
 
 
