@@ -181,19 +181,19 @@ class SqliteStore:
         while running:
             asked, running = self._next_jobs()
             jobs = [job for job in asked if job.answer.set_running_or_notify_cancel()]
-            waits = [job for job in jobs if job.writes or job.sees_notes]
+            in_turn = [job for job in jobs if job.writes or job.sees_notes]
             for job in jobs:
-                if job not in waits:
+                if not (job.writes or job.sees_notes):
                     self._read(job)
-            if waits or not running or self._has_notes_due(jobs):
-                self._write(waits)
+            if in_turn or self._has_notes_due(now=not jobs or not running):
+                self._write(in_turn)
         self._db.close()
         self._epoch.close()
 
-    def _has_notes_due(self, jobs: list[_Job]) -> bool:
+    def _has_notes_due(self, *, now: bool) -> bool:
         """In a quiet moment, or when they waited long enough: nobody who looks at something else waits."""
         noted = bool(self._notes or self._tallies)
-        return noted and (not jobs or time.monotonic() - self._noted_at >= NOTE_DELAY)
+        return noted and (now or time.monotonic() - self._noted_at >= NOTE_DELAY)
 
     def _next_jobs(self) -> tuple[list[_Job], bool]:
         """Whatever waits now; after a quiet moment nothing, so that notes are written."""

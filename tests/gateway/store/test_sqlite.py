@@ -155,6 +155,13 @@ async def test_notes_are_kept_also_where_somebody_reads_as_the_store_closes(
     assert store._notes == []
 
 
+async def test_a_store_that_noted_nothing_writes_nothing_as_it_closes(store: TimedStore) -> None:
+    commits: list[str] = []
+    await store._ask(lambda db: db.set_trace_callback(lambda s: commits.append(s) if s == "COMMIT" else None))
+    await store.close()
+    assert commits == []
+
+
 async def test_a_note_is_written_by_itself_within_its_time(store: TimedStore) -> None:
     store.note(a_row(detail="noted"))
     await until(lambda: not store._notes)
