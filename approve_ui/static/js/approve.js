@@ -13,6 +13,7 @@ import "./jcs.js"; // named here too, so that all are fetched in one turn
 import { passkeysWork, sign, signIn, whyNotSigned } from "./passkey.js";
 import { sheetOf } from "./payload.js";
 import { onPress, signOut, whoAmI } from "./session.js";
+import { rowSheet } from "./summary.js";
 import { caution, concerns, readText, written } from "./values.js";
 import { checkDisplay, keepsCommitment, Mismatch, openPayload } from "./verify.js";
 
@@ -102,7 +103,7 @@ async function loadNow() {
   if (view.row.signed !== (before ?? view).row.signed) guard.settle();
   if (page.state === "signing") return;
   if (maySign(view) && passkeysWork()) await prepare();
-  else await showUnsigned(maySign(view) ? "no-passkey" : view.may.why.replaceAll("_", "-"));
+  else showUnsigned(maySign(view) ? "no-passkey" : view.may.why.replaceAll("_", "-"));
 }
 
 // What decides changed since this was asked: said before anybody signs, and time to read it.
@@ -142,11 +143,8 @@ function offline(unsure = page.unsure) {
 }
 
 // Without a payload the sheet is the question in short.
-async function showUnsigned(state) {
-  if (!sheet.hasChildNodes()) {
-    const { rowSheet } = await import("./summary.js");
-    sheet.replaceChildren(...rowSheet(page.view.row));
-  }
+function showUnsigned(state) {
+  if (!sheet.hasChildNodes()) sheet.replaceChildren(...rowSheet(page.view.row));
   enter(state);
 }
 
