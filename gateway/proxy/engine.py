@@ -122,9 +122,11 @@ class Engine:
         connection = ClientConnection(reader, writer, self._shared)
         clock = asyncio.get_running_loop()
         closing = clock.call_later(SECONDS_TO_SAY_WHO, self._close_stranger, connection)
-        with self._known(connection):
-            await connection.handle_client()
-        closing.cancel()
+        try:
+            with self._known(connection):
+                await connection.handle_client()
+        finally:
+            closing.cancel()
 
     def _close_stranger(self, connection: ClientConnection) -> None:
         """Who proved nothing for so long keeps no place from those who would."""
