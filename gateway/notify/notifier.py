@@ -55,8 +55,8 @@ class Notifier:
     _ended: list[str] = field(default_factory=list, init=False)
     _asked: dict[str, Envelope] = field(default_factory=dict, init=False)
     """What waits and was told by the board lately, until its first message went."""
-    _full: set[str] = field(default_factory=set, init=False)
-    """Channels that had no room for all that was due."""
+    _left: set[str] = field(default_factory=set, init=False)
+    """Channels where what was due may have been left: for want of room, or behind what is on its way."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
@@ -102,7 +102,9 @@ class Notifier:
                     if room > 0 and key not in self._sending:
                         self._start(key, channel, group)
                         room -= 1
-                (self._full.discard if room > 0 else self._full.add)(name)
+                self._left.discard(name)
+                if busy or room <= 0:
+                    self._left.add(name)
 
     async def test(self, name: str) -> dict[str, Any]:
         """One message over one channel, at once; what came of it."""
@@ -146,8 +148,8 @@ class Notifier:
         """There may be room now for what waited: for another question, or for the end of this one."""
         envelope, name, _, _ = key
         self._sending.pop(key, None)
-        still_asked = self._asked.pop(envelope, None) is not None
-        if name in self._full or not still_asked:
+        self._asked.pop(envelope, None)
+        if name in self._left:
             self._woken.set()
 
     async def _send(self, channel: Channel, group: tuple[Delivery, ...]) -> None:
