@@ -97,14 +97,14 @@ class Notifier:
             room = AT_ONCE - sum(key[1] == name for key in self._sending)
             if room > 0:
                 busy = [key[0] for key in self._sending if key[1] == name]
+                self._left.add(name)
                 due = await self.store.deliveries_due(name, self.store.now(), room, busy)
                 for key, group in _together(due, channel).items():
                     if room > 0 and key not in self._sending:
                         self._start(key, channel, group)
                         room -= 1
-                self._left.discard(name)
-                if busy or room <= 0:
-                    self._left.add(name)
+                if room > 0 and not busy:
+                    self._left.discard(name)
 
     async def test(self, name: str) -> dict[str, Any]:
         """One message over one channel, at once; what came of it."""

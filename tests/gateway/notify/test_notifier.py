@@ -1,6 +1,6 @@
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -388,6 +388,70 @@ async def test_more_people_are_told_when_they_are_asked_later(world: World) -> N
     await world.store.apply(tell(Delivery(envelope.id, "asked", "mail", "Noor", now, now, now)))
     await tick(world)
     assert len(mail(world).sent) == 2
+
+
+async def test_whoever_is_asked_while_a_message_is_on_its_way_is_told_when_it_has_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.notify.notifier.LOOK_EVERY", 1000.0)
+    mail(world).held = held = asyncio.Event()
+    envelope = await world.opened()
+    running = asyncio.create_task(world.notifier.run())
+    await until(lambda: mail(world).open == 1)
+    now = world.store.now()
+    await world.store.apply(tell(Delivery(envelope.id, "asked", "mail", "Noor", now, now, now)))
+    world.notifier._woken.set()
+    await until(lambda: not world.notifier._woken.is_set())
+    held.set()
+    await until(lambda: len(mail(world).sent) == 2)
+    await stopped(running)
+
+
+async def test_whoever_is_asked_just_as_a_message_goes_is_told_when_it_has_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.notify.notifier.LOOK_EVERY", 1000.0)
+    mail(world).held = held = asyncio.Event()
+    envelope = await world.opened()
+    real = world.sqlite.deliveries_due
+
+    async def due_as_the_first_goes(
+        name: str, now: int, limit: int, busy: Sequence[str] = ()
+    ) -> Sequence[Delivery]:
+        due = await real(name, now, limit, busy)
+        if busy and not held.is_set():
+            held.set()
+            await until(lambda: not world.notifier._sending)
+        return due
+
+    monkeypatch.setattr(world.sqlite, "deliveries_due", due_as_the_first_goes)
+    running = asyncio.create_task(world.notifier.run())
+    await until(lambda: mail(world).open == 1)
+    now = world.store.now()
+    await world.store.apply(tell(Delivery(envelope.id, "asked", "mail", "Noor", now, now, now)))
+    world.notifier._woken.set()
+    await until(lambda: len(mail(world).sent) == 2)
+    await stopped(running)
+
+
+async def test_where_nothing_was_left_a_message_that_has_gone_makes_nobody_look_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.notify.notifier.LOOK_EVERY", 1000.0)
+    looks = 0
+    real = world.notifier.tick
+
+    async def tick_and_count() -> None:
+        nonlocal looks
+        looks += 1
+        await real()
+
+    monkeypatch.setattr(world.notifier, "tick", tick_and_count)
+    await world.opened()
+    running = asyncio.create_task(world.notifier.run())
+    await until(lambda: len(mail(world).sent) == 1 and not world.notifier._sending)
+    await stopped(running)
+    assert looks == 1
 
 
 def tell(*deliveries: Delivery):
