@@ -136,6 +136,16 @@ def test_script_and_style_of_a_page_stay_under_60_kb(page: Path) -> None:
     assert served(files | fetched_later(files)) < LIMIT
 
 
+def test_the_queue_brings_beforehand_what_the_approval_page_needs_more_and_nothing_else(page: Path) -> None:
+    wanted = {
+        UI / str(attributes["href"]).lstrip("/")
+        for tag, attributes in elements(page).tags
+        if tag == "link" and attributes["rel"] == "prefetch"
+    }
+    queue = page.stem == "approvals"
+    assert wanted == (loaded(page.with_stem("approve")) - loaded(page) if queue else set())
+
+
 def test_every_icon_a_page_or_script_asks_for_exists(page: Path) -> None:
     icons = set(re.findall(r'symbol id="([\w-]+)"', (UI / "static" / "icons.svg").read_text()))
     text = page.read_text()
