@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import median, verdict
+from benchmarks.quiet import QuietBrowser, QuietPage
 from gateway.demo.client import Agent
 from gateway.installation import install
 from tests.faults.killing import TEMPLATE
-from tests.kit.browser import BrowserPerson, Chromium
 from tests.kit.ports import free_port
 from tests.kit.process import Gateway
 
-LOADS = 5
+LOADS = 9
 SLOWER = 4
 ARMS_MS = 700
 CLEARED_AFTER = 1.0
@@ -25,23 +25,24 @@ ROWS = 1_000_000
 ASKED = 9
 JSON = {"Content-Type": "application/json"}
 WATCH = """// The page says when: asking it again and again would take from the time that is measured.
+let verifiedAt, armed;
+window.armed = new Promise((resolve) => { armed = resolve; });
 addEventListener('DOMContentLoaded', () => {
   const look = () => {
     const verified = document.querySelector('details.verified');
-    if (verified && !verified.hidden) window.verifiedAt ??= performance.now();
-    const approve = document.querySelector('#approve');
-    if (window.armedAt || approve?.getAttribute('aria-disabled') !== 'false') return;
-    window.armedAt = performance.now();
-    console.debug('armed');
+    if (verified && !verified.hidden) verifiedAt ??= performance.now();
+    if (document.querySelector('#approve')?.getAttribute('aria-disabled') !== 'false') return;
+    armed([verifiedAt, performance.now()]);
   };
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
 });"""
-FIRST_PAGE = """async (query) => {
+LINK = "document.querySelector(\"#waiting tbody a[href^='/approve/env_']\")?.href ?? null"
+FIRST_PAGE = """(async () => {
   const began = performance.now();
   const headers = { 'Secondsig-Tab': localStorage.getItem('secondsig-tab') };
-  const answer = await (await fetch(`/api/v1/rows?limit=50${query}`, { headers, cache: 'no-store' })).json();
+  const answer = await (await fetch('/api/v1/rows?limit=50%s', { headers, cache: 'no-store' })).json();
   return [performance.now() - began, answer.rows.length];
-}"""
+})()"""
 QUERIES = {
     "all": "",
     "decision:step_up, with its chains": "&filter=decision:step_up",
@@ -71,45 +72,52 @@ approvals: {{ttl: 60s, owner_may_approve: true}}
     await gateway.start()
     try:
         invitation = await gateway.ask("approver_invite")
-        async with Chromium() as chromium:
-            person = await chromium.person()
-            await person.enrol(invitation["url"], "Mika")
-            await _question(gateway, person)
+        async with QuietBrowser(folder / "profile") as browser:
+            page = await browser.signed_in(invitation["url"], WATCH)
+            origin = invitation["url"].partition("/enrol")[0]
+            await _question(gateway, page)
             await gateway.stop()
             _fill(gateway.state / "data" / "secondsig.db")
             await gateway.start()
-            await _log(person)
+            await page.open(f"{origin}/app/audit")
+            await _log(page)
     finally:
         await gateway.stop()
 
 
-async def _question(gateway: Gateway, person: BrowserPerson) -> None:
+async def _question(gateway: Gateway, page: QuietPage) -> None:
     added = await gateway.ask("agent_add", name="bench")
     agent = Agent(added["proxy"], gateway.state / "ca-bundle.pem")
     sending = asyncio.create_task(agent.send("POST", "https://upstream.test/orders/one", b"{}", JSON))
-    await person.page.wait_for_selector("#waiting tbody a[href^='/approve/env_']")
-    link = await person.page.locator("#waiting tbody a").first.get_attribute("href")
-    origin = _origin(person)
-    await person.page.add_init_script(WATCH)
-    session = await person.context.new_cdp_session(person.page)
-    await session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+    link = await _link(page)
+    await page.tell("Emulation.setCPUThrottlingRate", rate=SLOWER)
     for words, cold in (("with nothing cached", True), ("with script and style cached", False)):
-        verified, armed = [], []
-        for _ in range(LOADS):
-            if cold:
-                await session.send("Network.clearBrowserCache")
-                await asyncio.sleep(CLEARED_AFTER)
-            async with person.page.expect_console_message(lambda said: said.text == "armed"):
-                await person.page.goto(f"{origin}{link}")
-            verified.append(await person.page.evaluate("window.verifiedAt"))
-            armed.append(await person.page.evaluate("window.armedAt"))
+        loads = [await _load(page, link, cold=cold) for _ in range(LOADS)]
+        verified, armed = zip(*loads, strict=True)
         print(f"{words}: verified after {', '.join(f'{each:.0f}' for each in verified)} ms")
         print(verdict(f"link to Approve arming, {words}, median ms", median(verified), 500))
         print(verdict(f"link to Approve armed, {words}, median ms", median(armed), 500 + ARMS_MS))
-    await session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+    await page.tell("Emulation.setCPUThrottlingRate", rate=1)
     sending.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await sending
+
+
+async def _link(page: QuietPage) -> str:
+    async with asyncio.timeout(60):
+        while not (link := await page.value(LINK)):
+            await asyncio.sleep(0.1)
+    return str(link)
+
+
+async def _load(page: QuietPage, link: str, *, cold: bool) -> tuple[float, float]:
+    """When its display was verified and when Approve was armed, in ms after the link was followed."""
+    if cold:
+        await page.tell("Network.clearBrowserCache")
+        await asyncio.sleep(CLEARED_AFTER)
+    await page.open(link)
+    verified, armed = await page.value("window.armed")
+    return verified, armed
 
 
 def _fill(database: Path) -> None:
@@ -120,15 +128,9 @@ def _fill(database: Path) -> None:
     print(f"{ROWS:,} rows written in {time.perf_counter() - began:.0f} s, the database has {size:.0f} MB")
 
 
-async def _log(person: BrowserPerson) -> None:
-    await person.page.goto(f"{_origin(person)}/app/audit")
-    await person.page.wait_for_selector("#rows tbody tr")
+async def _log(page: QuietPage) -> None:
     for words, query in QUERIES.items():
-        answers: list[list[Any]] = [await person.page.evaluate(FIRST_PAGE, query) for _ in range(ASKED)]
+        answers: list[list[Any]] = [await page.value(FIRST_PAGE % query) for _ in range(ASKED)]
         times = [took for took, _ in answers]
         print(f"{words}: {answers[0][1]} rows, worst {max(times):.0f} ms")
         print(verdict(f"first page, {words}, median ms", median(times), 200))
-
-
-def _origin(person: BrowserPerson) -> str:
-    return "/".join(person.page.url.split("/")[:3])

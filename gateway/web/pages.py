@@ -1,7 +1,8 @@
 """The page shells and what they load, read once: no path of a request ever meets the file system.
 
 A shell names what it loads by a version that changes with any byte of it: so a browser asks for each file
-once, and never runs the script of one version with that of another.
+once, and never runs the script of one version with that of another. The icons stand in each shell: whatever
+draws one from a file of its own makes a browser read and wait for that file anew.
 """
 
 import gzip
@@ -64,8 +65,8 @@ class Pages:
         try:
             shells = {path: (ui / "pages" / f"{name}.html").read_bytes() for path, name in SHELLS.items()}
             assets, worker = _assets(ui / "static"), _asset(ui / "sw.js")
-            version = _version(assets)
-            shells = {path: _naming(shell, version) for path, shell in shells.items()}
+            icons, version = (ui / "icons.svg").read_bytes(), _version(assets)
+            shells = {path: with_icons(_naming(shell, version), icons) for path, shell in shells.items()}
         except OSError as error:
             raise UsageError(f"The pages cannot be read ({error}): install Secondsig again.") from error
         return cls(shells, assets, worker, version)
@@ -98,14 +99,12 @@ class Pages:
 
 
 def _file(asset: Asset, request: web.Request) -> web.Response:
-    headers = {"Cache-Control": "no-cache", "ETag": asset.etag, "Vary": "Accept-Encoding"}
     if request.headers.get("If-None-Match") == asset.etag:
-        return web.Response(status=304, headers=headers)
-    text = None if asset.content_type.startswith("image/") else "utf-8"
-    body = asset.content
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
-        body, headers["Content-Encoding"] = asset.packed, "gzip"
-    return web.Response(body=body, content_type=asset.content_type, charset=text, headers=headers)
+        response = web.Response(status=304)
+    else:
+        response = _told(asset.content, asset.packed, asset.content_type, request)
+    response.headers.update({"Cache-Control": "no-cache", "ETag": asset.etag, "Vary": "Accept-Encoding"})
+    return response
 
 
 def _assets(static: Path) -> dict[str, Asset]:
@@ -130,11 +129,25 @@ def _naming(shell: bytes, version: str) -> bytes:
     return re.sub(rb'((?:src|href)="/static/)(?!manifest)', rb"\g<1>" + version.encode() + b"/", shell)
 
 
+def with_icons(shell: bytes, icons: bytes) -> bytes:
+    return shell.replace(b"<body>\n", b"<body>\n" + icons, 1)
+
+
 def _shell(content: bytes) -> Handler:
-    async def page(_request: web.Request) -> web.StreamResponse:
-        return web.Response(body=content, content_type="text/html", charset="utf-8")
+    packed = gzip.compress(content, mtime=0)
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        return _told(content, packed, "text/html", request)
 
     return page
+
+
+def _told(content: bytes, packed: bytes, kind: str, request: web.Request) -> web.Response:
+    headers = {"Vary": "Accept-Encoding"}
+    if unpacks := "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+    text = None if kind.startswith("image/") else "utf-8"
+    return web.Response(body=packed if unpacks else content, content_type=kind, charset=text, headers=headers)
 
 
 async def _home(_request: web.Request) -> web.StreamResponse:

@@ -16,6 +16,8 @@ from typing import Any
 import rfc8785
 from aiohttp import web
 
+from gateway.web.pages import with_icons
+
 UI = Path(__file__).resolve().parents[2] / "approve_ui"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -792,8 +794,10 @@ class Site:
         response.headers["Cache-Control"] = "no-store"
 
     def _page(self, name: str) -> Callable[[web.Request], Any]:
-        async def serve(request: web.Request) -> web.FileResponse:
-            return web.FileResponse(UI / "pages" / f"{name}.html")
+        shell = with_icons((UI / "pages" / f"{name}.html").read_bytes(), (UI / "icons.svg").read_bytes())
+
+        async def serve(request: web.Request) -> web.Response:
+            return web.Response(body=shell, content_type="text/html", charset="utf-8")
 
         return serve
 

@@ -147,11 +147,12 @@ def test_the_queue_brings_beforehand_what_the_approval_page_needs_more_and_nothi
 
 
 def test_every_icon_a_page_or_script_asks_for_exists(page: Path) -> None:
-    icons = set(re.findall(r'symbol id="([\w-]+)"', (UI / "static" / "icons.svg").read_text()))
+    icons = set(re.findall(r'symbol id="([\w-]+)"', (UI / "icons.svg").read_text()))
     text = page.read_text()
-    assert set(re.findall(r"icons\.svg#([\w-]+)", text)) <= icons
+    assert {use.removeprefix("#") for use in re.findall(r'<use href="(.+?)"', text)} <= icons
     for script in SCRIPTS:
-        assert set(re.findall(r'icon\("([\w-]+)"\)', script.read_text())) <= icons
+        drawn = re.findall(r'icon\("([\w-]+)"\)', script.read_text())
+        assert {f"icon-{name}" for name in drawn} <= icons
 
 
 def test_scripts_never_write_markup(page: Path) -> None:

@@ -404,10 +404,13 @@ def write_ui(folder: Path) -> Path:
     (folder / "pages").mkdir()
     (folder / "static" / "js").mkdir(parents=True)
     for name in sorted(set(SHELLS.values())):
-        (folder / "pages" / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>{SCRIPT}")
+        (folder / "pages" / f"{name}.html").write_text(
+            f"<!doctype html><title>{name}</title>{SCRIPT}\n<body>\n<p>{name}</p>"
+        )
     (folder / "static" / "app.css").write_text("body{}")
     (folder / "static" / "js" / "main.js").write_text("export {}")
-    (folder / "static" / "icons.svg").write_text("<svg/>")
+    (folder / "static" / "mark.svg").write_text("<svg/>")
+    (folder / "icons.svg").write_text("<svg><symbol/></svg>\n")
     (folder / "static" / "notes.txt").write_text("not for the web")
     (folder / "sw.js").write_text("addEventListener('push', () => {})")
     (folder / "outside.js").write_text("secret")

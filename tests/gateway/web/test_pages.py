@@ -35,7 +35,7 @@ async def test_page_nobody_knows_is_a_plain_sentence(browser: Browser):
     [
         ("app.css", "text/css; charset=utf-8"),
         ("js/main.js", "text/javascript; charset=utf-8"),
-        ("icons.svg", "image/svg+xml"),
+        ("mark.svg", "image/svg+xml"),
     ],
 )
 async def test_static_files_are_checked_again_and_not_sent_twice(name: str, kind: str, browser: Browser):
@@ -93,6 +93,14 @@ def test_every_file_that_the_pages_name_is_served():
         assert set(named) <= set(pages.assets)
 
 
+def test_every_icon_that_a_page_draws_stands_in_it_once():
+    for shell in Pages.read(Path(approve_ui.__path__[0])).shells.values():
+        drawn = re.findall(rb'<use href="#(.+?)"', shell)
+        assert drawn
+        for name in drawn:
+            assert shell.count(b'id="' + name + b'"') == 1
+
+
 async def test_the_worker_is_served_at_the_root_and_may_load_nothing(browser: Browser, desk: FakeDesk):
     reply = await browser.get("/sw.js", Sec_Fetch_Dest="serviceworker", Cookie=None, Secondsig_Tab=None)
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
@@ -113,9 +121,10 @@ def test_missing_page_stops_the_start_with_a_sentence(ui: Path):
         Pages.read(ui)
 
 
-async def test_files_travel_packed_to_whom_can_unpack_them(browser: Browser):
-    plain = await browser.get("/static/app.css", Accept_Encoding="identity")
-    packed = await browser.get("/static/app.css", Accept_Encoding="gzip")
+@pytest.mark.parametrize("path", ["/static/app.css", "/login"])
+async def test_files_travel_packed_to_whom_can_unpack_them(path: str, browser: Browser):
+    plain = await browser.get(path, Accept_Encoding="identity")
+    packed = await browser.get(path, Accept_Encoding="gzip")
     assert "Content-Encoding" not in plain.headers
     assert packed.headers["Content-Encoding"] == "gzip"
     assert packed.headers["Vary"] == "Accept-Encoding"
