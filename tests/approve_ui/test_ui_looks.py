@@ -426,8 +426,12 @@ SCENES: list[Scene] = [
 ]
 
 
-FETCHED = """() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname)
-  .filter((path) => /\\.(js|css)$/.test(path))"""
+FETCHED = """() => {
+  const next = new Set([...document.querySelectorAll("link[rel=prefetch]")].map((link) => link.href));
+  return performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => !next.has(name))
+    .map((name) => new URL(name).pathname).filter((path) => /\\.(js|css)$/.test(path));
+}"""
+"""What this page fetched for itself, and not for the page that comes after it."""
 
 
 STATES = """() => [...new Set([...document.querySelectorAll("[data-when]")]
