@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.history.holding import Held
-from gateway.history.windows import DAY, FIVE_MINUTES, HOUR, MINUTE, Hours, Largest, Names, Rolling
+from gateway.history.windows import DAY, FIVE_MINUTES, HOUR, MINUTE, Familiar, Hours, Largest, Rolling
 from gateway.store.things import Reserved, Tally, What
 
 MOST_ACTIONS, MOST_RESOURCES, MOST_CREDENTIALS, MOST_ADDRESSES, MOST_PURSES = 300, 500, 50, 100, 40
@@ -49,8 +49,8 @@ class Past:
         self.name = name
         self.requests, self.questions = Rolling(), Rolling()
         self.worked, self.asked = Hours(), Hours()
-        self.did, self.resources = Names(MOST_ACTIONS), Names(MOST_RESOURCES)
-        self.credentials, self.addresses = Names(MOST_CREDENTIALS), Names(MOST_ADDRESSES)
+        self.did, self.resources = Familiar(MOST_ACTIONS), Familiar(MOST_RESOURCES)
+        self.credentials, self.addresses = Familiar(MOST_CREDENTIALS), Familiar(MOST_ADDRESSES)
         self._actions: dict[str, Rolling] = {}
         self._paid: dict[str, Rolling] = {}
         self._largest: dict[str, Largest] = {}
@@ -126,7 +126,7 @@ class Past:
         else:
             self._counts(what).add(at, told.number)
 
-    def _names(self, what: What) -> Names:
+    def _names(self, what: What) -> Familiar:
         known = {"did": self.did, "touched": self.resources, "used": self.credentials, "from": self.addresses}
         return known[what]
 

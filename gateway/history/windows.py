@@ -64,7 +64,7 @@ class Rolling:
         self.day.take(at, count)
 
 
-class Names:
+class Familiar:
     """How often each of at most `most` names came in the last 30 days.
 
     A name beyond them is not learned until an older one is forgotten: made-up names stay strange.

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.history.windows import DAY, HOUR, MONTH, Hours, Largest, Names, Rolling, Window
+from gateway.history.windows import DAY, HOUR, MONTH, Familiar, Hours, Largest, Rolling, Window
 from tests.kit.clocks import START
 
 
@@ -56,7 +56,7 @@ def test_the_last_minutes_are_counted_in_whole_steps() -> None:
 
 
 def test_made_up_names_are_bounded_and_stay_strange() -> None:
-    names = Names(3)
+    names = Familiar(3)
     assert [names.learn(f"made up {n}", START) for n in range(5)] == [True, True, True, False, False]
     assert (len(names), names.count("made up 4", START)) == (3, 0)
     assert names.learn("made up 0", START + 40 * DAY)
@@ -65,7 +65,7 @@ def test_made_up_names_are_bounded_and_stay_strange() -> None:
 
 
 def test_a_name_is_forgotten_after_30_days() -> None:
-    names = Names(3)
+    names = Familiar(3)
     for day in range(40):
         names.learn("x", START + day * DAY, 2)
     assert names.count("x", START + 39 * DAY) == 2 * 31
