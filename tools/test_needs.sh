@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the tests need besides Python: Chromium, curl, git, Node. Installed by apt where we are root.
+# What the tests need besides Python: Chromium, curl, git, Node, and Ruby and Go for the
+# verifiers that the guides show. Installed by apt where we are root.
 set -eu
 
 missing=""
@@ -7,6 +8,8 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v git >/dev/null 2>&1 || missing="$missing git"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
+command -v ruby >/dev/null 2>&1 || missing="$missing ruby"
+command -v go >/dev/null 2>&1 || missing="$missing golang-go"
 [ -z "$missing" ] && exec sh tools/clients.sh
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -3,7 +3,6 @@ import base64
 import hashlib
 import hmac
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -154,8 +153,6 @@ async def test_the_guides_verifiers_accept_what_is_signed_and_nothing_else(
     receiver: Receiver, poster: Poster, name: str
 ) -> None:
     runner = RUNNERS[name]
-    if not shutil.which(runner[0]) and name not in {"verify.py", "verify.mjs"}:
-        pytest.skip(f"{runner[0]} is not on this machine")
     await hook(receiver, poster).send(message(), "Mika")
     headers, body = receiver.headers[0], receiver.bodies[0]
     signed = (headers["webhook-id"], headers["webhook-timestamp"], headers["webhook-signature"])
