@@ -165,7 +165,7 @@ class Granting:
     async def settle(self) -> None:
         """Every outcome that was reported is in the log."""
         while self._recording:
-            await asyncio.gather(*list(self._recording))
+            await asyncio.wait(list(self._recording))
 
     async def _record(
         self, grant: Grant, use: GrantUse, outcome: str, status: int | None, detail: str
