@@ -131,6 +131,26 @@ async def test_how_things_ended_is_told_in_words(page: Page, gateway: FakeGatewa
         await expect(rows.nth(number)).to_contain_text(words)
 
 
+async def test_whoever_stands_on_what_ended_stays_there_when_more_ends(
+    page: Page, gateway: FakeGateway
+) -> None:
+    gateway.recent = [waiting(1, state="expired")]
+    await page.goto("/app/approvals")
+    await listening(gateway)
+    await expect(page.locator("#live")).to_have_text("Live")
+    await page.locator("#recent tbody a").focus()
+    await page.evaluate("document.activeElement.closest('tr').id = 'mine'")
+    gateway.waiting = [waiting(3)]
+    gateway.announce(41, "env_3", "pending")
+    await expect(page.locator(ROWS)).to_have_count(1)
+    await expect(page.locator("#mine a")).to_be_focused()
+    gateway.recent = [waiting(2, state="denied", decided_by="mika"), *gateway.recent]
+    gateway.announce(42, "env_2", "denied")
+    rows = page.locator("#recent tbody tr")
+    await expect(rows).to_have_count(2)
+    await expect(rows.nth(1).locator("a")).to_be_focused()
+
+
 async def test_signing_out_leads_to_sign_in(page: Page, gateway: FakeGateway) -> None:
     await page.goto("/app/approvals")
     await page.click("#sign-out")

@@ -88,6 +88,7 @@ async def test_the_queue_is_walked_row_by_row(page: Page, gateway: FakeGateway) 
         await page.goto("/app/approvals")
         await page.wait_for_selector("#waiting tbody tr")
         await page.wait_for_selector("#push button:visible")
+        await page.wait_for_selector("#unusual button")
         stops = await walk(page)
         assert [name for _, name in stops] == [
             "Skip to content",

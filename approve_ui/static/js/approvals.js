@@ -28,6 +28,7 @@ const later = one("#show-new");
 const shown = new Map();
 let held = null;
 let config = null;
+let recent = "";
 let reviews = 0;
 let first = true;
 let timer = 0;
@@ -184,10 +185,16 @@ function end(line) {
   time.replaceChildren(el("b", {}, "Ended"));
 }
 
+// Made anew only if it says something else; whoever stands on one of them with the keyboard goes on standing there.
 function showRecent(rows) {
+  const said = JSON.stringify(rows);
+  if (recent === said) return;
+  recent = said;
   const section = one("#recent");
+  const on = section.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   section.hidden = rows.length === 0;
   one("tbody", section).replaceChildren(...rows.map(recentLine));
+  if (on) one(`a[href="${on}"]`, section)?.focus({ preventScroll: true });
 }
 
 function recentLine(row) {
