@@ -303,9 +303,7 @@ class Releaser:
     async def settle(self) -> None:
         """Every outcome that was reported is in the log, or the gateway stops and could not write it."""
         while self._recording:
-            reported = list(self._recording)
-            await asyncio.gather(*reported)
-            self._recording.difference_update(reported)
+            await asyncio.wait(list(self._recording))
 
     async def _until_written(self, write: Callable[[], Awaitable[None]]) -> None:
         """Again and again while the gateway runs; what is still spent then, the next start calls unknown."""

@@ -68,18 +68,6 @@ async def passes(world: World, **changes: Any) -> bool:
     return False
 
 
-async def test_a_stop_in_the_moment_in_which_an_outcome_was_written_ends(world: World) -> None:
-    """What is written, but not yet struck off, must not be waited for without giving anybody a turn."""
-    written = asyncio.get_running_loop().create_task(asyncio.sleep(0))
-    world.granting._recording.add(written)
-    written.add_done_callback(world.granting._recording.discard)
-    while not written.done():
-        await asyncio.sleep(0)
-    assert world.granting._recording
-    await world.granting.settle()
-    assert not world.granting._recording
-
-
 # What it is for. -------------------------------------------------------------------------------------------
 
 
@@ -525,3 +513,15 @@ async def test_a_played_decision_without_people_needs_no_grant(world: World) -> 
     world.policy.decision = Decision(Effect.ALLOW)
     await send(world)
     assert await world.sqlite.grant_uses() == {}
+
+
+async def test_a_stop_in_the_moment_in_which_an_outcome_was_written_ends(world: World) -> None:
+    """What is written, but not yet struck off, must not be waited for without giving anybody a turn."""
+    written = asyncio.get_running_loop().create_task(asyncio.sleep(0))
+    world.granting._recording.add(written)
+    written.add_done_callback(world.granting._recording.discard)
+    while not written.done():
+        await asyncio.sleep(0)
+    assert world.granting._recording
+    await world.granting.settle()
+    assert not world.granting._recording

@@ -771,3 +771,18 @@ async def test_an_open_question_beside_a_spent_one_is_its_own(world: World) -> N
     await released(world, envelope)
     fresh = replace(envelope, id="env_" + "8" * 26, state=State.PENDING, cosigner=None, invocation=None)
     assert (await world.store.apply(Open(fresh, caps(20)))).__class__.__name__ == "Done"
+
+
+async def test_a_stop_in_the_moment_in_which_an_outcome_was_written_ends(world: World) -> None:
+    """What is written, but not yet struck off, must not be waited for without giving anybody a turn."""
+
+    async def write() -> None:
+        await asyncio.sleep(0)
+
+    world.releaser._later(write)
+    (written,) = world.releaser._recording
+    while not written.done():
+        await asyncio.sleep(0)
+    assert world.releaser._recording
+    await world.releaser.settle()
+    assert not world.releaser._recording
