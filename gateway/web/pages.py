@@ -100,11 +100,20 @@ class Pages:
 
 def _file(asset: Asset, request: web.Request) -> web.Response:
     if request.headers.get("If-None-Match") == asset.etag:
-        response = web.Response(status=304)
+        response = web.Response(status=304, headers={"Vary": "Accept-Encoding"})
     else:
-        response = _told(asset.content, asset.packed, asset.content_type, request)
-    response.headers.update({"Cache-Control": "no-cache", "ETag": asset.etag, "Vary": "Accept-Encoding"})
+        response = _sent(asset, request)
+    response.headers.update({"Cache-Control": "no-cache", "ETag": asset.etag})
     return response
+
+
+def _sent(asset: Asset, request: web.Request) -> web.Response:
+    """Packed for whoever can unpack it."""
+    body, headers = asset.content, {"Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        body, headers["Content-Encoding"] = asset.packed, "gzip"
+    text = None if asset.content_type.startswith("image/") else "utf-8"
+    return web.Response(body=body, content_type=asset.content_type, charset=text, headers=headers)
 
 
 def _assets(static: Path) -> dict[str, Asset]:
@@ -114,9 +123,12 @@ def _assets(static: Path) -> dict[str, Asset]:
 
 
 def _asset(path: Path) -> Asset:
-    content = path.read_bytes()
+    return _asset_of(path.read_bytes(), TYPES[path.suffix])
+
+
+def _asset_of(content: bytes, kind: str) -> Asset:
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    return Asset(content, gzip.compress(content, mtime=0), TYPES[path.suffix], etag)
+    return Asset(content, gzip.compress(content, mtime=0), kind, etag)
 
 
 def _version(assets: Mapping[str, Asset]) -> str:
@@ -134,20 +146,12 @@ def with_icons(shell: bytes, icons: bytes) -> bytes:
 
 
 def _shell(content: bytes) -> Handler:
-    packed = gzip.compress(content, mtime=0)
+    shell = _asset_of(content, "text/html")
 
     async def page(request: web.Request) -> web.StreamResponse:
-        return _told(content, packed, "text/html", request)
+        return _sent(shell, request)
 
     return page
-
-
-def _told(content: bytes, packed: bytes, kind: str, request: web.Request) -> web.Response:
-    headers = {"Vary": "Accept-Encoding"}
-    if unpacks := "gzip" in request.headers.get("Accept-Encoding", ""):
-        headers["Content-Encoding"] = "gzip"
-    text = None if kind.startswith("image/") else "utf-8"
-    return web.Response(body=packed if unpacks else content, content_type=kind, charset=text, headers=headers)
 
 
 async def _home(_request: web.Request) -> web.StreamResponse:
