@@ -97,7 +97,7 @@ class Notifier:
             room = AT_ONCE - sum(key[1] == name for key in self._sending)
             if room > 0:
                 busy = [key[0] for key in self._sending if key[1] == name]
-                self._left.add(name)
+                self._left.add(name)  # before anybody asks: a message may go meanwhile
                 due = await self.store.deliveries_due(name, self.store.now(), room, busy)
                 for key, group in _together(due, channel).items():
                     if room > 0 and key not in self._sending:

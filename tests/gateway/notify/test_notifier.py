@@ -11,6 +11,7 @@ from gateway.notify.channel import Channel, Failed, Sent
 from gateway.notify.notifier import AT_ONCE, BACKOFF
 from gateway.settings import AppriseChannel, NotificationRule, Notifications
 from gateway.store.things import Delivery
+from gateway.store.writes import Tell
 from tests.kit.channels import PlayedChannel
 from tests.kit.patience import until
 from tests.kit.stores import FailingStore
@@ -384,8 +385,7 @@ async def test_a_channel_that_is_not_there_or_is_somebodys_own_is_not_tried(worl
 async def test_more_people_are_told_when_they_are_asked_later(world: World) -> None:
     envelope = await world.opened()
     await tick(world)
-    now = world.store.now()
-    await world.store.apply(tell(Delivery(envelope.id, "asked", "mail", "Noor", now, now, now)))
+    await ask_noor(world, envelope.id)
     await tick(world)
     assert len(mail(world).sent) == 2
 
@@ -398,8 +398,7 @@ async def test_whoever_is_asked_while_a_message_is_on_its_way_is_told_when_it_ha
     envelope = await world.opened()
     running = asyncio.create_task(world.notifier.run())
     await until(lambda: mail(world).open == 1)
-    now = world.store.now()
-    await world.store.apply(tell(Delivery(envelope.id, "asked", "mail", "Noor", now, now, now)))
+    await ask_noor(world, envelope.id)
     world.notifier._woken.set()
     await until(lambda: not world.notifier._woken.is_set())
     held.set()
@@ -427,8 +426,7 @@ async def test_whoever_is_asked_just_as_a_message_goes_is_told_when_it_has_gone(
     monkeypatch.setattr(world.sqlite, "deliveries_due", due_as_the_first_goes)
     running = asyncio.create_task(world.notifier.run())
     await until(lambda: mail(world).open == 1)
-    now = world.store.now()
-    await world.store.apply(tell(Delivery(envelope.id, "asked", "mail", "Noor", now, now, now)))
+    await ask_noor(world, envelope.id)
     world.notifier._woken.set()
     await until(lambda: len(mail(world).sent) == 2)
     await stopped(running)
@@ -454,10 +452,9 @@ async def test_where_nothing_was_left_a_message_that_has_gone_makes_nobody_look_
     assert looks == 1
 
 
-def tell(*deliveries: Delivery):
-    from gateway.store.writes import Tell
-
-    return Tell(deliveries)
+async def ask_noor(world: World, envelope: str) -> None:
+    now = world.store.now()
+    await world.store.apply(Tell((Delivery(envelope, "asked", "mail", "Noor", now, now, now),)))
 
 
 async def stopped(running: "asyncio.Task[None]") -> None:
