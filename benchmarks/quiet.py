@@ -35,14 +35,21 @@ class QuietBrowser:
         )
         self._stack.push_async_callback(process.wait)
         self._stack.callback(process.terminate)
-        told = self.profile / "DevToolsActivePort"
-        await until(lambda: told.exists() and len(told.read_text("ascii").split()) > 1)
-        port = int(told.read_text("ascii").split()[0])
-        self._address = f"127.0.0.1:{port}"
+        try:
+            self._address = f"127.0.0.1:{await self._port()}"
+        except BaseException:
+            await self._stack.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    async def _port(self) -> int:
+        """The browser writes down which one it took, once it listens there."""
+        told = self.profile / "DevToolsActivePort"
+        await until(lambda: told.exists() and len(told.read_text("ascii").split()) > 1)
+        return int(told.read_text("ascii").split()[0])
 
     async def signed_in(self, invitation: str, watch: str) -> "QuietPage":
         """The page of somebody who has just enrolled, in which `watch` runs first from now on."""
