@@ -17,6 +17,14 @@ OF_WHOM: dict[Who, str] = {
 WINDOWS: tuple[tuple[Literal["minute", "hour"], int], ...] = (("minute", 60), ("hour", 3600))
 
 
+NEAR = """
+SELECT count(*) FROM (SELECT 1 FROM envelopes WHERE state = 'pending' LIMIT :waiting)
+UNION ALL
+SELECT count(*) FROM (SELECT 1 FROM envelopes WHERE opened_at > :since LIMIT :opened)
+"""
+"""What waits and what was asked within the longest window, of everybody, as far as the smallest caps."""
+
+
 def reached(change: Open, db: sqlite3.Connection) -> Full | None:
     """The first cap that leaves no room; None where there is room under all of them."""
     caps = change.caps
@@ -25,11 +33,24 @@ def reached(change: Open, db: sqlite3.Connection) -> Full | None:
         ("team", caps.team),
         ("everybody", caps.everybody),
     )
+    if not _is_near([cap for _, cap in every], change, db):
+        return None
     for who, cap in every:
         full = _waiting(db, who, cap.waiting, change) or _opened(db, who, cap, change)
         if full is not None:
             return full
     return None
+
+
+def _is_near(caps: list[Cap], change: Open, db: sqlite3.Connection) -> bool:
+    """Whether any cap can be reached: not where everybody together is under the smallest of them."""
+    least = {
+        "waiting": min(cap.waiting for cap in caps),
+        "opened": min(min(cap.minute, cap.hour) for cap in caps),
+    }
+    since = change.envelope.opened_at - max(seconds for _, seconds in WINDOWS)
+    waiting, opened = db.execute(NEAR, {**least, "since": since}).fetchall()
+    return bool(waiting[0] >= least["waiting"] or opened[0] >= least["opened"])
 
 
 def _waiting(db: sqlite3.Connection, who: Who, most: int, change: Open) -> Full | None:

@@ -75,6 +75,16 @@ async def test_questions_that_ended_still_count_in_their_window(
     assert isinstance(await opened(store, 3, limit, at=window), c.Done)
 
 
+async def test_an_hour_is_counted_to_its_end(store: TimedStore) -> None:
+    limit = caps(everybody=Cap(100, 100, 2))
+    for number in range(2):
+        assert isinstance(await opened(store, number, limit), c.Done)
+        await store.apply(writes.Move(f"env_{number}", 1, Step.CANCEL, START))
+    lost = await opened(store, 2, limit, at=3599)
+    assert isinstance(lost, c.Lost)
+    assert lost.full == c.Full("everybody", "hour", 1)
+
+
 async def test_the_team_is_counted_together_and_other_teams_apart(store: TimedStore) -> None:
     for name, team in (("first", "night"), ("mate", "night"), ("other", "day")):
         await store.apply(writes.AddAgent(an_agent(name, team=team), a_token(name)))
