@@ -74,7 +74,6 @@ class History:
         for found in await self._store.reservations(since):
             envelope = found.envelope
             held = Held(envelope.agent, envelope.opened_at, found.reserved)
-            self._past(held.agent).held.append(held)
             self._stand_for(held, envelope)
             self.changed(envelope)
 
@@ -114,7 +113,7 @@ class History:
         held = Held(past.name, moment.now, moment.what)
         asking = Asking(self, held, moment.risk, moment.observed)
         past.questions.add(held.at)
-        past.held.append(held)
+        past.held.add(held)
         self.refused(moment)
         try:
             yield asking
@@ -140,6 +139,7 @@ class History:
 
     def _stand_for(self, held: Held, envelope: Envelope) -> None:
         held.envelope, held.join = envelope.id, (envelope.join_key, envelope.join_scope)
+        self._past(held.agent).held.add(held)
         self._open[envelope.id] = held
 
     def give_back(self, held: Held) -> None:
@@ -177,7 +177,7 @@ class History:
         """Nothing was sent: it waits again."""
         if held.spent_at is not None:
             past.returned(held.reserved, held.spent_at)
-            past.held.append(held)
+            past.held.add(held)
             held.spent_at = None
 
     def unusual(self, agent: str) -> Unusual | None:

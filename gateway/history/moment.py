@@ -73,12 +73,12 @@ class Moment:
         if not held:
             return None
         if self._spends is not None:
-            return next((each for each in held if each.envelope == self._spends.id), None)
+            return held.named(self._spends.id)
         try:
             join = self.names.join
         except Refusal:
             return None
-        return next((each for each in held if each.join == join), None)
+        return held.named(join)
 
     @property
     def _question(self) -> int:
@@ -174,7 +174,7 @@ class Waited:
         return _recent(self.past, action, self.now, this=0, question=0)
 
     def spent(self, unit: Unit) -> Mapping[str, int] | None:
-        mine = next((held for held in self.past.held if held.envelope == self.envelope.id), None)
+        mine = self.past.held.named(self.envelope.id)
         return _spent(self.past, unit, self.now, money_of(self.mapped), mine)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from gateway.history.holding import Held
+from gateway.history.holding import Reservations
 from gateway.history.windows import DAY, FIVE_MINUTES, HOUR, MINUTE, Familiar, Hours, Largest, Rolling
 from gateway.store.things import Reserved, Tally, What
 
@@ -54,7 +54,7 @@ class Past:
         self._actions: dict[str, Rolling] = {}
         self._paid: dict[str, Rolling] = {}
         self._largest: dict[str, Largest] = {}
-        self.held: list[Held] = []
+        self.held = Reservations()
 
     def action(self, name: str) -> Rolling:
         return self._actions.get(_known(name, self._actions, MOST_ACTIONS)) or Rolling()

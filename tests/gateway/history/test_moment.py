@@ -52,7 +52,7 @@ def test_at_the_spend_it_is_in_every_count_once() -> None:
     past = Past("ci-bot")
     list(past.came(("/shop/payment/create",), START))
     past.questions.add(START)
-    past.held.append(Held("ci-bot", START, WHAT, "env_1"))
+    past.held.add(Held("ci-bot", START, WHAT, "env_1"))
     spends = moment(past, spends=an_envelope(id="env_1"))
     assert set(spends.recent("/shop/payment/create").values()) == {1}
     assert spends.spent(a_unit()) == {"hour": 600, "day": 600}
@@ -62,7 +62,7 @@ def test_at_the_spend_it_is_in_every_count_once() -> None:
 
 def test_a_retry_is_not_counted_beside_what_was_reserved_for_it() -> None:
     past = Past("ci-bot")
-    past.held.append(Held("ci-bot", START, WHAT, "env_1", ("join", "scope")))
+    past.held.add(Held("ci-bot", START, WHAT, "env_1", ("join", "scope")))
     past.questions.add(START)
     same = moment(past, names=lambda: named("join"))
     assert same.spent(a_unit()) == {"hour": 600, "day": 600}
