@@ -9,6 +9,7 @@ import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -105,6 +106,7 @@ class About:
     hidden_salt: bytes
 
 
+@lru_cache(maxsize=1024)
 def utc(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
