@@ -41,7 +41,7 @@ from gateway.store.things import (
     Unmatched,
     Used,
 )
-from gateway.store.writes import Change
+from gateway.store.writes import Change, Delivered
 from gateway.subscriptions import Subscription
 from gateway.values import dataclass
 
@@ -98,6 +98,10 @@ class Store(Protocol):
     def note(self, row: Row) -> None: ...
     def tally(self, tallies: Iterable[Tally]) -> None:
         """Durable with the rows that are noted."""
+        ...
+
+    def delivered(self, change: Delivered) -> None:
+        """Of a message that went: durable with the rows that are noted."""
         ...
 
     def healthy(self) -> bool:

@@ -9,9 +9,7 @@ import queue
 import shutil
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,19 +27,17 @@ from gateway.store import glass as _glass  # noqa: F401  # it registers its chan
 from gateway.store import granting as _granting  # noqa: F401  # registers its changes with `make`
 from gateway.store import kept as _kept  # noqa: F401  # registers its changes
 from gateway.store import limits as _limits
+from gateway.store import noted, records, schema, tallies, things, writes
 from gateway.store import people as _people  # noqa: F401  # registers its changes with `make`
 from gateway.store import programs as _programs  # noqa: F401  # it registers its changes
-from gateway.store import records, schema, tallies, things, writes
 from gateway.store import subscribing as _subscribing
 from gateway.store import telling as _telling  # noqa: F401  # it registers its changes
 from gateway.store.changes import insert_row, make
 from gateway.store.clock import Clock
 from gateway.store.deliveries import DUE, delivery_from
 from gateway.store.epoch import Epoch, Mark
+from gateway.store.noted import Noted, Notes
 from gateway.subscriptions import Subscription
-
-NOTE_DELAY = 0.2
-"""Seconds that the row of an allowed request may wait for company."""
 
 RESERVE = 64 * 1024 * 1024
 """Bytes that stay free on the disk: below it nothing new is let through."""
@@ -72,10 +68,15 @@ class _Job:
     """Something to do on the database's thread, and where its answer goes."""
 
     run: Callable[[sqlite3.Connection], Any]
-    answer: Future[Any]
+    answer: asyncio.Future[Any]
     writes: bool
     sees_notes: bool
     """Whether what was noted has to be written first; most look at nothing that is noted."""
+
+    def tell(self, result: Any, error: Exception | None = None) -> None:
+        """From the database's thread; once the loop is closed nobody waits any more."""
+        with contextlib.suppress(RuntimeError):
+            self.answer.get_loop().call_soon_threadsafe(_settle, self.answer, result, error)
 
 
 class SqliteStore:
@@ -91,10 +92,7 @@ class SqliteStore:
         """`beside` is the file that tells an older copy of the database from the one written last."""
         self._path, self._clock, self._reserve = path, clock or Clock(), reserve
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._notes: list[tuple[int, Row]] = []
-        self._tallies = tallies.Pending()
-        self._noted_at = 0.0
-        self._notes_lock = threading.Lock()
+        self._noted = Noted()
         self._healthy = True
         self._db = open_database(path)
         try:
@@ -119,19 +117,13 @@ class SqliteStore:
         return self._epoch.doubt
 
     def note(self, row: Row) -> None:
-        with self._notes_lock:
-            self._begin_noting()
-            self._notes.append((self._clock.now_ms(), row))
+        self._noted.row(self._clock.now_ms(), row)
 
     def tally(self, tallies: Iterable[things.Tally]) -> None:
-        with self._notes_lock:
-            self._begin_noting()
-            self._tallies.add(tallies)
+        self._noted.tally(tallies)
 
-    def _begin_noting(self) -> None:
-        """The first of several says until when they are written."""
-        if not self._notes and not self._tallies:
-            self._noted_at = time.monotonic()
+    def delivered(self, change: writes.Delivered) -> None:
+        self._noted.delivered(change)
 
     async def apply(self, change: writes.Change, rows: Sequence[Row] = ()) -> c.Applied:
         def write(db: sqlite3.Connection) -> c.Applied:
@@ -158,9 +150,9 @@ class SqliteStore:
     ) -> Any:
         if not self._thread.is_alive():
             raise StoreError("The database is closed.")
-        answer: Future[Any] = Future()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(run, answer, writes, sees_notes))
-        return await asyncio.wrap_future(answer)
+        return await answer
 
     async def _all(
         self, statement: str, values: Sequence[Any] | Mapping[str, Any] = (), *, sees_notes: bool = False
@@ -180,25 +172,20 @@ class SqliteStore:
         running = True
         while running:
             asked, running = self._next_jobs()
-            jobs = [job for job in asked if job.answer.set_running_or_notify_cancel()]
+            jobs = [job for job in asked if not job.answer.cancelled()]
             in_turn = [job for job in jobs if job.writes or job.sees_notes]
             for job in jobs:
                 if not (job.writes or job.sees_notes):
                     self._read(job)
-            if in_turn or self._has_notes_due(now=not jobs or not running):
+            if in_turn or self._noted.due() or (self._noted and not (jobs and running)):
                 self._write(in_turn)
         self._db.close()
         self._epoch.close()
 
-    def _has_notes_due(self, *, now: bool) -> bool:
-        """In a quiet moment, or when they waited long enough: nobody who looks at something else waits."""
-        noted = bool(self._notes or self._tallies)
-        return noted and (now or time.monotonic() - self._noted_at >= NOTE_DELAY)
-
     def _next_jobs(self) -> tuple[list[_Job], bool]:
         """Whatever waits now; after a quiet moment nothing, so that notes are written."""
         try:
-            first = self._jobs.get(timeout=NOTE_DELAY)
+            first = self._jobs.get(timeout=noted.DELAY)
         except queue.Empty:
             return [], True
         jobs: list[_Job] = []
@@ -212,27 +199,23 @@ class SqliteStore:
 
     def _read(self, job: _Job) -> None:
         try:
-            job.answer.set_result(job.run(self._db))
+            job.tell(job.run(self._db))
         except Exception as error:  # noqa: BLE001  # every failure belongs to whoever asked
-            job.answer.set_exception(_as_store_error(error))
+            job.tell(None, _as_store_error(error))
 
     def _write(self, jobs: list[_Job]) -> None:
         """One transaction for all; each change is whole or absent; nothing is told before the commit."""
-        with self._notes_lock:
-            notes, self._notes = self._notes, []
-            pending, self._tallies = self._tallies, tallies.Pending()
+        notes = self._noted.take()
         results: list[tuple[_Job, Any, Exception | None]] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            for at, row in notes:
-                self._insert_note(at, row)
-            pending.write(self._db)
+            self._write_notes(notes)
             results = [self._in_savepoint(job) for job in jobs]
             mark = self._count(results)
             self._check_space()
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # whatever it was: nobody waits for ever, nothing is believed
-            self._fail(jobs, notes, pending, error)
+            self._fail(jobs, notes, error)
             return
         try:
             self._epoch.keep(mark)
@@ -241,15 +224,19 @@ class SqliteStore:
             return
         self._healthy = True
         for job, result, failure in results:
-            if failure:
-                job.answer.set_exception(_as_store_error(failure))
-            else:
-                job.answer.set_result(result)
+            job.tell(result, _as_store_error(failure) if failure else None)
 
     def _count(self, results: list[tuple[_Job, Any, Exception | None]]) -> Mark | None:
         """What changed is counted in the same transaction; rows of allowed requests alone are not."""
         changed = any(isinstance(result, c.Done) for _, result, _ in results)
         return self._epoch.raised(self._db) if changed else None
+
+    def _write_notes(self, notes: Notes) -> None:
+        for at, row in notes.rows:
+            self._insert_note(at, row)
+        notes.tallies.write(self._db)
+        for change in notes.delivered:
+            make(change, self._db)
 
     def _insert_note(self, at: int, row: Row) -> None:
         """A row with a value that no database takes is kept without that value: one must not stop the log."""
@@ -278,21 +265,17 @@ class SqliteStore:
         if shutil.disk_usage(self._path.parent).free < self._reserve:
             raise StoreError(f"The disk that holds {self._path.parent} is full: free some space.")
 
-    def _fail(
-        self, jobs: list[_Job], notes: list[tuple[int, Row]], pending: tallies.Pending, error: Exception
-    ) -> None:
-        """Nothing was written: say so to everybody, keep notes and tallies for the next try."""
+    def _fail(self, jobs: list[_Job], notes: Notes, error: Exception) -> None:
+        """Nothing was written: say so to everybody, keep what was noted for the next try."""
         log.error("store.write_failed", error=str(error), path=str(self._path))
         self._healthy = False
         with contextlib.suppress(sqlite3.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-        with self._notes_lock:
-            self._notes = notes + self._notes
-            self._tallies.add(pending.all())
+        self._noted.put_back(notes)
         for job in jobs:
             if job.writes:
-                job.answer.set_exception(_as_store_error(error))
+                job.tell(None, _as_store_error(error))
             else:
                 self._read(job)
 
@@ -302,9 +285,9 @@ class SqliteStore:
         self._healthy = False
         for job, result, failure in results:
             if job.writes or failure:
-                job.answer.set_exception(_as_store_error(failure or error))
+                job.tell(None, _as_store_error(failure or error))
             else:
-                job.answer.set_result(result)
+                job.tell(result)
 
     # What can be asked. -------------------------------------------------------
 
@@ -539,12 +522,13 @@ class SqliteStore:
         self, channel: str, now: int, limit: int, busy: Sequence[str] = ()
     ) -> list[things.Delivery]:
         asked = {"channel": channel, "now": now, "limit": limit, "busy": json.dumps(busy)}
-        return [delivery_from(row) for row in await self._all(DUE, asked)]
+        return [delivery_from(row) for row in await self._all(DUE, asked, sees_notes=True)]
 
     async def deliveries(self, envelope_id: str | None = None, limit: int = 100) -> list[things.Delivery]:
         rows = await self._all(
             "SELECT * FROM deliveries WHERE (? IS NULL OR envelope = ?) ORDER BY at DESC, rowid DESC LIMIT ?",
             (envelope_id, envelope_id, limit),
+            sees_notes=True,
         )
         return [delivery_from(row) for row in rows]
 
@@ -553,6 +537,7 @@ class SqliteStore:
             "SELECT *, max(at) FROM deliveries WHERE state <> 'queued' AND coalesce(error, '') <> ? "
             "GROUP BY channel",
             (things.OVER,),
+            sees_notes=True,
         )
         return {row["channel"]: delivery_from(row) for row in rows}
 
@@ -636,6 +621,16 @@ def _newest_row(db: sqlite3.Connection) -> int:
 
 def _marks(values: Sequence[Any]) -> str:
     return ", ".join("?" * len(values))
+
+
+def _settle(answer: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
+    """Unless whoever asked has left."""
+    if answer.done():
+        return
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(result)
 
 
 def _as_store_error(error: Exception) -> Exception:

@@ -51,7 +51,7 @@ async def is_held(world: World) -> bool:
 
 async def noted(world: World, **where: str) -> list[dict[str, Any]]:
     """Rows, once what was noted is written."""
-    await until(lambda: not world.sqlite._notes)
+    await until(lambda: not world.sqlite._noted)
     return await world.said(**where)
 
 

@@ -45,7 +45,7 @@ def mode(path: Path) -> int:
 
 
 async def rows(service: Service, **where: str) -> list[dict[str, Any]]:
-    await until(lambda: not service.store._notes)
+    await until(lambda: not service.store._noted)
     return [entry.row.columns() for entry in await service.store.rows(where, None, 100)]
 
 

@@ -40,7 +40,7 @@ class TimedStore(SqliteStore):
 
     async def shake_out(self) -> None:
         """Every note is written."""
-        await until(lambda: not self._notes)
+        await until(lambda: not self._noted)
 
 
 class Kept:

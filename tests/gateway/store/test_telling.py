@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from gateway.envelopes import Step
+from gateway.store import noted
 from gateway.store.contract import Done, Lost
 from gateway.store.things import Delivery
 from gateway.store.writes import Conclude, Delivered, Move, Open, SawPage, Tell
 from tests.kit.clocks import START
+from tests.kit.patience import until
 from tests.kit.stores import TimedStore
 from tests.kit.things import ENVELOPE, an_envelope, caps
 
@@ -128,3 +130,45 @@ async def test_what_was_told_long_ago_is_not_concluded_at_a_start(store: TimedSt
     await store.apply(Move(ENVELOPE, 1, Step.CANCEL, START + 1))
     await store.apply(Conclude(("mail",), START + 99, None, START + 50))
     assert await states(store, "decided") == {}
+
+
+async def test_a_message_that_went_is_sent_to_nobody_twice_before_it_is_written(
+    store: TimedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noted, "DELAY", 3600)
+    store.delivered(Delivered((delivery(), delivery("Tomo")), "accepted", START))
+    assert await store.deliveries_due("mail", START, 9) == []
+
+
+async def test_how_a_message_went_is_seen_by_whoever_looks(
+    store: TimedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noted, "DELAY", 3600)
+    store.delivered(Delivered((delivery(),), "accepted", START))
+    assert await states(store) == {"Mika": "accepted", "Tomo": "queued"}
+    store.delivered(Delivered((delivery("Tomo"),), "failed", START + 1, "gone"))
+    assert (await store.last_deliveries())["mail"].error == "gone"
+
+
+async def test_how_a_message_went_is_written_before_its_question_is_concluded(
+    store: TimedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noted, "DELAY", 3600)
+    store.delivered(Delivered((delivery(), delivery("Tomo")), "accepted", START))
+    await store.apply(Move(ENVELOPE, 1, Step.DENY, START))
+    await store.apply(Conclude(("mail",), START, (ENVELOPE,)))
+    assert await states(store, "decided") == {"Mika": "queued", "Tomo": "queued"}
+
+
+async def test_how_a_message_went_survives_the_end_and_a_disk_that_was_full(
+    store: TimedStore, tmp_path: Path
+) -> None:
+    store._reserve = 2**62
+    store.delivered(Delivered((delivery(), delivery("Tomo")), "accepted", START))
+    await until(lambda: not store.healthy())
+    assert store._noted
+    store._reserve = 0
+    await store.close()
+    again = TimedStore(tmp_path / "test.db")
+    assert await states(again) == {"Mika": "accepted", "Tomo": "accepted"}
+    await again.close()
