@@ -276,6 +276,8 @@ class Service:
             self.store, self.keys, self.directory, self.board, self._now_rules, rp_id, self.history
         )
         keeping = Keeping(self.store, self.keys, self.board, self.gateway)
+        self.poster = Poster(Dialer(), self.settings.upstream.ca)
+        self.notifier = Notifier(self.store, self.board, self._now_rules, self.reach, self._channels)
         waiting = Waiting(
             self.store,
             self.keys,
@@ -287,6 +289,7 @@ class Service:
             rp_id,
             time.monotonic,
             self.reach,
+            self.notifier.queued,
         )
         self.ca = _authority(self.paths.ca, self.settings.ca_hosts)
         inside = Inside(self.store, self.board, keeping, self.ca.pem, self.gateway)
@@ -339,8 +342,6 @@ class Service:
             pausing,
             self.granting,
         )
-        self.poster = Poster(Dialer(), self.settings.upstream.ca)
-        self.notifier = Notifier(self.store, self.board, self._now_rules, self.reach, self._channels)
         self.operating.tries = self.notifier
         self.operating.trust, self.operating.last_change = self.trust, self.last_change
         self.desk = GatewayDesk(

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from gateway import ucan
 from gateway.audit import Kind, Row
@@ -36,6 +36,7 @@ from gateway.reach import Reach
 from gateway.releasing import Releaser
 from gateway.rules import Rules, Stake, glass_breakers, reachable
 from gateway.store.contract import Done, Full, Joined, Lost, Store
+from gateway.store.things import Delivery
 from gateway.store.writes import Open
 from gateway.telling import may_be_told, to_tell
 
@@ -56,7 +57,9 @@ class Waiting:
     gateway: str
     rp_id: str
     monotonic: Callable[[], float]
-    reach: Reach = field(default_factory=Reach)
+    reach: Reach
+    told: Callable[[tuple[Delivery, ...]], None]
+    """Hears at once of the notifications that were queued with a question."""
 
     async def step_up(
         self,
@@ -124,6 +127,7 @@ class Waiting:
             case Done():
                 asking.opened(envelope)
                 self.board.changed(envelope)
+                self.told(tell)
                 return envelope, secret
             case Joined(existing):
                 asking.joined()

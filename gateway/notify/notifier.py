@@ -1,6 +1,7 @@
 """Sends what is queued: a few at a time over each channel, again where that helps, never twice at once."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -57,6 +58,7 @@ class Notifier:
     """What waits and was told by the board lately, until its first message went."""
     _left: set[str] = field(default_factory=set, init=False)
     """Channels where what was due may have been left: for want of room, or behind what is on its way."""
+    _running: bool = field(default=False, init=False)
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
@@ -72,14 +74,26 @@ class Notifier:
     async def run(self) -> None:
         """Until it is cancelled. What was queued before a restart goes on, unless it is over."""
         await self._safely(self._resume())
-        while True:
-            self._woken.clear()
-            await self._safely(self.tick())
-            try:
-                async with asyncio.timeout(LOOK_EVERY):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
+        self._running = True
+        try:
+            while True:
+                self._woken.clear()
+                await self._safely(self.tick())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._woken.wait()
+        finally:
+            self._running = False
+
+    def queued(self, deliveries: Iterable[Delivery]) -> None:
+        """They stand in the store now, and go at once where nothing is looked for or was left before."""
+        if not self._running:
+            return
+        for name, channel in self.channels().items():
+            due = [one for one in deliveries if one.channel == name]
+            if due and (name in self._left or not self._start_all(name, channel, due)):
+                self._left.add(name)
+                self._woken.set()
 
     async def settle(self) -> None:
         """Nothing is on its way any more. What was is tried again after the next start."""
@@ -94,16 +108,11 @@ class Notifier:
             await self._conclude(ended)
             del self._ended[: len(ended)]
         for name, channel in self.channels().items():
-            room = AT_ONCE - sum(key[1] == name for key in self._sending)
-            if room > 0:
+            if room := self._room(name):
                 busy = [key[0] for key in self._sending if key[1] == name]
                 self._left.add(name)  # before anybody asks: a message may go meanwhile
                 due = await self.store.deliveries_due(name, self.store.now(), room, busy)
-                for key, group in _together(due, channel).items():
-                    if room > 0 and key not in self._sending:
-                        self._start(key, channel, group)
-                        room -= 1
-                if room > 0 and not busy:
+                if self._start_all(name, channel, due) and self._room(name) and not busy:
                     self._left.discard(name)
 
     async def test(self, name: str) -> dict[str, Any]:
@@ -137,7 +146,20 @@ class Notifier:
         if envelope.state in DECIDED:
             self._ended.append(envelope.id)
             self.reach.reached(envelope.id)
-        self._woken.set()
+            self._woken.set()
+
+    def _room(self, name: str) -> int:
+        return max(0, AT_ONCE - sum(key[1] == name for key in self._sending))
+
+    def _start_all(self, name: str, channel: Channel, due: Iterable[Delivery]) -> bool:
+        """As far as there is room; whether nothing was left."""
+        started, room = 0, self._room(name)
+        messages = _together(due, channel)
+        for key, group in messages.items():
+            if started < room and key not in self._sending:
+                self._start(key, channel, group)
+                started += 1
+        return started == len(messages)
 
     def _start(self, key: Key, channel: Channel, group: tuple[Delivery, ...]) -> None:
         task = asyncio.create_task(self._safely(self._send(channel, group)))
@@ -156,7 +178,7 @@ class Notifier:
         first = group[0]
         envelope = self._asked.get(first.envelope) or await self.store.envelope(first.envelope)
         if envelope is None or (first.kind == "asked" and envelope.state is not State.PENDING):
-            await self.store.apply(Delivered(group, "failed", self.store.now(), OVER))
+            self.store.delivered(Delivered(group, "failed", self.store.now(), OVER))
             return
         settings = self.rules().settings
         message = message_of(
@@ -190,7 +212,7 @@ class Notifier:
         again = _again(first, outcome, now, envelope.expires_at)
         state, error = told(outcome)
         state = state if again is None else "queued"
-        await self.store.apply(Delivered(group, state, now, error, again))
+        self.store.delivered(Delivered(group, state, now, error, again))
         if first.kind == "asked":
             await self._after_asking(envelope.id, went=not isinstance(outcome, Failed), last=again is None)
 

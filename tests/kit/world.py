@@ -245,6 +245,7 @@ class World:
             RP_ID,
             asyncio.get_running_loop().time,
             self.reach,
+            self.notifier.queued,
         )
         self.inside = Inside(store, self.board, self.keeping, b"the CA", GATEWAY)
         self.metrics, self.last_change = Metrics("scrape"), LastChange()

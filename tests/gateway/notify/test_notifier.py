@@ -452,6 +452,82 @@ async def test_where_nothing_was_left_a_message_that_has_gone_makes_nobody_look_
     assert looks == 1
 
 
+@contextlib.asynccontextmanager
+async def idle(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
+    """The notifier runs and looks for nothing by itself any more: each look from now on is told."""
+    monkeypatch.setattr("gateway.notify.notifier.LOOK_EVERY", 1000.0)
+    looks: list[str] = []
+    real = world.sqlite.deliveries_due
+
+    async def due_and_tell(name: str, now: int, limit: int, busy: Sequence[str] = ()) -> Sequence[Delivery]:
+        looks.append(name)
+        return await real(name, now, limit, busy)
+
+    monkeypatch.setattr(world.sqlite, "deliveries_due", due_and_tell)
+    running = asyncio.create_task(world.notifier.run())
+    await until(lambda: looks == ["mail"] and not world.notifier._left)
+    looks.clear()
+    yield looks
+    await stopped(running)
+
+
+async def test_who_is_asked_is_told_without_a_look_at_the_store(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with idle(world, monkeypatch) as looks:
+        await world.opened()
+        await until(lambda: len(mail(world).sent) == 1 and not world.notifier._sending)
+        assert looks == []
+    assert await rows(world) == [(name, "accepted", 1, None) for name in ("Mika", "Tomo")]
+
+
+async def test_where_there_is_no_room_nobody_overtakes_who_was_asked_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with idle(world, monkeypatch):
+        mail(world).held = held = asyncio.Event()
+        opened = [(await world.opened(a_request(target=f"/{n}"))).id for n in range(AT_ONCE + 2)]
+        await until(lambda: mail(world).open == AT_ONCE)
+        assert world.notifier._left == {"mail"}
+        held.set()
+        await until(lambda: len(mail(world).sent) == AT_ONCE + 2)
+    assert [message.envelope for message, _ in mail(world).sent] == opened
+
+
+async def test_before_the_notifier_runs_and_after_it_stopped_nothing_goes(world: World) -> None:
+    await world.opened()
+    assert not world.notifier._sending
+    running = asyncio.create_task(world.notifier.run())
+    await until(lambda: len(mail(world).sent) == 1)
+    await stopped(running)
+    await world.opened(a_request(target="/later"))
+    assert not world.notifier._sending
+    assert ("Mika", "queued", 0, None) in await rows(world)
+
+
+async def test_what_is_queued_during_a_look_goes_with_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with idle(world, monkeypatch) as looks:
+        counted = world.sqlite.deliveries_due
+        early: list[object] = []
+
+        async def due_before_the_question(
+            name: str, now: int, limit: int, busy: Sequence[str] = ()
+        ) -> Sequence[Delivery]:
+            due = await counted(name, now, limit, busy)
+            if len(looks) == 1:
+                await world.opened()
+                early.extend([*world.notifier._sending, *mail(world).sent])
+            return due
+
+        monkeypatch.setattr(world.sqlite, "deliveries_due", due_before_the_question)
+        world.notifier._woken.set()
+        await until(lambda: len(mail(world).sent) == 1)
+    assert looks[:2] == ["mail", "mail"]
+    assert early == []
+
+
 async def ask_noor(world: World, envelope: str) -> None:
     now = world.store.now()
     await world.store.apply(Tell((Delivery(envelope, "asked", "mail", "Noor", now, now, now),)))
