@@ -177,6 +177,6 @@ async def test_no_request_of_many_is_decided_by_parts_of_two_configurations(tmp_
         house.write_policy("\n// a remark\n")
         await asyncio.wait_for(asyncio.gather(*readers), 60)
         assert set(statuses) == {201}
-        await until(lambda: not house.service.store._notes)
+        await until(lambda: not house.service.store._noted)
         found = await house.service.store.rows({"decision": "allow"}, None, 1000)
         assert {entry.row.config_digest for entry in found} <= {before, house.service.rules.digest}
