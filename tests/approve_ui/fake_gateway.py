@@ -698,9 +698,9 @@ class FakeGateway:
     def _revoke_grant(self, body: Json) -> Reply:
         if self.revoke_reply is not None:
             return self.revoke_reply
-        (live,) = self.grants["grants"]
+        live, *left = self.grants["grants"]
         ended = {**live, "ended_at": live["made_at"], "ended_why": "revoked", "ended_by": "mika"}
-        self.grants = {**self.grants, "grants": [], "ended": [ended]}
+        self.grants = {**self.grants, "grants": left, "ended": [ended]}
         return {"grant": GRANT}
 
     def _withdraw_consent(self, body: Json) -> Reply:

@@ -6,6 +6,7 @@ import { moment } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { whyNotSigned } from "./passkey.js";
+import { redraw, whenFree } from "./redraw.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { written } from "./values.js";
 
@@ -19,15 +20,13 @@ async function load() {
   } catch (error) {
     return tell(error);
   }
-  // Rows do not move under a finger, and what somebody types is not thrown away.
-  if (document.activeElement?.closest("#agents, #teams")) return;
   show();
 }
 
 function show() {
   const { agents, teams, administrator } = page.view;
-  one("#agents").replaceChildren(...agents.map(agentOf));
-  one("#teams").replaceChildren(...teams.map((team) => el("li", { class: "person" }, el("h3", {}, written(team.name)), limitsOf("team", team.name, team.limits, team.limits))));
+  redraw(one("#agents"), ...agents.map(agentOf));
+  redraw(one("#teams"), ...teams.map((team) => el("li", { class: "person" }, el("h3", {}, written(team.name)), limitsOf("team", team.name, team.limits, team.limits))));
   one("#by-team").hidden = teams.length === 0;
   one("#add").hidden = !administrator;
   one("#none").hidden = agents.length > 0;
@@ -66,7 +65,6 @@ function limitsOf(kind, name, own, inForce) {
     const wanted = Object.fromEntries([...form.querySelectorAll("[data-limit]")].map((input) => [input.dataset.limit, numberOf(input.value)]));
     if (extra.value.trim()) wanted[extra.value.trim()] = numberOf(value.value);
     const limits = Object.fromEntries(Object.entries(wanted).filter(([n, v]) => v !== (own[n] ?? null)));
-    document.activeElement?.blur();
     change("limits/set", { kind, name, limits });
   });
   return el("details", { class: "limits-of" }, el("summary", {}, names.length ? `${names.length} ${names.length === 1 ? "limit" : "limits"}` : "No limits"), form);
@@ -84,7 +82,7 @@ const numberOf = (text) => {
 
 function button(words, symbol, press) {
   const made = el("button", { class: "button slim", type: "button" }, icon(symbol), ` ${words}`);
-  made.addEventListener("click", () => { made.blur(); press(); });
+  made.addEventListener("click", press);
   return made;
 }
 
@@ -130,4 +128,4 @@ one("#add form").addEventListener("submit", (event) => {
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
 copyButton(one("#copy-token"), () => one("#token-line").textContent);
 await load();
-listen({ onEvent: () => load(), onLive: () => {}, onSignedOut: toLogin });
+listen({ onEvent: () => whenFree("#agents, #teams", load), onLive: () => {}, onSignedOut: toLogin });

@@ -6,6 +6,7 @@ import { moment, setServerTime, untilWhen } from "./clock.js";
 import { el, one, say } from "./dom.js";
 import { listen } from "./events.js";
 import { whyNotSigned } from "./passkey.js";
+import { redraw } from "./redraw.js";
 import { onPress, signOut, toLogin, whoAmI } from "./session.js";
 import { written } from "./values.js";
 
@@ -21,7 +22,7 @@ async function refresh() {
     return;
   }
   setServerTime(answer.server_time);
-  one("#lent").replaceChildren(...answer.delegations.map(line));
+  redraw(one("#lent"), ...answer.delegations.map(line));
   one("#none").hidden = answer.delegations.length > 0;
   choices(answer);
 }

@@ -18,6 +18,7 @@ export async function askToSign(kind, asked, person) {
   try {
     return await decide(dialog, begun, () => check(dialog, payload, bytes));
   } finally {
+    dialog.close(); // so that the keyboard is again where it came from
     dialog.remove();
   }
 }

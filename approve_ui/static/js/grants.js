@@ -5,6 +5,7 @@ import { signChange } from "./change.js";
 import { moment, setServerTime } from "./clock.js";
 import { all, el, one, say } from "./dom.js";
 import { whyNotSigned } from "./passkey.js";
+import { redraw } from "./redraw.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { written } from "./values.js";
 
@@ -31,7 +32,7 @@ async function refresh() {
 function show(selector, items, line) {
   const section = one(selector);
   section.hidden = items.length === 0;
-  one("tbody", section).replaceChildren(...items.map(line));
+  redraw(one("tbody", section), ...items.map(line));
 }
 
 const what = ({ says, cedar }) => el("td", { class: "request" }, el("span", {}, written(says)),
@@ -70,7 +71,8 @@ function consentLine(consent) {
 function ends(words, path) {
   const button = el("button", { class: "button slim stop", type: "button" }, words);
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    if (button.ariaDisabled === "true") return;
+    button.ariaDisabled = "true"; // and not `disabled`, which takes the keyboard away
     try {
       await post(path);
       say("Done: people are asked again.");

@@ -6,6 +6,7 @@ import { moment } from "./clock.js";
 import { copyButton, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { whyNotSigned } from "./passkey.js";
+import { redraw, whenFree } from "./redraw.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { written } from "./values.js";
 
@@ -25,8 +26,8 @@ async function load() {
 
 function show() {
   const { people, recoveries, administrator, groups, me } = page.view;
-  one("#people").replaceChildren(...people.map(personOf));
-  one("#recoveries").replaceChildren(...recoveries.map(recoveryOf));
+  redraw(one("#people"), ...people.map(personOf));
+  redraw(one("#recoveries"), ...recoveries.map(recoveryOf));
   one("#invite").hidden = !administrator;
   one("#alone").hidden = !(administrator && people.filter((p) => p.administrator && p.keys.some((k) => !k.waits_for)).length < 2);
   const chosen = new Set([...one("#groups").querySelectorAll("input:checked")].map((box) => box.value));
@@ -138,4 +139,4 @@ one("#add-key").addEventListener("click", () => change("key/add", {}));
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
 copyButton(one("#copy-link"), () => one("#link-url").textContent);
 await load();
-listen({ onEvent: (name) => { if (name === "config") load(); }, onLive: () => {}, onSignedOut: toLogin });
+listen({ onEvent: (name) => { if (name === "config") whenFree("#people, #recoveries, #groups", load); }, onLive: () => {}, onSignedOut: toLogin });

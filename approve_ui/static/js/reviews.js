@@ -5,6 +5,7 @@ import { signChange } from "./change.js";
 import { moment, setServerTime } from "./clock.js";
 import { el, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
+import { redraw } from "./redraw.js";
 import { signOut, toLogin, whoAmI } from "./session.js";
 import { headline } from "./summary.js";
 import { written } from "./values.js";
@@ -17,7 +18,7 @@ async function refresh() {
   const { reviews, server_time } = await get("/api/v1/reviews");
   setServerTime(server_time);
   one("#none").hidden = reviews.length > 0;
-  one("#reviews").replaceChildren(...reviews.map(card));
+  redraw(one("#reviews"), ...reviews.map(card));
 }
 
 function card(review) {

@@ -6,6 +6,7 @@ import { setServerTime, untilWhen, when } from "./clock.js";
 import { all, el, icon, one, say, tag } from "./dom.js";
 import { listen } from "./events.js";
 import { whyNotSigned } from "./passkey.js";
+import { redraw, whenFree } from "./redraw.js";
 import { onPress, signOut, toLogin, whoAmI } from "./session.js";
 import { written } from "./values.js";
 
@@ -34,7 +35,7 @@ async function part(selector, load) {
 async function passkeys() {
   const { people } = await get("/api/v1/people");
   const { keys } = people.find(({ name }) => name === page.me.name);
-  one("#keys").replaceChildren(...keys.map(keyOf));
+  redraw(one("#keys"), ...keys.map(keyOf));
 }
 
 function keyOf(key) {
@@ -66,7 +67,7 @@ function renaming(key) {
 async function sessions() {
   const answer = await get("/api/v1/sessions");
   setServerTime(answer.server_time);
-  one("#signed-in").replaceChildren(...answer.sessions.map(sessionOf));
+  redraw(one("#signed-in"), ...answer.sessions.map(sessionOf));
   one("#others").hidden = answer.sessions.length < 2;
 }
 
@@ -102,7 +103,7 @@ async function ended(path) {
 async function notifications() {
   const { channels, deliveries } = await get("/api/v1/notifications").catch(noneYet);
   one("#no-channels").hidden = channels.length > 0;
-  one("#channels").replaceChildren(...channels.map(channelOf));
+  redraw(one("#channels"), ...channels.map(channelOf));
   one("#deliveries").replaceChildren(...deliveries.map(deliveryOf));
   one("#receipt-count").textContent = String(deliveries.length);
   one("#receipts").hidden = deliveries.length === 0;
@@ -170,8 +171,10 @@ async function start() {
   await Promise.all([part("#passkeys", passkeys), part("#sessions", sessions), part("#notifications", notifications)]);
   import("./push.js").then(({ mountPush }) => mountPush(one("#push"))).catch(() => {});
   document.getElementById(location.hash.slice(1))?.scrollIntoView();
-  listen({ onEvent: (name) => { if (name === "config") part("#passkeys", passkeys); }, onLive: () => {}, onSignedOut: toLogin });
+  listen({ onEvent: (name) => { if (name === "config") whenFree("#keys", keysAgain); }, onLive: () => {}, onSignedOut: toLogin });
 }
+
+const keysAgain = () => part("#passkeys", passkeys);
 
 onPress(one("#end-others"), () => ended("sessions/revoke-others"));
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
