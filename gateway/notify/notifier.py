@@ -66,10 +66,13 @@ class Notifier:
 
     def channels(self) -> Mapping[str, Channel]:
         """Those of the settings in force."""
-        wanted = self.rules().settings.notifications
-        if wanted is not self._under:
+        if self._is_changed():
+            wanted = self.rules().settings.notifications
             self._under, self._channels = wanted, self.made(wanted)
         return {**self._channels, **self.own}
+
+    def _is_changed(self) -> bool:
+        return self.rules().settings.notifications is not self._under
 
     async def run(self) -> None:
         """Until it is cancelled. What was queued before a restart goes on, unless it is over."""
@@ -86,8 +89,14 @@ class Notifier:
             self._running = False
 
     def queued(self, deliveries: Iterable[Delivery]) -> None:
-        """They stand in the store now, and go at once where nothing is looked for or was left before."""
+        """They stand in the store now, and go at once where nothing is looked for or was left before.
+
+        Whoever asked is still in the middle of it: channels that are not made yet are left to the next look.
+        """
         if not self._running:
+            return
+        if self._is_changed():
+            self._woken.set()
             return
         for name, channel in self.channels().items():
             due = [one for one in deliveries if one.channel == name]

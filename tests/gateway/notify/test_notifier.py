@@ -505,6 +505,26 @@ async def test_before_the_notifier_runs_and_after_it_stopped_nothing_goes(world:
     assert ("Mika", "queued", 0, None) in await rows(world)
 
 
+async def test_channels_that_cannot_be_made_are_nothing_to_whoever_asks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with idle(world, monkeypatch):
+        made, broken = world.notifier.made, []
+
+        def unmakeable(_settings: Notifications) -> dict[str, Channel]:
+            broken.append("asked")
+            raise RuntimeError("no such service")
+
+        world.notifier.made = unmakeable
+        world.settings = replace(world.settings, notifications=Notifications(dict(MAIL)))
+        await world.opened()
+        await until(lambda: len(broken) > 0)
+        assert mail(world).sent == []
+        world.notifier.made = made
+        world.notifier._woken.set()
+        await until(lambda: len(mail(world).sent) == 1)
+
+
 async def test_what_is_queued_during_a_look_goes_with_the_next_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
