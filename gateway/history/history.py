@@ -159,8 +159,7 @@ class History:
             self._unspend(past, held)
             return
         if envelope.state in GIVES_BACK:
-            self._unspend(past, held)
-            past.held.remove(held)
+            self._forget(past, held)
         elif held.spent_at is None:
             self._spend(past, held, envelope)
         if envelope.state is not State.SPENT:
@@ -172,6 +171,13 @@ class History:
         for _kept_with_the_question in past.spent(held.reserved, held.spent_at):
             pass
         self._store.tally(tuple(past.passed(held.reserved, held.spent_at)))
+
+    def _forget(self, past: Past, held: Held) -> None:
+        """Nothing was sent, and nothing will be."""
+        if held.spent_at is None:
+            past.held.remove(held)
+        else:
+            past.returned(held.reserved, held.spent_at)
 
     def _unspend(self, past: Past, held: Held) -> None:
         """Nothing was sent: it waits again."""

@@ -171,6 +171,25 @@ async def test_what_was_not_sent_and_lapsed_gives_its_share_back(world: RealWorl
     assert await fits(world, 5000)
 
 
+async def test_what_lapses_takes_no_name_from_the_same_question_asked_again(world: RealWorld) -> None:
+    """Else an identical retry would count beside it, and what people approved could not be collected."""
+    held = await waits(world, pay(6000, to="big"))
+    (first,) = await world.sqlite.envelopes([State.PENDING])
+    await world.approve(first.id)
+    release = await asyncio.wait_for(held, 60)
+    again = await waits(world, pay(6000, to="big"))
+    (second,) = await world.sqlite.envelopes([State.PENDING])
+    world.time.advance(301)
+    release.done("not_sent", None, "refused")
+    await world.releaser.settle()
+    (past,) = world.history._pasts.values()
+    assert [one.envelope for one in past.held] == [second.id]
+    known = past.held.named((second.join_key, second.join_scope))
+    assert known is not None
+    assert known.envelope == second.id
+    again.cancel()
+
+
 async def test_at_the_spend_this_very_request_counts_once(world: RealWorld) -> None:
     """A policy that no signature lifts: 4000 of 5000 is all right, 8000 would not be."""
     world.use(NEVER_MORE)
