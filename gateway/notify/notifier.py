@@ -187,7 +187,7 @@ class Notifier:
         first = group[0]
         envelope = self._asked.get(first.envelope) or await self.store.envelope(first.envelope)
         if envelope is None or (first.kind == "asked" and envelope.state is not State.PENDING):
-            self.store.delivered(Delivered(group, "failed", self.store.now(), OVER))
+            await self.store.apply(Delivered(group, "failed", self.store.now(), OVER))
             return
         settings = self.rules().settings
         message = message_of(
@@ -221,7 +221,11 @@ class Notifier:
         again = _again(first, outcome, now, envelope.expires_at)
         state, error = told(outcome)
         state = state if again is None else "queued"
-        self.store.delivered(Delivered(group, state, now, error, again))
+        tried = Delivered(group, state, now, error, again)
+        if isinstance(outcome, Failed):
+            await self.store.apply(tried)
+        else:
+            self.store.delivered(tried)
         if first.kind == "asked":
             await self._after_asking(envelope.id, went=not isinstance(outcome, Failed), last=again is None)
 

@@ -101,7 +101,7 @@ class Store(Protocol):
         ...
 
     def delivered(self, change: Delivered) -> None:
-        """Of a message that went: durable with the rows that are noted."""
+        """Of a message that went: durable with the rows that are noted. Nobody waits for it."""
         ...
 
     def healthy(self) -> bool:

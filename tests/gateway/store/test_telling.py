@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.envelopes import Step
+from gateway.errors import StoreError
 from gateway.store import noted
 from gateway.store.contract import Done, Lost
 from gateway.store.things import Delivery
@@ -165,8 +166,9 @@ async def test_how_a_message_went_survives_the_end_and_a_disk_that_was_full(
 ) -> None:
     store._reserve = 2**62
     store.delivered(Delivered((delivery(), delivery("Tomo")), "accepted", START))
-    await until(lambda: not store.healthy())
-    assert store._noted
+    await until(lambda: not store.healthy() and bool(store._noted))
+    with pytest.raises(StoreError):
+        await store.deliveries_due("mail", START, 9)
     store._reserve = 0
     await store.close()
     again = TimedStore(tmp_path / "test.db")
