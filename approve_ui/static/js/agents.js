@@ -13,20 +13,23 @@ import { written } from "./values.js";
 const page = { me: null, view: null };
 const problem = one("#problem");
 
-async function load() {
+async function load(draw) {
   try {
     page.me ??= await whoAmI();
     page.view = await get("/api/v1/agents");
   } catch (error) {
     return tell(error);
   }
-  show();
+  draw();
 }
+
+const whenNobodyTypes = () => whenFree("#agents, #teams", show);
+const whenClosed = () => whenFree("dialog", show);
 
 function show() {
   const { agents, teams, administrator } = page.view;
   redraw(one("#agents"), ...agents.map(agentOf));
-  redraw(one("#teams"), ...teams.map((team) => el("li", { class: "person" }, el("h3", {}, written(team.name)), limitsOf("team", team.name, team.limits, team.limits))));
+  redraw(one("#teams"), ...teams.map((team) => el("li", { class: "person", "data-row": team.name }, el("h3", {}, written(team.name)), limitsOf("team", team.name, team.limits, team.limits))));
   one("#by-team").hidden = teams.length === 0;
   one("#add").hidden = !administrator;
   one("#none").hidden = agents.length > 0;
@@ -40,7 +43,7 @@ function agentOf(agent) {
   if (!agent.paused) buttons.push(button("Pause", "pause", () => act(() => post(`/api/v1/agents/${encodeURIComponent(agent.name)}/pause`), `${agent.name} is paused.`)));
   else if (administrator) buttons.push(button("Resume", "passkey", () => change("agent/resume", { agent: agent.name })));
   if (administrator) buttons.push(button("New token", "passkey", () => change("agent/rotate", { agent: agent.name })));
-  return el("li", { class: "person" },
+  return el("li", { class: "person", "data-row": agent.name },
     el("div", { class: "who" },
       el("h3", {}, written(agent.name), " ", agent.paused ? tag("stop", "pause", "Paused") : null),
       el("p", { class: "quiet" }, ...facts.flatMap((words, i) => [i ? ", " : "", ...words]), agent.waiting ? `. ${agent.waiting} waiting` : "")),
@@ -102,7 +105,7 @@ async function act(doIt, done) {
   } catch (error) {
     return tell(error);
   }
-  await load();
+  await load(whenClosed);
 }
 
 function tell(error) {
@@ -127,5 +130,5 @@ one("#add form").addEventListener("submit", (event) => {
 });
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
 copyButton(one("#copy-token"), () => one("#token-line").textContent);
-await load();
-listen({ onEvent: () => whenFree("#agents, #teams", load), onLive: () => {}, onSignedOut: toLogin });
+await load(show);
+listen({ onEvent: () => load(whenNobodyTypes), onLive: () => {}, onSignedOut: toLogin });

@@ -47,7 +47,7 @@ function line(lent) {
   const time = [...(lent.live ? [] : ["from ", moment(lent.from, untilWhen(lent.from)), " "]), "until ", moment(lent.until, untilWhen(lent.until))];
   const button = lent.may_withdraw ? el("button", { class: "button slim stop", type: "button" }, "Withdraw") : null;
   button?.addEventListener("click", () => withdraw(lent));
-  return el("li", {}, el("div", {}, who, el("small", { class: "quiet" }, ...time)), button);
+  return el("li", { "data-row": lent.id }, el("div", {}, who, el("small", { class: "quiet" }, ...time)), button);
 }
 
 async function withdraw({ id, to }) {

@@ -39,7 +39,7 @@ const what = ({ says, cedar }) => el("td", { class: "request" }, el("span", {}, 
   cedar ? el("pre", { class: "whole mono small" }, written(cedar, { lines: true })) : null);
 
 function liveLine(grant) {
-  return el("tr", {},
+  return el("tr", { "data-row": grant.id },
     el("td", { class: "agent" }, el("b", {}, written(grant.agent))), what(grant),
     el("td", {}, written(grant.signer), el("small", {}, moment(grant.made_at))),
     el("td", {}, grant.expires_at ? moment(grant.expires_at) : "When it is revoked"),
@@ -60,7 +60,7 @@ function endedLine(grant) {
 function consentLine(consent) {
   const until = consent.withdrawn_at ? ["Withdrawn", el("small", {}, moment(consent.withdrawn_at))]
     : [consent.expires_at ? moment(consent.expires_at) : "When it is withdrawn"];
-  return el("tr", {},
+  return el("tr", { "data-row": consent.agent },
     el("td", { class: "agent" }, el("b", {}, written(consent.agent))), what(consent),
     el("td", {}, written(consent.person), el("small", {}, moment(consent.at))),
     el("td", {}, ...until),

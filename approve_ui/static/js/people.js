@@ -13,7 +13,7 @@ import { written } from "./values.js";
 const page = { me: null, view: null };
 const problem = one("#problem");
 
-async function load() {
+async function load(draw) {
   try {
     page.me ??= await whoAmI();
     page.view = await get("/api/v1/people");
@@ -21,8 +21,11 @@ async function load() {
     if (error.status === 401) return toLogin();
     return tell(error);
   }
-  show();
+  draw();
 }
+
+const whenNobodyTypes = () => whenFree("#people", show);
+const whenClosed = () => whenFree("dialog", show);
 
 function show() {
   const { people, recoveries, administrator, groups, me } = page.view;
@@ -42,7 +45,7 @@ function personOf(person) {
   const buttons = [];
   if (administrator && !mine) buttons.push(button("Recover", () => change("person/recover", { person: person.name })));
   if (administrator || mine) buttons.push(button(mine ? "Leave" : "Revoke", () => sure(`Revoke every passkey of ${person.name}?`, () => post("/api/v1/people/revoke", { person: person.name })), "stop"));
-  return el("li", { class: "person" },
+  return el("li", { class: "person", "data-row": person.name },
     el("div", { class: "who" },
       el("h3", {}, written(person.name), mine ? el("small", { class: "quiet" }, " you") : null),
       el("p", { class: "quiet" }, written(person.groups.join(", ")), person.administrator && !person.groups.includes("administrators") ? ", administrator" : "", ". Enrolled ", moment(person.enrolled_at), ".")),
@@ -54,7 +57,7 @@ function keyOf(person, key) {
   const { administrator, me } = page.view;
   const may = administrator || person.name === me || key.waits_for === me;
   const revoke = may ? button("Revoke", () => sure(`Revoke the passkey ${key.fingerprint}?`, () => post("/api/v1/keys/revoke", { credential: key.id })), "slim") : null;
-  return el("li", {},
+  return el("li", { "data-row": key.id },
     el("div", {}, el("b", {}, written(key.name)), " ", key.waits_for ? tag("hold", "caution", "Waits for ", written(key.waits_for)) : null,
       el("small", { class: "quiet" }, key.device_bound ? "Stays in one device. " : "May live on several devices. "),
       // Whoever confirms has to hear the fingerprint from its owner, so it is not shown to them.
@@ -75,7 +78,7 @@ function confirmOf(person, key) {
 }
 
 function recoveryOf({ person, started_by, started_at }) {
-  return el("li", { class: "notice" }, icon("caution"),
+  return el("li", { class: "notice", "data-row": person }, icon("caution"),
     el("p", {}, el("b", {}, "Recovery of ", written(person)), `, started by `, written(started_by), ", ", moment(started_at), ". It revokes every passkey and makes a new link."),
     page.view.administrator ? button("Sign it as well", () => change("person/recover", { person })) : null,
     button("Cancel the recovery", () => act(() => post("/api/v1/people/cancel-recovery", { person }))));
@@ -103,7 +106,7 @@ async function act(doIt) {
   } catch (error) {
     return tell(error);
   }
-  await load();
+  await load(whenClosed);
 }
 
 function tell(error) {
@@ -138,5 +141,5 @@ one("#invite form").addEventListener("submit", (event) => {
 one("#add-key").addEventListener("click", () => change("key/add", {}));
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
 copyButton(one("#copy-link"), () => one("#link-url").textContent);
-await load();
-listen({ onEvent: (name) => { if (name === "config") whenFree("#people, #recoveries, #groups", load); }, onLive: () => {}, onSignedOut: toLogin });
+await load(show);
+listen({ onEvent: (name) => { if (name === "config") load(whenNobodyTypes); }, onLive: () => {}, onSignedOut: toLogin });

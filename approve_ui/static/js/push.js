@@ -3,7 +3,7 @@
 import { get, post } from "./api.js";
 import { encode, hex, sha256, unbase64url } from "./bytes.js";
 import { moment } from "./clock.js";
-import { el, icon, say } from "./dom.js";
+import { el, icon, say, styled } from "./dom.js";
 import { written } from "./values.js";
 
 const BLOCKED = "This browser blocks notifications for Secondsig. Allow them in the site's settings, beside the address, and come back.";
@@ -24,7 +24,7 @@ const installed = () => matchMedia("(display-mode: standalone)").matches || navi
 
 /** Draws the panel into `section`, an empty one, and keeps it right. */
 export async function mountPush(section) {
-  await new Panel(section).refresh();
+  await Promise.all([new Panel(section).refresh(), styled("lent")]);
   section.hidden = false;
 }
 

@@ -2,7 +2,7 @@
 
 import { all, one } from "./dom.js";
 
-const ROWS = "li, tr, article";
+const CONTROLS = "a, button, input, select, summary";
 const waiting = new Set();
 
 /** Whoever stood in `place` with the keyboard stands on the same afterwards; else in its row, on the list, on the page. */
@@ -11,32 +11,26 @@ export function redraw(place, ...rows) {
   const was = place.contains(stood) ? [rowOf(stood), wordsOf(stood)] : null;
   place.replaceChildren(...rows);
   if (!was) return;
-  const inRow = all("a, button, input, select, summary", place).filter((each) => rowOf(each) === was[0]);
+  const inRow = was[0] ? all(CONTROLS, place).filter((each) => rowOf(each) === was[0]) : [];
   const next = inRow.find((each) => wordsOf(each) === was[1]) ?? inRow[0] ?? (place.checkVisibility() ? place : one("h1"));
   if (inRow.length === 0) next.tabIndex = -1;
   else if (next.tagName !== "SUMMARY" && next.closest("details")) next.closest("details").open = true;
   next.focus({ preventScroll: true });
 }
 
-const wordsOf = (element) => `${element.textContent.trim()} ${element.name ?? ""}`;
+const wordsOf = (element) => element.labels?.[0]?.textContent ?? element.ariaLabel ?? element.textContent;
 
-/** What a reader knows a row by, and the rows around it; how it fares may change. */
-function rowOf(element) {
-  const names = [];
-  for (let row = element.closest(ROWS); row; row = row.parentElement.closest(ROWS)) {
-    const heading = [...(one("h2, h3, b, a, td", row)?.childNodes ?? [])];
-    names.push(...heading.filter((part) => !part.classList?.contains("tag")).map((part) => part.textContent.trim()));
-  }
-  return names.join("\n");
-}
+/** Which row an element is of: never another one that only looks alike. */
+const rowOf = (element) => element.closest("[data-row]")?.dataset.row;
 
-/** Loads at once, or when nobody types in `places` any more and no dialog is open. */
-export function whenFree(places, load) {
-  if (!one("dialog[open]") && !document.activeElement?.closest(places)) return load();
-  if (waiting.has(load)) return;
-  waiting.add(load);
+/** Draws at once, or when no dialog is open and nobody types in `places`, or has typed. */
+export function whenFree(places, draw) {
+  const typed = (field) => field === document.activeElement || field.value !== field.defaultValue;
+  if (!one("dialog[open]") && !all(`:is(${places}) input`).some(typed)) return draw();
+  if (waiting.has(draw)) return;
+  waiting.add(draw);
   document.addEventListener("focusout", () => setTimeout(() => {
-    waiting.delete(load);
-    whenFree(places, load);
+    waiting.delete(draw);
+    whenFree(places, draw);
   }, 0), { once: true });
 }

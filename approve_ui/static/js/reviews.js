@@ -27,7 +27,7 @@ function card(review) {
   const close = el("button", { class: "button", type: "button" }, "Close this review");
   close.addEventListener("click", () => ask(row.id));
   const open = mine ? el("p", { class: "quiet" }, "Somebody else must close it.") : el("p", { class: "buttons" }, close);
-  return el("article", { class: "sheet review" },
+  return el("article", { class: "sheet review", "data-row": row.id },
     el("header", {}, el("h2", {}, el("a", { href: `/approve/${encodeURIComponent(row.id)}` }, ...headline(row))), closed_at ? tag(...VERDICT[review.verdict]) : tag("hold", "caution", "Open")),
     el("p", { class: "small" }, el("b", {}, written(row.agent)), " ", el("span", { class: "mono" }, written(row.action), " on ", written(row.resource))),
     ...broken_by.map(({ person, reason, at }) => el("p", { class: "claim" }, el("q", {}, written(reason)), el("small", {}, written(person), ", ", moment(at)))),

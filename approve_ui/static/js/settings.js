@@ -15,7 +15,7 @@ const DELIVERED = {
   failed: ["stop", "cross", "Failed"], queued: ["", "clock", "Waiting"],
 };
 const problem = one("#problem");
-const page = { me: null };
+const page = { me: null, keys: [] };
 
 /** Fills a section; what does not come says so in its place, and the rest of the page stands. */
 async function part(selector, load) {
@@ -32,15 +32,18 @@ async function part(selector, load) {
 
 // Passkeys
 
-async function passkeys() {
+async function passkeys(draw = showKeys) {
   const { people } = await get("/api/v1/people");
-  const { keys } = people.find(({ name }) => name === page.me.name);
-  redraw(one("#keys"), ...keys.map(keyOf));
+  page.keys = people.find(({ name }) => name === page.me.name).keys;
+  draw();
 }
+
+const showKeys = () => redraw(one("#keys"), ...page.keys.map(keyOf));
+const whenNobodyTypes = () => whenFree("#keys", showKeys);
 
 function keyOf(key) {
   const used = key.last_used_at ? `last used ${when(key.last_used_at)}` : "never used since";
-  return el("li", {},
+  return el("li", { "data-row": key.id },
     el("div", {}, el("b", {}, written(key.name)), " ", key.waits_for ? tag("hold", "caution", "Waits for ", written(key.waits_for)) : null,
       el("small", { class: "quiet" }, key.since ? `Since ${when(key.since)}, ${used}` : used),
       el("small", { class: "quiet" }, key.device_bound ? "Stays in one device, " : "May live on several devices, ", el("span", { class: "mono" }, key.fingerprint))),
@@ -56,7 +59,7 @@ function renaming(key) {
     await act(async () => {
       if (await signChange("key/rename", { credential: key.id, name: input.value.trim() }, page.me.name) === null) return;
       say("Signed.");
-      await part("#passkeys", passkeys);
+      await part("#passkeys", () => passkeys());
     });
   });
   return el("details", { class: "rename" }, el("summary", {}, "Rename"), form);
@@ -73,7 +76,7 @@ async function sessions() {
 
 function sessionOf(session) {
   const end = session.this ? tag("ok", "check", "This one") : button("Sign out", () => ended(`sessions/${encodeURIComponent(session.id)}/revoke`));
-  return el("li", {},
+  return el("li", { "data-row": session.id },
     el("div", {}, el("b", {}, ...browserOf(session.browser)),
       el("small", { class: "quiet" }, "from ", written(session.address ?? "an unknown address"), `, ${when(session.signed_in_at)}`),
       el("small", { class: "quiet" }, "with ", written(session.passkey), `, until ${untilWhen(session.expires_at)}`)),
@@ -122,7 +125,7 @@ function channelOf({ name, kind, address_masked: address, last }) {
     await post("/api/v1/notifications/test", { channel: name });
     say("The test is on its way.");
   }).then(() => part("#notifications", notifications)));
-  return el("li", {},
+  return el("li", { "data-row": name },
     el("div", {}, el("b", {}, written(name)), " ", last ? delivered(last.state) : null,
       el("small", { class: "quiet" }, written(kind), ...(address ? [", ", el("span", { class: "value" }, written(address))] : []), last ? `, ${when(last.at)}` : ", nothing sent yet"),
       last?.error ? el("small", { class: "wrong" }, written(last.error)) : null),
@@ -168,13 +171,11 @@ async function start() {
     for (const state of all(".state")) state.textContent = "This could not be asked for.";
     return;
   }
-  await Promise.all([part("#passkeys", passkeys), part("#sessions", sessions), part("#notifications", notifications)]);
+  await Promise.all([part("#passkeys", () => passkeys()), part("#sessions", sessions), part("#notifications", notifications)]);
   import("./push.js").then(({ mountPush }) => mountPush(one("#push"))).catch(() => {});
   document.getElementById(location.hash.slice(1))?.scrollIntoView();
-  listen({ onEvent: (name) => { if (name === "config") whenFree("#keys", keysAgain); }, onLive: () => {}, onSignedOut: toLogin });
+  listen({ onEvent: (name) => { if (name === "config") part("#passkeys", () => passkeys(whenNobodyTypes)); }, onLive: () => {}, onSignedOut: toLogin });
 }
-
-const keysAgain = () => part("#passkeys", passkeys);
 
 onPress(one("#end-others"), () => ended("sessions/revoke-others"));
 one("#sign-out").addEventListener("click", () => signOut().then(toLogin));
