@@ -1,4 +1,4 @@
-"""Five hundred questions in ten seconds, three times: from the request to its webhook, beside reads.
+"""Five hundred questions in ten seconds, five times: from the request to its webhook, beside reads.
 
 The gateway is a process of its own, and so is whoever reads, with its upstream; who asks and the receiver are
 here. The reads go at the same pace before, during and after the questions, each at a random moment of its
@@ -22,7 +22,7 @@ from tests.faults.killing import TEMPLATE
 from tests.kit.ports import free_port
 from tests.kit.process import Gateway
 
-QUESTIONS, SECONDS, ROUNDS = 500, 10, 3
+QUESTIONS, SECONDS, ROUNDS = 500, 10, 5
 CLIENTS = 8
 SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
 ROOM = "{waiting: 100000, minute: 100000, hour: 100000}"
