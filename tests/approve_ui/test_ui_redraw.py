@@ -51,6 +51,24 @@ async def test_a_list_is_drawn_again_under_who_only_stands_in_it(page: Page, gat
     await expect(turn).to_be_focused()
 
 
+async def test_limits_that_are_being_read_stay_unfolded_when_something_happens(
+    page: Page, gateway: FakeGateway
+) -> None:
+    gateway.agents = agents(
+        an_agent("ci-bot", in_force={"eur": 1}), an_agent("night-bot", in_force={"eur": 2})
+    )
+    await page.goto("/app/agents")
+    await listening(gateway)
+    await page.locator("[data-row=night-bot] summary").click()
+    one, other = an_agent("night-bot", in_force={"eur": 3}), an_agent("ci-bot", paused=True)
+    gateway.agents = agents(one, other)
+    gateway.configured(1)
+    await expect(page.locator("[data-row=ci-bot]")).to_contain_text("Paused")
+    await expect(page.locator("[data-row=night-bot]").get_by_label("eur")).to_be_visible()
+    await expect(page.locator("[data-row=night-bot] summary")).to_be_focused()
+    await expect(page.locator("[data-row=ci-bot] form")).to_be_hidden()
+
+
 async def test_who_signed_limits_stands_there_with_the_limits_open(page: Page, gateway: FakeGateway) -> None:
     gateway.agents = agents(an_agent("ci-bot", in_force={"eur": 100}))
     await page.goto("/app/agents")

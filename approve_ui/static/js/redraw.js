@@ -5,16 +5,17 @@ import { all, one } from "./dom.js";
 const CONTROLS = "a, button, input, select, summary";
 const waiting = new Set();
 
-/** Whoever stood in `place` with the keyboard stands on the same afterwards; else in its row, on the list, on the page. */
+/** What was unfolded stays so. Whoever stood in `place` stands on the same afterwards; else in its row, on the list, on the page. */
 export function redraw(place, ...rows) {
   const stood = document.activeElement;
   const was = place.contains(stood) ? [rowOf(stood), wordsOf(stood)] : null;
+  const unfolded = new Set(all("details[open]", place).map(rowOf));
   place.replaceChildren(...rows);
+  for (const folded of all("details", place)) folded.open = unfolded.has(rowOf(folded));
   if (!was) return;
   const inRow = was[0] ? all(CONTROLS, place).filter((each) => rowOf(each) === was[0]) : [];
   const next = inRow.find((each) => wordsOf(each) === was[1]) ?? inRow[0] ?? (place.checkVisibility() ? place : one("h1"));
   if (inRow.length === 0) next.tabIndex = -1;
-  else if (next.tagName !== "SUMMARY" && next.closest("details")) next.closest("details").open = true;
   next.focus({ preventScroll: true });
 }
 
